@@ -1,0 +1,154 @@
+"""Repository rules over Debian's packages."""
+
+_TRIPLET = {
+    "amd64": "x86_64-linux-gnu",
+    "arm64": "aarch64-linux-gnu",
+}
+
+# Package -> a file by which we know that it is installed; %s is the multiarch directory.
+_LIBRARIES = {
+    "libabsl-dev": "/usr/lib/%s/libabsl_base.a",
+    "libbenchmark-dev": "/usr/lib/%s/libbenchmark_main.a",
+    "libgmock-dev": "/usr/lib/%s/libgmock.a",
+    "libgtest-dev": "/usr/lib/%s/libgtest.a",
+}
+
+_PREFIXES = ["libabsl_", "libbenchmark", "libgmock", "libgtest"]
+
+def host_arch(ctx):
+    """Debian's name of the CPU that Bazel runs on."""
+    machine = ctx.execute(["uname", "-m"]).stdout.strip()
+    return {"aarch64": "arm64", "x86_64": "amd64"}.get(machine, machine)
+
+def triplet(arch):
+    return _TRIPLET[arch]
+
+def fail_missing(what, packages, foreign = None):
+    """The one error for everything that is not installed."""
+    first = "sudo dpkg --add-architecture %s && sudo apt-get update && " % foreign if foreign else ""
+    fail("\n\n  gort: %s. Install what is missing:\n\n    %ssudo apt-get install %s\n" %
+         (what, first, " ".join(packages)))
+
+def require(ctx, packages):
+    """Fails unless each file of `packages` (Debian package -> path) is there."""
+    missing = [p for p, path in packages.items() if not ctx.path(path).exists]
+    if missing:
+        fail_missing("@%s comes from Debian packages" % ctx.name, missing)
+
+def _debian_tree_impl(ctx):
+    links = ctx.attr.links
+    if ctx.attr.path:
+        if not ctx.path(ctx.attr.path).exists:
+            fail_missing("@%s comes from a Debian package" % ctx.name, [ctx.attr.package])
+        for entry in ctx.path(ctx.attr.path).readdir():
+            ctx.symlink(entry, entry.basename)
+        return
+    for path in links.values():
+        if not ctx.path(path).exists:
+            fail_missing("@%s comes from Debian packages" % ctx.name, [ctx.attr.package])
+    for name, path in links.items():
+        ctx.symlink(path, name)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+
+debian_tree = repository_rule(
+    implementation = _debian_tree_impl,
+    attrs = {
+        "build_file": attr.label(),
+        "links": attr.string_dict(doc = "name in the repository -> path on the machine"),
+        "package": attr.string(mandatory = True),
+        "path": attr.string(doc = "a whole directory to be the repository"),
+    },
+    local = True,
+    doc = "Files that Debian packages installed, as a repository.",
+)
+
+def _debian_archives_impl(ctx):
+    arch = ctx.attr.arch
+    directory = "/usr/lib/" + _TRIPLET[arch]
+    foreign = arch if arch != host_arch(ctx) else None
+    missing = [p for p, path in _LIBRARIES.items() if not ctx.path(path % _TRIPLET[arch]).exists]
+    if missing:
+        fail_missing(
+            "building for linux/%s needs Debian's libraries" % arch,
+            [p + ":" + arch for p in missing],
+            foreign,
+        )
+    for entry in ctx.path(directory).readdir():
+        for prefix in _PREFIXES:
+            if entry.basename.startswith(prefix):
+                ctx.symlink(entry, "lib/" + entry.basename)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.file("BUILD.bazel", """\
+package(default_visibility = ["//visibility:public"])
+
+exports_files(glob(["lib/*"]))
+
+cc_import(
+    name = "gtest",
+    static_library = "lib/libgtest.a",
+)
+
+cc_import(
+    name = "gmock",
+    static_library = "lib/libgmock.a",
+)
+
+cc_import(
+    name = "gtest_main",
+    static_library = "lib/libgtest_main.a",
+)
+
+# Debian has no static libbenchmark.
+cc_library(
+    name = "benchmark",
+    srcs = ["lib/libbenchmark.so.1debian"],
+)
+
+cc_import(
+    name = "benchmark_main",
+    static_library = "lib/libbenchmark_main.a",
+)
+""")
+
+debian_archives = repository_rule(
+    implementation = _debian_archives_impl,
+    attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
+    local = True,
+    doc = "The libraries of one CPU under lib/.",
+)
+
+def _debian_gflags_impl(ctx):
+    arch = ctx.attr.arch
+    package = "libgflags-dev:" + arch
+    installed = ctx.path("/usr/lib/%s/libgflags.a" % _TRIPLET[arch])
+    if installed.exists:
+        ctx.symlink(installed, "libgflags.a")
+    elif arch == host_arch(ctx):
+        fail_missing("@com_github_gflags_gflags comes from a Debian package", ["libgflags-dev"])
+    else:
+        # The package cannot be installed for two CPUs at once, so it is unpacked here.
+        got = ctx.execute(["apt-get", "download", "-q", package])
+        debs = [p for p in ctx.path(".").readdir() if p.basename.endswith(".deb")]
+        if got.return_code != 0 or len(debs) != 1:
+            fail(("\n\n  gort: gflags for linux/%s comes from Debian's %s, and `apt-get download %s` failed:\n%s\n" +
+                  "  Make the package known:\n\n    sudo dpkg --add-architecture %s && sudo apt-get update\n") %
+                 (arch, package, package, got.stderr, arch))
+        unpacked = ctx.execute(["dpkg", "-x", str(debs[0]), "deb"])
+        if unpacked.return_code != 0:
+            fail("dpkg -x %s: %s" % (debs[0], unpacked.stderr))
+        ctx.symlink(ctx.path("deb/usr/lib/%s/libgflags.a" % _TRIPLET[arch]), "libgflags.a")
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.file("BUILD.bazel", """\
+cc_import(
+    name = "gflags",
+    static_library = "libgflags.a",
+    visibility = ["//visibility:public"],
+)
+""")
+
+debian_gflags = repository_rule(
+    implementation = _debian_gflags_impl,
+    attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
+    doc = "libgflags.a of one CPU.",
+)

@@ -1,0 +1,75 @@
+"""gort_dependencies(): every external repository gort needs, from Debian's packages and this tree.
+
+Each comes under its upstream name, with upstream's target names, and only if the including workspace has not defined it: whoever
+has the real sources in their WORKSPACE swaps them in unchanged.
+"""
+
+load("//third_party:debian.bzl", "debian_archives", "debian_gflags", "debian_tree")
+load("//third_party:absl.bzl", "debian_absl")
+load("//third_party:stubs.bzl", "stub_repository")
+
+def _maybe(rule, name, **kwargs):
+    if not native.existing_rule(name):
+        rule(name = name, **kwargs)
+
+def gort_dependencies():
+    """Defines what is missing. Call it once from WORKSPACE, after your own definitions."""
+
+    # Bazel asks for these four before the first build, and would download them.
+    _maybe(
+        debian_tree,
+        name = "platforms",
+        package = "bazel-platforms",
+        path = "/usr/share/bazel/tools/platforms",
+    )
+    _maybe(
+        debian_tree,
+        name = "rules_java",
+        package = "bazel-rules-java",
+        path = "/usr/share/bazel/rules/java",
+    )
+    _maybe(
+        stub_repository,
+        name = "rules_cc",
+        files = {"cc/defs.bzl": "//third_party:rules_cc_defs.bzl"},
+        packages = {"cc": ""},
+    )
+    _maybe(
+        stub_repository,
+        name = "remote_coverage_tools",
+        packages = {"": "filegroup(name = \"coverage_report_generator\", visibility = [\"//visibility:public\"])"},
+    )
+
+    # The libraries themselves, once for each CPU; only the one that a build asks for is looked at.
+    _maybe(debian_archives, name = "gort_debian_amd64", arch = "amd64")
+    _maybe(debian_archives, name = "gort_debian_arm64", arch = "arm64")
+    _maybe(debian_gflags, name = "gort_debian_gflags_amd64", arch = "amd64")
+    _maybe(debian_gflags, name = "gort_debian_gflags_arm64", arch = "arm64")
+
+    _maybe(debian_absl, name = "com_google_absl")
+    _maybe(
+        debian_tree,
+        name = "com_google_googletest",
+        build_file = "//third_party:googletest.BUILD",
+        links = {
+            "include/gmock": "/usr/include/gmock",
+            "include/gtest": "/usr/include/gtest",
+        },
+        package = "libgtest-dev libgmock-dev",
+    )
+    _maybe(
+        debian_tree,
+        name = "com_github_google_benchmark",
+        build_file = "//third_party:benchmark.BUILD",
+        links = {"include/benchmark": "/usr/include/benchmark"},
+        package = "libbenchmark-dev",
+    )
+    _maybe(
+        debian_tree,
+        name = "com_github_gflags_gflags",
+        build_file = "//third_party:gflags.BUILD",
+        links = {"include/gflags": "/usr/include/gflags"},
+        package = "libgflags-dev",
+    )
+
+    native.register_toolchains("@gort//platforms/toolchains:all")
