@@ -1,0 +1,77 @@
+#include "base/godebug.h"
+
+#include <cstring>
+
+#include "base/throw.h"
+
+namespace gort::rt {
+namespace {
+
+struct Key {
+  const char* name;
+  int64_t Godebug::*field;
+  int64_t max;
+};
+
+constexpr Key kKeys[] = {
+    {"schedtrace", &Godebug::schedtrace, 1'000'000'000},
+    {"scheddetail", &Godebug::scheddetail, 1},
+    {"inittrace", &Godebug::inittrace, 1},
+    {"asyncpreemptoff", &Godebug::asyncpreemptoff, 1},
+    {"scavtrace", &Godebug::scavtrace, 1},
+    {"schedseed", &Godebug::schedseed, INT64_MAX},
+    {"stackguard", &Godebug::stackguard, 2},
+    {"tracebackancestors", &Godebug::tracebackancestors, 100},
+};
+
+void ParsePair(const char* s, size_t n, Godebug* out) {
+  const char* eq = static_cast<const char*>(memchr(s, '=', n));
+  if (eq == nullptr) return;  // not a setting of ours
+  size_t name_len = static_cast<size_t>(eq - s);
+  for (const Key& key : kKeys) {
+    if (strlen(key.name) != name_len || memcmp(key.name, s, name_len) != 0) continue;
+    const char* value = eq + 1;
+    size_t value_len = n - name_len - 1;
+    int64_t v = 0;
+    if (!ParseInt64(value, value_len, &v) || v < 0 || v > key.max) {
+      Printer p;
+      p << "gort: GODEBUG: ignoring " << key.name << '=';
+      p.Str(value, value_len) << ": want an integer from 0 to " << key.max << '\n';
+      return;
+    }
+    out->*key.field = v;
+    return;
+  }
+}
+
+}  // namespace
+
+constinit Godebug godebug;
+
+bool ParseInt64(const char* s, uint64_t n, int64_t* out) {
+  bool negative = n > 0 && (*s == '-' || *s == '+') && *s == '-';
+  if (n > 0 && (*s == '-' || *s == '+')) ++s, --n;
+  if (n == 0) return false;
+  uint64_t v = 0;
+  const uint64_t limit = uint64_t{INT64_MAX} + (negative ? 1 : 0);
+  for (uint64_t i = 0; i < n; ++i) {
+    if (s[i] < '0' || s[i] > '9') return false;
+    uint64_t digit = static_cast<uint64_t>(s[i] - '0');
+    if (v > (limit - digit) / 10) return false;
+    v = v * 10 + digit;
+  }
+  *out = static_cast<int64_t>(negative ? ~v + 1 : v);
+  return true;
+}
+
+void ParseGodebug(const char* text, Godebug* out) {
+  if (text == nullptr) return;
+  while (*text != '\0') {
+    size_t n = strcspn(text, ",");
+    ParsePair(text, n, out);
+    text += n;
+    if (*text == ',') ++text;
+  }
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,118 @@
+#include "base/throw.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "base/attributes.h"
+
+namespace gort::rt {
+namespace {
+
+void IgnoreReport(bool) {}
+
+// Thread id of whoever prints the fatal report; 0: nobody.
+constinit std::atomic<int> dying_tid{0};
+
+int Tid() { return static_cast<int>(syscall(SYS_gettid)); }
+
+void WriteAll(const char* s, size_t n) {
+  int saved = errno;
+  while (n > 0) {
+    ssize_t k = write(STDERR_FILENO, s, n);
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) break;  // stderr is closed or full: nothing better can be done
+    s += k;
+    n -= static_cast<size_t>(k);
+  }
+  errno = saved;
+}
+
+[[noreturn]] void Die(const char* text, bool all) {
+  BeginFatal();
+  Printer() << "fatal error: " << text << '\n';
+  fatal_report_hook(all);
+  ExitFatal();
+}
+
+}  // namespace
+
+constinit Hook<void(bool)> fatal_report_hook{&IgnoreReport};
+
+Printer& Printer::Str(const char* s, size_t n) {
+  if (sink_ != nullptr) {
+    size_t room = cap_ - total_;
+    if (n > room) n = room;
+    memcpy(sink_ + total_, s, n);
+    total_ += n;
+    return *this;
+  }
+  total_ += n;
+  while (n > 0) {
+    size_t k = sizeof buf_ - n_;
+    if (k > n) k = n;
+    memcpy(buf_ + n_, s, k);
+    n_ += k;
+    s += k;
+    n -= k;
+    if (n_ == sizeof buf_) Flush();
+  }
+  return *this;
+}
+
+Printer& Printer::operator<<(const char* s) {
+  if (s == nullptr) s = "(null)";
+  return Str(s, strlen(s));
+}
+
+Printer& Printer::operator<<(long long v) {
+  if (v >= 0) return *this << static_cast<unsigned long long>(v);
+  return *this << '-' << (~static_cast<unsigned long long>(v) + 1);
+}
+
+Printer& Printer::operator<<(unsigned long long v) {
+  char digits[20];
+  int i = sizeof digits;
+  do {
+    digits[--i] = static_cast<char>('0' + v % 10);
+    v /= 10;
+  } while (v != 0);
+  return Str(digits + i, sizeof digits - static_cast<size_t>(i));
+}
+
+Printer& Printer::Hex(uint64_t v) {
+  char digits[18];
+  int i = sizeof digits;
+  do {
+    digits[--i] = "0123456789abcdef"[v & 15];
+    v >>= 4;
+  } while (v != 0);
+  digits[--i] = 'x';
+  digits[--i] = '0';
+  return Str(digits + i, sizeof digits - static_cast<size_t>(i));
+}
+
+void Printer::Flush() {
+  if (sink_ == nullptr && n_ > 0) WriteAll(buf_, n_);
+  n_ = 0;
+}
+
+void BeginFatal() {
+  int self = Tid();
+  int nobody = 0;
+  if (dying_tid.compare_exchange_strong(nobody, self, std::memory_order_acq_rel)) return;
+  if (nobody == self) ExitFatal();
+  while (true) pause();  // another thread is reporting and will end the process
+}
+
+void ExitFatal() {
+  while (true) syscall(SYS_exit_group, 2);
+}
+
+GORT_COLD void Throw(const char* text) { Die(text, false); }
+GORT_COLD void Fatal(const char* text) { Die(text, true); }
+
+}  // namespace gort::rt

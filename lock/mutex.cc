@@ -1,0 +1,43 @@
+#include "lock/mutex.h"
+
+#include "platforms/cpu.h"
+#include "platforms/futex.h"
+#include "platforms/thread.h"
+
+namespace gort::rt {
+namespace {
+
+// Go's figures: four rounds of 30 pauses, then one yield, then sleep.
+constexpr int kActiveSpins = 4;
+constexpr int kActiveSpinCycles = 30;
+
+}  // namespace
+
+GORT_NOINLINE void Mutex::LockSlow() {
+  // Once this thread has slept it must leave kSleeping behind when it takes the lock, because
+  // others may be asleep too and only the word tells the owner.
+  uint32_t wanted = kLocked;
+  while (true) {
+    for (int i = 0; i <= kActiveSpins; ++i) {
+      uint32_t free = kUnlocked;
+      if (state_.load(std::memory_order_relaxed) == kUnlocked &&
+          state_.compare_exchange_strong(free, wanted, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+        return;  // pairs with: Unlock
+      }
+      if (i < kActiveSpins) {
+        ProcYield(kActiveSpinCycles);
+      } else {
+        ThreadYield();
+      }
+    }
+    // pairs with: Unlock
+    if (state_.exchange(kSleeping, std::memory_order_acquire) == kUnlocked) return;
+    wanted = kSleeping;
+    FutexSleep(&state_, kSleeping, -1);
+  }
+}
+
+GORT_NOINLINE void Mutex::Wake() { FutexWake(&state_, 1); }
+
+}  // namespace gort::rt

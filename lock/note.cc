@@ -1,0 +1,33 @@
+#include "lock/note.h"
+
+#include "base/throw.h"
+#include "platforms/clock.h"
+#include "platforms/futex.h"
+
+namespace gort::rt {
+
+void Note::Wakeup() {
+  // pairs with: Sleep, TSleep
+  if (key_.exchange(1, std::memory_order_release) != 0) Throw("notewakeup - double wakeup");
+  FutexWake(&key_, 1);
+}
+
+void Note::Sleep() {
+  while (key_.load(std::memory_order_acquire) == 0) FutexSleep(&key_, 0, -1);  // pairs with: Wakeup
+}
+
+bool Note::TSleep(int64_t ns) {
+  if (ns < 0) {
+    Sleep();
+    return true;
+  }
+  const int64_t deadline = Nanotime() + ns;
+  while (key_.load(std::memory_order_acquire) == 0) {  // pairs with: Wakeup
+    if (ns <= 0) return false;
+    FutexSleep(&key_, 0, ns);
+    ns = deadline - Nanotime();
+  }
+  return true;
+}
+
+}  // namespace gort::rt

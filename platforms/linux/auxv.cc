@@ -1,0 +1,34 @@
+#include "platforms/auxv.h"
+
+#include <sys/auxv.h>
+
+#include <cerrno>
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+namespace gort::rt {
+
+uintptr_t GetAuxval(AuxKey key) {
+  int saved = errno;
+  uintptr_t v = 0;
+  switch (key) {
+    case AuxKey::kPageSize:
+      v = getauxval(AT_PAGESZ);
+      break;
+    case AuxKey::kRandom:
+      v = getauxval(AT_RANDOM);
+      break;
+    case AuxKey::kMinSigStackSize:
+      v = getauxval(AT_MINSIGSTKSZ);
+      break;
+    case AuxKey::kHwcap:
+      v = getauxval(AT_HWCAP);
+      break;
+  }
+  errno = saved;
+  return v;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,29 @@
+#include "platforms/clock.h"
+
+#include <time.h>
+
+namespace gort::rt {
+namespace {
+
+int64_t Read(clockid_t clock) {
+  timespec ts;
+  clock_gettime(clock, &ts);
+  return int64_t{ts.tv_sec} * 1'000'000'000 + ts.tv_nsec;
+}
+
+}  // namespace
+
+int64_t Nanotime() { return Read(CLOCK_MONOTONIC); }
+int64_t Walltime() { return Read(CLOCK_REALTIME); }
+
+int64_t CpuTicks() {
+#if defined(__x86_64__)
+  return static_cast<int64_t>(__builtin_ia32_rdtsc());
+#else
+  int64_t v;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(v));
+  return v;
+#endif
+}
+
+}  // namespace gort::rt

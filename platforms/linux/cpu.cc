@@ -1,0 +1,53 @@
+#include "platforms/cpu.h"
+
+#include <sched.h>
+
+#include <cerrno>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace gort::rt {
+
+constinit CpuInfo cpu_info;
+
+void CpuInit() {
+#if defined(__x86_64__)
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  __cpuid(0, a, b, c, d);
+  memcpy(cpu_info.vendor, &b, 4);
+  memcpy(cpu_info.vendor + 4, &d, 4);
+  memcpy(cpu_info.vendor + 8, &c, 4);
+  __cpuid(1, a, b, c, d);
+  cpu_info.family = a;
+  cpu_info.has_xsave = (c & bit_OSXSAVE) != 0;
+  if (cpu_info.has_xsave) {
+    uint32_t lo = 0, hi = 0;
+    asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    cpu_info.xcr0 = (uint64_t{hi} << 32) | lo;
+    __cpuid_count(0xd, 0, a, b, c, d);
+    cpu_info.xsave_bytes = b;
+  }
+#else
+  memcpy(cpu_info.vendor, "arm64", 6);
+#endif
+}
+
+int NumCpuAffinity() {
+  int saved = errno;
+  // The kernel rejects a mask smaller than its own, so grow until it fits.
+  int count = 0;
+  for (int cpus = 1024; cpus <= 1 << 17 && count == 0; cpus *= 2) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(cpus));
+    if (set == nullptr) break;
+    size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
+    if (sched_getaffinity(0, bytes, set) == 0) count = CPU_COUNT_S(bytes, set);
+    CPU_FREE(set);
+  }
+  errno = saved;
+  return count > 0 ? count : 1;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,137 @@
+#include "platforms/mem.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+
+#include "base/bits.h"
+#include "platforms/auxv.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+namespace gort::rt {
+namespace {
+
+class ErrnoKeeper {
+ public:
+  ~ErrnoKeeper() { errno = saved_; }
+
+ private:
+  int saved_ = errno;
+};
+
+void* Map(size_t bytes, size_t align, int prot) {
+  ErrnoKeeper keep;
+  size_t page = PageSize();
+  if (align < page) align = page;
+  size_t total = bytes + (align - page);
+  if (total < bytes) return nullptr;
+  void* p = mmap(nullptr, total, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return nullptr;
+  uintptr_t lo = reinterpret_cast<uintptr_t>(p);
+  uintptr_t want = AlignUp(lo, align);
+  if (want != lo) munmap(p, want - lo);
+  if (want + bytes != lo + total) {
+    munmap(reinterpret_cast<void*>(want + bytes), lo + total - want - bytes);
+  }
+  return reinterpret_cast<void*>(want);
+}
+
+bool Advise(void* p, size_t bytes, int advice) {
+  ErrnoKeeper keep;
+  int r;
+  do {
+    r = madvise(p, bytes, advice);
+  } while (r != 0 && (errno == EINTR || errno == EAGAIN));
+  return r == 0;
+}
+
+}  // namespace
+
+size_t PageSize() {
+  static constinit std::atomic<size_t> cached{0};
+  size_t n = cached.load(std::memory_order_relaxed);  // idempotent: no partner needed
+  if (n == 0) {
+    n = GetAuxval(AuxKey::kPageSize);
+    if (n == 0) n = 4096;
+    cached.store(n, std::memory_order_relaxed);
+  }
+  return n;
+}
+
+size_t HugePageSize() {
+  ErrnoKeeper keep;
+  int fd = open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[32];
+  ssize_t n = read(fd, text, sizeof text);
+  close(fd);
+  size_t v = 0;
+  for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; ++i) {
+    v = v * 10 + static_cast<size_t>(text[i] - '0');
+  }
+  return IsPowerOfTwo(v) ? v : 0;
+}
+
+void* MemReserve(size_t bytes, size_t align) { return Map(bytes, align, PROT_NONE); }
+void* MemMap(size_t bytes, size_t align) { return Map(bytes, align, PROT_READ | PROT_WRITE); }
+
+bool MemCommit(void* p, size_t bytes) {
+  ErrnoKeeper keep;
+  return mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+void MemUnmap(void* p, size_t bytes) {
+  ErrnoKeeper keep;
+  munmap(p, bytes);
+}
+
+void MemRelease(void* p, size_t bytes) { Advise(p, bytes, MADV_DONTNEED); }
+
+bool MemProtectNone(void* p, size_t bytes) {
+  ErrnoKeeper keep;
+  return mprotect(p, bytes, PROT_NONE) == 0;
+}
+bool MemUnprotect(void* p, size_t bytes) { return MemCommit(p, bytes); }
+
+bool MemGuardInstall(void* p, size_t bytes) { return Advise(p, bytes, MADV_GUARD_INSTALL); }
+void MemGuardRemove(void* p, size_t bytes) { Advise(p, bytes, MADV_GUARD_REMOVE); }
+
+bool MemReadable(const void* p) {
+  ErrnoKeeper keep;
+  char byte;
+  iovec local{&byte, 1};
+  iovec remote{const_cast<void*>(p), 1};
+  ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+  if (n == 1) return true;
+  if (errno == EFAULT) return false;
+  // Not permitted (a container's seccomp filter, an emulator): let a pipe's write read the byte.
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+  n = write(fds[1], p, 1);
+  close(fds[0]);
+  close(fds[1]);
+  return n == 1;
+}
+
+bool MemGuardWorks() {
+  size_t page = PageSize();
+  void* p = MemMap(page, page);
+  if (p == nullptr) return false;
+  bool works = MemGuardInstall(p, page) && !MemReadable(p);
+  MemUnmap(p, page);
+  return works;
+}
+
+void MemNoHugePage(void* p, size_t bytes) { Advise(p, bytes, MADV_NOHUGEPAGE); }
+void MemHugePage(void* p, size_t bytes) { Advise(p, bytes, MADV_HUGEPAGE); }
+
+}  // namespace gort::rt

@@ -1,0 +1,62 @@
+#include "platforms/signal.h"
+
+#include <pthread.h>
+
+#include <cerrno>
+
+#include "base/bits.h"
+#include "platforms/auxv.h"
+
+namespace gort::rt {
+
+void SigBlockAll(SigSet* before) {
+  SigSet all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void SigRestore(const SigSet& mask) { pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+
+SigSet SigCurrentMask() {
+  SigSet mask;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  return mask;
+}
+
+void SigUnblock(int sig) {
+  SigSet one;
+  sigemptyset(&one);
+  sigaddset(&one, sig);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+}
+
+size_t SigStackBytes() {
+  // Go's signal stack is 32 KiB; ours has that much beyond the kernel's frame, because the fatal
+  // report walks and symbolises stacks on it.
+  size_t frame = GetAuxval(AuxKey::kMinSigStackSize);
+  if (frame < 16384) frame = 16384;  // an emulator gives none
+  return AlignUp(frame + (48 << 10), 4096);
+}
+
+void SigStackSet(void* lo, size_t bytes) {
+  int saved = errno;
+  stack_t ss{};
+  ss.ss_sp = lo;
+  ss.ss_size = bytes;
+  ss.ss_flags = lo == nullptr ? SS_DISABLE : 0;
+  sigaltstack(&ss, nullptr);
+  errno = saved;
+}
+
+bool SigInstall(int sig, SigHandler handler, struct sigaction* before) {
+  int saved = errno;
+  struct sigaction sa {};
+  sa.sa_sigaction = handler;
+  sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigfillset(&sa.sa_mask);
+  bool ok = sigaction(sig, &sa, before) == 0;
+  errno = saved;
+  return ok;
+}
+
+}  // namespace gort::rt

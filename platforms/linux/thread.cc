@@ -1,0 +1,103 @@
+#include "platforms/thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "platforms/signal.h"
+
+namespace gort::rt {
+namespace {
+
+// g0 runs only the runtime and what it calls; user code runs on goroutine stacks. The C library
+// adds the static TLS block (large under the sanitizers) to the same mapping.
+constexpr size_t kThreadStackBytes = 256 << 10;
+
+struct Start {
+  void (*fn)(void*);
+  void* arg;
+};
+
+void* Trampoline(void* p) {
+  Start s = *static_cast<Start*>(p);
+  delete static_cast<Start*>(p);
+  s.fn(s.arg);
+  return nullptr;
+}
+
+}  // namespace
+
+int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
+  int saved = errno;
+  Start* start = new (std::nothrow) Start{fn, arg};
+  if (start == nullptr) return ENOMEM;
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  size_t dflt = 0;
+  pthread_attr_getstacksize(&attr, &dflt);
+  if (dflt > kThreadStackBytes) pthread_attr_setstacksize(&attr, kThreadStackBytes);
+  SigSet before;
+  SigBlockAll(&before);
+  pthread_t t{};
+  int err = pthread_create(&t, &attr, &Trampoline, start);
+  if (err == EINVAL) {  // static TLS larger than the stack asked for
+    pthread_attr_setstacksize(&attr, dflt);
+    err = pthread_create(&t, &attr, &Trampoline, start);
+  }
+  SigRestore(before);
+  pthread_attr_destroy(&attr);
+  if (err != 0) delete start;
+  *out = static_cast<ThreadHandle>(t);
+  errno = saved;
+  return err;
+}
+
+bool ThreadTryJoin(ThreadHandle h) {
+  return pthread_tryjoin_np(static_cast<pthread_t>(h), nullptr) == 0;
+}
+
+int ThreadId() { return static_cast<int>(syscall(SYS_gettid)); }
+int ProcessId() { return static_cast<int>(getpid()); }
+
+bool ThreadStackBounds(uintptr_t* lo, uintptr_t* hi) {
+  int saved = errno;
+  pthread_attr_t attr;
+  if (pthread_getattr_np(pthread_self(), &attr) != 0) {
+    errno = saved;
+    return false;
+  }
+  void* base = nullptr;
+  size_t bytes = 0;
+  pthread_attr_getstack(&attr, &base, &bytes);
+  pthread_attr_destroy(&attr);
+  *lo = reinterpret_cast<uintptr_t>(base);
+  *hi = *lo + bytes;
+  errno = saved;
+  return true;
+}
+
+void ThreadYield() { sched_yield(); }
+
+void ThreadSleep(int64_t ns) {
+  int saved = errno;
+  timespec ts{ns / 1'000'000'000, ns % 1'000'000'000};
+  nanosleep(&ts, nullptr);
+  errno = saved;
+}
+
+bool ThreadKill(int tid, int sig) {
+  int saved = errno;
+  bool ok = syscall(SYS_tgkill, getpid(), tid, sig) == 0;
+  errno = saved;
+  return ok;
+}
+
+void ThreadSetName(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+}  // namespace gort::rt
