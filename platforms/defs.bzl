@@ -21,7 +21,6 @@ GORT_COPTS = [
     "-Wundef",
     "-Wno-sign-compare",
     "-Wno-unused-parameter",
-    "-Wno-unused-command-line-argument",
     # The current M and G are read on every scheduler path.
     "-ftls-model=initial-exec",
     # Tracebacks unwind from any instruction.

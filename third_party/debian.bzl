@@ -152,3 +152,25 @@ debian_gflags = repository_rule(
     attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
     doc = "libgflags.a of one CPU.",
 )
+
+def _debian_cross_impl(ctx):
+    arch = ctx.attr.arch
+    prefix = _TRIPLET[arch].replace("x86_64", "x86-64")
+    if not ctx.path("/usr/bin/%s-g++" % _TRIPLET[arch]).exists:
+        fail_missing("building for linux/%s needs Debian's cross compiler" % arch, ["g++-" + prefix])
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+
+    # The tools are named by absolute paths in the toolchain; nothing has to be staged.
+    ctx.file("BUILD.bazel", """\
+filegroup(
+    name = "compiler",
+    visibility = ["//visibility:public"],
+)
+""")
+
+debian_cross = repository_rule(
+    implementation = _debian_cross_impl,
+    attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
+    local = True,
+    doc = "Proof that the cross compiler for a CPU is installed.",
+)

@@ -4,7 +4,7 @@ Each comes under its upstream name, with upstream's target names, and only if th
 has the real sources in their WORKSPACE swaps them in unchanged.
 """
 
-load("//third_party:debian.bzl", "debian_archives", "debian_gflags", "debian_tree")
+load("//third_party:debian.bzl", "debian_archives", "debian_cross", "debian_gflags", "debian_tree")
 load("//third_party:absl.bzl", "debian_absl")
 load("//third_party:stubs.bzl", "stub_repository")
 
@@ -45,6 +45,8 @@ def gort_dependencies():
     _maybe(debian_archives, name = "gort_debian_arm64", arch = "arm64")
     _maybe(debian_gflags, name = "gort_debian_gflags_amd64", arch = "amd64")
     _maybe(debian_gflags, name = "gort_debian_gflags_arm64", arch = "arm64")
+
+    _maybe(debian_cross, name = "gort_debian_cross_arm64", arch = "arm64")
 
     _maybe(debian_absl, name = "com_google_absl")
     _maybe(
