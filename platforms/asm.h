@@ -5,22 +5,40 @@
 #ifndef GORT_PLATFORMS_ASM_H_
 #define GORT_PLATFORMS_ASM_H_
 
-#ifdef __ELF__
-.section.note.GNU - stack, "",
-    % progbits
-#endif
+// clang-format off
 
-            // GORT_FUNCTION name: opens a global routine, hidden outside of the program or library.
-            .macro GORT_FUNCTION name
-    : req.ifdef gort_asm_open.if gort_asm_open.error
-      "GORT_FUNCTION inside another routine".endif.endif.set gort_asm_open,
-    1.text.p2align 4.globl \name.hidden \name.type \name, % function
-\name :.cfi_startproc
-            .endm
+.section .note.GNU-stack, "", %progbits
 
-            // GORT_END name: closes it.
-            .macro GORT_END name : req.ifndef gort_asm_open.error "GORT_END without GORT_FUNCTION"
-            .endif.if !gort_asm_open.error "GORT_END without GORT_FUNCTION".endif.set gort_asm_open,
-    0.cfi_endproc.size \name, .- \name.endm
+// GORT_FUNCTION name: opens a global routine, hidden outside of the program or library.
+.macro GORT_FUNCTION name:req
+  .ifdef gort_asm_open
+    .if gort_asm_open
+      .error "GORT_FUNCTION inside another routine"
+    .endif
+  .endif
+  .set gort_asm_open, 1
+  .text
+  .p2align 4
+  .globl \name
+  .hidden \name
+  .type \name, %function
+\name:
+  .cfi_startproc
+.endm
+
+// GORT_END name: closes it.
+.macro GORT_END name:req
+  .ifndef gort_asm_open
+    .error "GORT_END without GORT_FUNCTION"
+  .endif
+  .if !gort_asm_open
+    .error "GORT_END without GORT_FUNCTION"
+  .endif
+  .set gort_asm_open, 0
+  .cfi_endproc
+  .size \name, . - \name
+.endm
+
+// clang-format on
 
 #endif  // GORT_PLATFORMS_ASM_H_

@@ -1,0 +1,84 @@
+// gmp/g.h: a goroutine.
+// What      the descriptor; its life is in gmp/status.h. Descriptors are never freed, only reused.
+// Layer     4.                                        Go: g in runtime2.go
+// Fields    carry one of: const after init | owner M only (the M that runs it) | guarded by X |
+//           atomic (protocol) | status (whoever owns the status, gmp/status.h).
+#ifndef GORT_GMP_G_H_
+#define GORT_GMP_G_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "gmp/gobuf.h"
+#include "gmp/status.h"
+#include "gmp/wait_reason.h"
+
+namespace gort::rt {
+
+struct M;
+struct Sudog;
+
+// [lo, hi) of a stack, guard excluded.
+struct StackBounds {
+  uintptr_t lo = 0;
+  uintptr_t hi = 0;
+  bool Contains(uintptr_t sp) const { return lo <= sp && sp <= hi; }
+};
+
+// Values of stackguard0 that are not addresses; larger than any stack pointer. Go: stackPreempt.
+inline constexpr uintptr_t kStackPreempt = ~uintptr_t{0} - 1313;
+
+// A thread's exception state, laid out as the Itanium C++ ABI's __cxa_eh_globals (2.2.2).
+struct EhGlobals {
+  void* caught = nullptr;
+  unsigned uncaught = 0;
+};
+
+struct alignas(64) G {
+  // What a switch touches, in one cache line.
+  Gobuf sched;                                 // status
+  M* m = nullptr;                              // status; null unless running or in a system call
+  std::atomic<uint32_t> atomicstatus{kGIdle};  // atomic (gmp/status.h)
+  int saved_errno = 0;                         // status; the thread's errno while not running
+  EhGlobals eh;            // status; the thread's exception state while not running
+  G* schedlink = nullptr;  // status; link of whatever queue it is on
+  // A request that cooperative check points see: the lower bound, or kStackPreempt.
+  std::atomic<uintptr_t> stackguard0{0};  // atomic (set by anybody, cleared by the owner M)
+
+  StackBounds stack;                          // status
+  uintptr_t stackguard1 = 0;                  // status; always the lower bound
+  uint64_t goid = 0;                          // status; 0: a g0 or never used
+  void (*entry)(void*) = nullptr;             // status; the goroutine's function
+  void* closure = nullptr;                    // status; its argument, on the stack or on the heap
+  M* lockedm = nullptr;                       // status; LockOSThread
+  Sudog* waiting = nullptr;                   // status; what a select waits on, in lock order
+  void* param = nullptr;                      // status; the Sudog that woke it; null: closed
+  std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
+  WaitReason waitreason = WaitReason::kZero;  // status
+  std::atomic<bool> preempt{false};           // atomic (as stackguard0)
+  bool system = false;                        // const after newproc; the runtime's own goroutine
+  bool foreign = false;                       // const after init; stands for a thread that is no M
+  bool ready_next = true;                     // status
+  bool goexiting = false;                     // owner M only; Goexit is unwinding
+  bool closure_on_heap = false;               // status
+  bool large_stack = false;                   // status; stack of a non-standard size
+  int64_t waitsince = 0;                      // status; approximate, set by tracebacks
+  void* timer = nullptr;                      // owner G only; timer of Sleep (timer/)
+  int64_t sleep_when = 0;                     // owner G only
+  void* waitlock = nullptr;    // owner M only; argument of the park's unlock function
+  uintptr_t gopc = 0;          // const after newproc; where Go() was called
+  uintptr_t startpc = 0;       // const after newproc; the function's address
+  uint64_t parent_goid = 0;    // const after newproc
+  const char* name = nullptr;  // const after newproc; GoOptions::name, in name_buf
+  char name_buf[24] = {};
+  G* alllink = nullptr;    // const after it is published on allgs
+  void* bubble = nullptr;  // const after newproc; seam for a virtual clock
+  // Sanitizer state (gmp/switch.h).
+  void* tsan_fiber = nullptr;       // const from creation of the stack to its end
+  void* asan_fake_stack = nullptr;  // owner M only
+};
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_G_H_

@@ -1,0 +1,64 @@
+// gmp/m.h: an OS thread that runs goroutines (or stands for a foreign thread).
+// Layer     4.                                        Go: m in runtime2.go
+// Fields    const after init | owner M only | guarded by X | atomic (protocol).
+#ifndef GORT_GMP_M_H_
+#define GORT_GMP_M_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/rand.h"
+#include "gmp/g.h"
+#include "lock/note.h"
+#include "platforms/signal.h"
+#include "platforms/thread.h"
+
+namespace gort::rt {
+
+struct P;
+
+struct alignas(64) M {
+  G* g0 = nullptr;    // const after init; goroutine of the thread's own stack
+  G* curg = nullptr;  // owner M only (read by others with the world stopped or for reports)
+  std::atomic<P*> p{nullptr};  // owner M writes; atomic for readers (retake, reports)
+  P* nextp = nullptr;          // guarded by the hand-over: set before park is woken
+  P* oldp = nullptr;           // owner M only; the P before the system call
+  EhGlobals* eh = nullptr;     // const after mstart; the thread's __cxa_get_globals()
+  int* errno_ptr = nullptr;    // const after mstart; the thread's errno
+  // What the context that is resumed must do for the one that was left (gmp/switch.h).
+  void (*after_fn)(G*) = nullptr;            // owner M only
+  G* after_g = nullptr;                      // owner M only
+  bool (*waitunlockf)(G*, void*) = nullptr;  // owner M only; park in progress
+  bool spinning = false;    // owner M only; out of work and looking (counted in nmspinning)
+  bool blocked = false;     // owner M only; asleep on park
+  bool direct_ok = false;   // owner M only
+  int locks = 0;            // owner M only; > 0: must not be switched away or pre-empted
+  int dying = 0;            // owner M only
+  FastRand rand;            // owner M only
+  uint32_t lock_ticks = 0;  // owner M only
+
+  Note park;                           // sleep and wake-up of this M (and of a foreign thread's G)
+  M* schedlink = nullptr;              // guarded by sched.lock; idle list
+  M* alllink = nullptr;                // const after it is published on allm
+  M* freelink = nullptr;               // guarded by sched.lock
+  int64_t id = 0;                      // const after init
+  G* gsignal = nullptr;                // const after init; signal stack
+  std::atomic<G*> lockedg{nullptr};    // owner M, or whoever hands the G over; atomic for reports
+  uint32_t locked_ext = 0;             // owner M only; LockOSThread nesting
+  uint32_t locked_int = 0;             // owner M only; the runtime's own locking
+  void (*mstartfn)() = nullptr;        // const after init; runs before the scheduling loop
+  bool is_extra = false;               // const after init; stands for a foreign thread
+  bool exiting = false;                // owner M only; leave the scheduling loop
+  std::atomic<uint32_t> free_wait{0};  // atomic; see mexit
+  std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
+  std::atomic<uint32_t> preempt_gen{0};     // atomic; answered pre-emption signals
+  int tid = 0;                              // const after mstart; kernel thread id
+  ThreadHandle thread = 0;                  // const after newosproc
+  uintptr_t createstack[8] = {};            // const after init; who created the thread
+  SigSet sigmask = {};                      // const after minit
+  int64_t syscall_pc = 0;                   // owner M only
+};
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_M_H_

@@ -1,0 +1,108 @@
+// gmp/sched.h: the scheduler's global state.
+// Layer     4. One constinit object, `sched`, and the lists of all Gs, Ms and Ps.
+// Go        schedt in runtime2.go
+#ifndef GORT_GMP_SCHED_H_
+#define GORT_GMP_SCHED_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "base/atomics.h"
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/m.h"
+#include "gmp/p.h"
+#include "gmp/sudog.h"
+#include "lock/mutex.h"
+#include "lock/note.h"
+
+namespace gort::rt {
+
+struct Sched {
+  constexpr Sched() = default;
+
+  alignas(64) Mutex lock{LockRank::kSched};
+
+  // Idle Ms and Ps.
+  M* midle ABSL_GUARDED_BY(lock) = nullptr;  // waiting for work
+  int32_t nmidle ABSL_GUARDED_BY(lock) = 0;
+  int32_t nmidlelocked ABSL_GUARDED_BY(lock) = 0;  // locked Ms waiting for their G
+  int64_t mnext ABSL_GUARDED_BY(lock) = 0;         // Ms created so far; next id
+  int32_t maxmcount ABSL_GUARDED_BY(lock) = 10000;
+  int32_t nmsys ABSL_GUARDED_BY(lock) = 0;    // system Ms (sysmon): not counted for deadlock
+  int64_t nmfreed ABSL_GUARDED_BY(lock) = 0;  // Ms that have gone
+  M* freem ABSL_GUARDED_BY(lock) = nullptr;   // Ms to free when their threads are gone
+  P* pidle ABSL_GUARDED_BY(lock) = nullptr;   // idle Ps
+  Atomic<int32_t> npidle{0};                  // atomic; changed under lock
+  std::atomic<uint64_t> goidgen{0};           // atomic; ids given out in batches
+
+  // Spinning Ms: see proc/find_runnable.cc for the protocol.
+  alignas(64) Atomic<int32_t> nmspinning{0};
+  std::atomic<uint32_t> need_spinning{0};
+
+  // Global run queue.
+  alignas(64) GQueue runq ABSL_GUARDED_BY(lock);
+  std::atomic<int32_t> runqsize{0};  // changed under lock, read by anybody
+
+  // Goroutines that SchedEnableUser(false) keeps aside.
+  bool user_disabled ABSL_GUARDED_BY(lock) = false;
+  GQueue disabled_runq ABSL_GUARDED_BY(lock);
+  int32_t disabled_n ABSL_GUARDED_BY(lock) = 0;
+
+  // Dead Gs.
+  Mutex gfree_lock{LockRank::kGfree};
+  GList gfree_stack ABSL_GUARDED_BY(gfree_lock);
+  GList gfree_no_stack ABSL_GUARDED_BY(gfree_lock);
+  std::atomic<int32_t> gfree_n{0};  // changed under gfree_lock
+
+  // Central cache of sudogs.
+  Mutex sudog_lock{LockRank::kSudog};
+  Sudog* sudogcache ABSL_GUARDED_BY(sudog_lock) = nullptr;
+
+  // Stop the world.
+  std::atomic<bool> gcwaiting{false};  // a stop is wanted; set under lock
+  int32_t stopwait ABSL_GUARDED_BY(lock) = 0;
+  Note stopnote;
+
+  // sysmon.
+  std::atomic<bool> sysmonwait{false};  // sysmon sleeps deeply; changed under lock
+  Note sysmonnote;
+
+  // Poller.
+  std::atomic<int64_t> lastpoll{0};          // time of the last poll; 0: somebody is polling
+  std::atomic<int64_t> poll_until{0};        // until when the blocked poller sleeps
+  std::atomic<uint32_t> netpoll_waiters{0};  // goroutines parked in the poller
+
+  // Counts.
+  std::atomic<int64_t> ngsys{0};                     // system goroutines
+  std::atomic<int64_t> nforeign{0};                  // foreign threads attached and not inside Run
+  int64_t procresizetime ABSL_GUARDED_BY(lock) = 0;  // when gomaxprocs last changed
+  int64_t totaltime ABSL_GUARDED_BY(lock) = 0;       // sum of gomaxprocs * time up to then
+  std::atomic<bool> main_started{false};
+  std::atomic<bool> main_goexited{false};  // main ended by Goexit
+  std::atomic<bool> initialised{false};    // schedinit is over
+  int64_t start_ns = 0;                    // const after schedinit
+};
+
+extern Sched sched;
+
+// The first M and its g0, there before anything can be allocated. Go: m0, g0.
+extern M m0;
+extern G g0;
+
+// All Gs ever created, newest first, linked by alllink; all Ms, likewise, Ms that are gone unlinked
+// under sched.lock.
+extern std::atomic<G*> allgs;
+extern std::atomic<int64_t> allglen;
+extern std::atomic<M*> allm;
+
+// All Ps: allp[0 .. allp_len). Entries appear in ProcResize and stay for ever.
+inline constexpr int kMaxProcs = 1024;
+extern std::atomic<P*> allp[kMaxProcs];
+extern std::atomic<int32_t> gomaxprocs;
+extern int32_t ncpu;  // const after osinit
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_SCHED_H_

@@ -1,0 +1,41 @@
+// gmp/sched_hooks.h: the scheduler's five calls to packages above it.
+// What      function pointers with harmless defaults, set once by runtime/boot.cc before the second
+// M
+//           exists. With the defaults //proc runs without poller, timers and signals.
+// Layer     4. A sixth needs a design record.
+#ifndef GORT_GMP_SCHED_HOOKS_H_
+#define GORT_GMP_SCHED_HOOKS_H_
+
+#include <cstdint>
+
+#include "gmp/glist.h"
+
+namespace gort::rt {
+
+struct P;
+struct M;
+
+struct SchedHooks {
+  // Goroutines that became runnable by I/O. delay_ns < 0: block, 0: do not block, > 0: block at
+  // most so long. Called on g0, with or without a P, no locks held; must not park. Status of the Gs
+  // stays kGWaiting; the caller makes them runnable. The default returns at once, so without a
+  // poller a blocking call is never made (see netpoll_inited).
+  GList (*netpoll)(int64_t delay_ns);
+  // Interrupts a blocked netpoll. Any thread, any locks.
+  void (*netpoll_break)();
+  // Runs due timers of pp. Returns the time of the next one (0: none) and sets *ran. On g0 or g;
+  // the caller owns a P (not necessarily pp), no locks held.
+  int64_t (*check_timers)(P* pp, int64_t now, bool* ran);
+  // Moves all timers of a P that is going away to `to`. World stopped, on g0.
+  void (*adopt_timers)(P* from, P* to);
+  // Sends the pre-emption signal to the M. Any thread; sched.lock may be held.
+  void (*preempt_m)(M* mp);
+  // A poller is installed: idle Ms may block in netpoll.
+  bool netpoll_inited;
+};
+
+extern SchedHooks sched_hooks;
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_SCHED_HOOKS_H_

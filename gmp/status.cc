@@ -1,0 +1,114 @@
+#include "gmp/status.h"
+
+#include "base/throw.h"
+#include "gmp/g.h"
+#include "gmp/p.h"
+#include "platforms/cpu.h"
+#include "platforms/thread.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr uint32_t Bit(uint32_t s) { return uint32_t{1} << s; }
+
+constexpr uint32_t kGLegal[10] = {
+    Bit(kGDead),     // from idle
+    Bit(kGRunning),  // runnable
+    Bit(kGRunnable) | Bit(kGSyscall) | Bit(kGWaiting) | Bit(kGDead) | Bit(kGPreempted),  // running
+    Bit(kGRunning) | Bit(kGRunnable),                                                    // syscall
+    Bit(kGRunnable) | Bit(kGRunning),                                                    // waiting
+    0,
+    Bit(kGRunnable) | Bit(kGRunning),  // dead; straight to running: a foreign thread's G
+    0,
+    0,               // copystack
+    Bit(kGWaiting),  // preempted
+};
+
+constexpr uint32_t kPLegal[5] = {
+    Bit(kPRunning) | Bit(kPGcStop) | Bit(kPDead),                // from idle
+    Bit(kPIdle) | Bit(kPSyscall) | Bit(kPGcStop) | Bit(kPDead),  // running
+    Bit(kPIdle) | Bit(kPRunning) | Bit(kPGcStop),                // syscall
+    Bit(kPIdle) | Bit(kPRunning) | Bit(kPDead),                  // gcstop
+    Bit(kPGcStop),                                               // dead
+};
+
+constexpr const char* kGName[10] = {"idle",     "runnable", "running", "syscall",   "waiting",
+                                    "moribund", "dead",     "enqueue", "copystack", "preempted"};
+
+[[noreturn]] GORT_COLD void BadTransition(const G* gp, uint32_t from, uint32_t to, uint32_t seen) {
+  Printer() << "gort: goroutine " << gp->goid << ": status " << GStatusName(from) << " -> "
+            << GStatusName(to) << ", found " << GStatusName(seen) << " (0x" << seen << ")\n";
+  Throw("casgstatus: bad goroutine status");
+}
+
+GORT_COLD void WaitForScan(G* gp, uint32_t from, uint32_t to) {
+  for (int i = 0;; ++i) {
+    uint32_t seen = gp->atomicstatus.load(std::memory_order_relaxed);
+    if (seen == from) return;
+    if (seen != (from | kGScan)) BadTransition(gp, from, to, seen);
+    if (i < 10) {
+      ProcYield(10);
+    } else {
+      ThreadYield();
+    }
+  }
+}
+
+}  // namespace
+
+const char* GStatusName(uint32_t status) {
+  status &= ~uint32_t{kGScan};
+  return status < 10 ? kGName[status] : "???";
+}
+
+uint32_t ReadGStatus(const G* gp) {
+  return gp->atomicstatus.load(std::memory_order_acquire);  // pairs with: CasGStatus
+}
+
+bool GTransitionLegal(uint32_t from, uint32_t to) {
+  return from < 10 && to < 10 && (kGLegal[from] & Bit(to)) != 0;
+}
+
+bool PTransitionLegal(uint32_t from, uint32_t to) {
+  return from < 5 && to < 5 && (kPLegal[from] & Bit(to)) != 0;
+}
+
+void CasGStatus(G* gp, uint32_t from, uint32_t to) {
+  if (GORT_UNLIKELY(!GTransitionLegal(from, to))) BadTransition(gp, from, to, ReadGStatus(gp));
+  while (true) {
+    uint32_t seen = from;
+    // Acquire what the last owner left, release what this one leaves.
+    if (GORT_LIKELY(gp->atomicstatus.compare_exchange_strong(seen, to, std::memory_order_acq_rel,
+                                                             std::memory_order_relaxed))) {
+      return;
+    }
+    WaitForScan(gp, from, to);
+  }
+}
+
+bool CasToGScanStatus(G* gp, uint32_t from) {
+  return gp->atomicstatus.compare_exchange_strong(from, from | kGScan, std::memory_order_acq_rel,
+                                                  std::memory_order_relaxed);
+}
+
+void CasFromGScanStatus(G* gp, uint32_t from_scan) {
+  uint32_t seen = from_scan;
+  if ((from_scan & kGScan) == 0 || !gp->atomicstatus.compare_exchange_strong(
+                                       seen, from_scan & ~uint32_t{kGScan},
+                                       std::memory_order_release, std::memory_order_relaxed)) {
+    BadTransition(gp, from_scan, from_scan & ~uint32_t{kGScan}, seen);
+  }
+}
+
+bool CasPStatus(P* pp, uint32_t from, uint32_t to) {
+  GORT_DCHECK(PTransitionLegal(from, to));
+  // seq_cst: entersyscall's store and retake's CAS order with sched.gcwaiting and sysmonwait.
+  return pp->status.compare_exchange_strong(from, to);
+}
+
+void SetPStatus(P* pp, uint32_t to) {
+  GORT_DCHECK(PTransitionLegal(pp->status.load(std::memory_order_relaxed), to));
+  pp->status.store(to);
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,80 @@
+// gmp/status.h: the states of G and P, and the only functions that change a G's.
+// What      A status is an ownership token. Whoever may move an object out of a state owns what the
+//           state protects; moving it hands the ownership on (release), taking it over acquires.
+//
+//   G state      who owns the G, its stack and its context
+//   kGIdle       newproc, which just allocated it; nothing is initialised
+//   kGRunnable   the run queue it is on, or whoever took it from there; no M, context saved
+//   kGRunning    the M it is tied to (g.m, m.curg) together with that M's P
+//   kGSyscall    the M it is tied to; it has no P and must not touch the run queues
+//   kGWaiting    the thing it waits for (channel, semaphore, timer, note); GoReady takes it over
+//   kGDead       a free list, or newproc/goexit; may or may not have a stack
+//   kGCopystack  never used: C++ stacks do not move; kept so that the numbers are Go's
+//   kGPreempted  whoever suspended it
+//   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it
+//
+//   Legal:  Idle->Dead  Dead->Runnable  Runnable->Running  Running->{Runnable,Waiting,Syscall,Dead,
+//           Preempted}  Syscall->{Running,Runnable}  Waiting->{Runnable,Running} Preempted->Waiting
+//
+//   P state      who owns the P
+//   kPIdle       the idle list, or whoever is moving it on or off
+//   kPRunning    the M in p.m
+//   kPSyscall    nobody; the M that left it tries to take it back by CAS, so do retake and the
+//   stopper kPGcStop     whoever stopped the world kPDead       nobody: id >= gomaxprocs; revived
+//   by ProcResize
+//
+//   Legal:  GcStop->{Idle,Running,Dead}  Idle->{Running,GcStop,Dead}
+//   Running->{Idle,Syscall,GcStop,Dead}
+//           Syscall->{Idle,Running,GcStop}  Dead->GcStop
+//
+// Layer     4. Any M, any stack.                      Go: runtime2.go, casgstatus in proc.go
+#ifndef GORT_GMP_STATUS_H_
+#define GORT_GMP_STATUS_H_
+
+#include <cstdint>
+
+namespace gort::rt {
+
+struct G;
+struct P;
+
+enum GStatus : uint32_t {
+  kGIdle = 0,
+  kGRunnable = 1,
+  kGRunning = 2,
+  kGSyscall = 3,
+  kGWaiting = 4,
+  kGDead = 6,
+  kGCopystack = 8,
+  kGPreempted = 9,
+  kGScan = 0x1000,
+};
+
+enum PStatus : uint32_t { kPIdle = 0, kPRunning = 1, kPSyscall = 2, kPGcStop = 3, kPDead = 4 };
+
+// "idle", "runnable", …; the scan bit is ignored.
+const char* GStatusName(uint32_t status);
+
+// The current state, scan bit included. Go: readgstatus.
+uint32_t ReadGStatus(const G* gp);
+// Moves gp from one state to another; waits while a scanner holds it; fatal when gp is in neither
+// `from` nor `from | kGScan`, or when the transition is not in the table above. Go: casgstatus.
+void CasGStatus(G* gp, uint32_t from, uint32_t to);
+// Freezes gp in state `from`; false when it is not in it. Go: castogscanstatus.
+bool CasToGScanStatus(G* gp, uint32_t from);
+// Ends the freeze. Go: casfrom_Gscanstatus.
+void CasFromGScanStatus(G* gp, uint32_t from_scan);
+
+// True when the table above allows it.
+bool GTransitionLegal(uint32_t from, uint32_t to);
+bool PTransitionLegal(uint32_t from, uint32_t to);
+
+// Moves pp from one state to another; false when it is in another state. An illegal transition is
+// fatal in debug builds.
+bool CasPStatus(P* pp, uint32_t from, uint32_t to);
+// The same for an owner, who knows the state.
+void SetPStatus(P* pp, uint32_t to);
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_STATUS_H_

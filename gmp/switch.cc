@@ -1,0 +1,90 @@
+#include "gmp/switch.h"
+
+#include <cstring>
+
+#include "base/bits.h"
+#include "gmp/asm_offsets.h"
+
+namespace gort::rt {
+
+uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
+  top = AlignDown(top, 16);
+#if defined(__x86_64__)
+  // A function expects its return address at the stack pointer, 8 below a multiple of 16.
+  top -= 16;
+  *reinterpret_cast<uintptr_t*>(top + 8) = 0;
+  *reinterpret_cast<uintptr_t*>(top) = reinterpret_cast<uintptr_t>(&gort_goexit) + 1;
+  uintptr_t sp = top - sizeof(SwitchFrame);
+#else
+  uintptr_t sp = top - sizeof(SwitchFrame);
+#endif
+  SwitchFrame* frame = reinterpret_cast<SwitchFrame*>(sp);
+  memset(static_cast<void*>(frame), 0, sizeof *frame);
+  frame->pc = reinterpret_cast<uintptr_t>(&gort_gostart);
+#if defined(__x86_64__)
+  frame->mxcsr = __builtin_ia32_stmxcsr();
+  asm volatile("fnstcw %0" : "=m"(frame->fpucw));
+  frame->r12 = reinterpret_cast<uintptr_t>(fn);
+  frame->r13 = reinterpret_cast<uintptr_t>(arg);
+#else
+  asm volatile("mrs %0, fpcr" : "=r"(frame->fpcr));
+  frame->x19 = reinterpret_cast<uintptr_t>(fn);
+  frame->x20 = reinterpret_cast<uintptr_t>(arg);
+#endif
+  return sp;
+}
+
+void SystemStack(void (*fn)(void*), void* arg) {
+  G* gp = Getg();
+  M* mp = gp->m;
+  G* g0 = mp->g0;
+  if (gp == g0 || gp == mp->gsignal || gp->foreign) {
+    fn(arg);
+    return;
+  }
+#if GORT_ASAN
+  __sanitizer_start_switch_fiber(&gp->asan_fake_stack, reinterpret_cast<void*>(g0->stack.lo),
+                                 g0->stack.hi - g0->stack.lo);
+#endif
+  struct Call {
+    void (*fn)(void*);
+    void* arg;
+    G* from;
+    G* g0;
+  } call{fn, arg, gp, g0};
+  Setg(g0);
+  gort_systemstack(
+      [](void* p) {
+        Call* c = static_cast<Call*>(p);
+#if GORT_ASAN
+        __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+        c->fn(c->arg);
+#if GORT_ASAN
+        __sanitizer_start_switch_fiber(nullptr, reinterpret_cast<void*>(c->from->stack.lo),
+                                       c->from->stack.hi - c->from->stack.lo);
+#endif
+      },
+      &call, AlignDown(g0->sched.sp, 16));
+  Setg(gp);
+#if GORT_ASAN
+  __sanitizer_finish_switch_fiber(gp->asan_fake_stack, nullptr, nullptr);
+#endif
+}
+
+void SanitizerAdoptStack(G* gp) {
+#if GORT_TSAN
+  if (gp->tsan_fiber == nullptr) gp->tsan_fiber = __tsan_create_fiber(0);
+#endif
+  (void)gp;
+}
+
+void SanitizerDropStack(G* gp) {
+#if GORT_TSAN
+  if (gp->tsan_fiber != nullptr) __tsan_destroy_fiber(gp->tsan_fiber);
+  gp->tsan_fiber = nullptr;
+#endif
+  (void)gp;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,126 @@
+// gmp/switch.h: leaving one stack for another.
+// What      SwitchTo is the one way to change contexts, between goroutines and between a goroutine
+//           and the scheduler's g0. Whoever is resumed finishes what the one that left could not do
+//           itself: while it was still on its stack, nobody else was allowed to run it.
+//
+//             on stack A                          on stack B, resumed from its own SwitchTo
+//             A's status is still kGRunning
+//             SwitchTo(B, fn) --- gort_switch --> AfterSwitch: fn(A), e.g. status -> kGWaiting,
+//             unlock
+//                                                 from here on another M may run A
+//
+// Why not Go's gogo/mcall   Go's mcall starts g0 afresh each time and abandons its frames. Here g0
+// is a
+//           loop that is left and re-entered, so that its frames stay balanced: destructors,
+//           sanitizers' shadow stacks and unwinders see ordinary calls, and a goroutine may switch
+//           straight to the next one with the same primitive (docs/adr/0002).
+// State     callee-saved registers and the FP control words travel on the stack; exception state
+// and
+//           errno travel in the G. Caller-saved registers, vector state included, are dead here.
+// Layer     4. No runtime lock held. SwitchTo only from the stack of Getg().
+// Go        gogo, mcall, systemstack (asm_amd64.s)
+#ifndef GORT_GMP_SWITCH_H_
+#define GORT_GMP_SWITCH_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/attributes.h"
+#include "gmp/g.h"
+#include "gmp/getg.h"
+#include "gmp/m.h"
+
+#if GORT_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if GORT_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+extern "C" {
+// Pushes a SwitchFrame on the current stack, stores the stack pointer in *save, makes to_sp the
+// stack pointer, pops the SwitchFrame there and returns to its pc.
+void gort_switch(uintptr_t* save, uintptr_t to_sp);
+// Calls fn(arg) on the stack that ends at top (16-byte aligned) and returns to this one.
+void gort_systemstack(void (*fn)(void*), void* arg, uintptr_t top);
+// First pc of a new context: passes x20/r13 to the function in x19/r12, with gort_goexit as the
+// return address. Not callable.
+void gort_gostart();
+// The caller of every goroutine's first function, for unwinders: its frame is the outermost one.
+void gort_goexit();
+}
+
+namespace gort::rt {
+
+// Prepares a stack so that switching to the returned sp calls fn(arg) on it. fn returns into
+// gort_goexit. top is rounded down to 16 bytes.
+uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg);
+
+namespace internal {
+
+inline void SaveThreadState(G* from, M* mp) {
+  from->eh = *mp->eh;
+  from->saved_errno = *mp->errno_ptr;
+}
+inline void RestoreThreadState(G* gp, M* mp) {
+  *mp->eh = gp->eh;
+  *mp->errno_ptr = gp->saved_errno;
+}
+
+}  // namespace internal
+
+// The first thing a context does when it is resumed (SwitchTo does it; a new context's first
+// function must).
+GORT_ALWAYS_INLINE void AfterSwitch() {
+  G* gp = Getg();
+  M* mp = gp->m;
+#if GORT_ASAN
+  __sanitizer_finish_switch_fiber(gp->asan_fake_stack, nullptr, nullptr);
+#endif
+  internal::RestoreThreadState(gp, mp);
+  if (void (*fn)(G*) = mp->after_fn; fn != nullptr) {
+    mp->after_fn = nullptr;
+    fn(mp->after_g);
+  }
+}
+
+// Leaves the current context for that of `to` (to->m must be set already: the current M). Once on
+// the other stack, fn(from) runs there (null: nothing). Returns when somebody switches back,
+// perhaps on another M. `dying`: the context is never resumed.
+GORT_ALWAYS_INLINE void SwitchTo(G* from, G* to, void (*fn)(G*), bool dying = false) {
+  M* mp = from->m;
+  mp->after_fn = fn;
+  mp->after_g = from;
+  internal::SaveThreadState(from, mp);
+#if GORT_ASAN
+  __sanitizer_start_switch_fiber(dying ? nullptr : &from->asan_fake_stack,
+                                 reinterpret_cast<void*>(to->stack.lo),
+                                 to->stack.hi - to->stack.lo);
+#endif
+#if GORT_TSAN
+  __tsan_switch_to_fiber(to->tsan_fiber, 0);
+#endif
+  (void)dying;
+  Setg(to);
+  gort_switch(&from->sched.sp, to->sched.sp);
+  AfterSwitch();
+}
+
+// Runs fn(arg) on the M's g0 stack; on g0 already: just calls it. fn must not switch. Go:
+// systemstack.
+void SystemStack(void (*fn)(void*), void* arg);
+
+// The same for a callable that captures by reference.
+template <class F>
+void OnSystemStack(F&& f) {
+  SystemStack([](void* p) { (*static_cast<F*>(p))(); },
+              const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+// Sanitizer bookkeeping for a G whose stack was just given to it / is about to be taken away.
+void SanitizerAdoptStack(G* gp);
+void SanitizerDropStack(G* gp);
+
+}  // namespace gort::rt
+
+#endif  // GORT_GMP_SWITCH_H_

@@ -1,0 +1,102 @@
+// proc/go.h: starting goroutines.
+// What      gort::Go(f, args...): the callable and its arguments are decay-copied or moved straight
+//           onto the new goroutine's stack (to the heap when they are larger than
+//           kMaxInlineClosure), run there, and destroyed there when the goroutine ends, by Goexit
+//           too.
+// Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
+// is
+//           started then).
+// Go        go statement, newproc
+#ifndef GORT_PROC_GO_H_
+#define GORT_PROC_GO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <new>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace gort {
+
+struct GoOptions {
+  size_t stack_size = 0;       // bytes of usable stack; 0: the default; small values are rounded up
+  std::string_view name = {};  // shown in tracebacks; the first 23 bytes are kept
+};
+
+namespace rt {
+
+struct G;
+
+inline constexpr size_t kMaxInlineClosure = 1024;
+
+// A goroutine that exists but does not run yet, and room for its closure.
+struct NewGoroutine {
+  G* gp;
+  void* closure;
+};
+
+// entry(closure) will be the body; startpc and gopc are for tracebacks. Go: newproc1
+NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
+                          uintptr_t startpc, uintptr_t gopc, const GoOptions* options);
+// Makes it runnable: next on this P. Go: newproc
+void NewProcCommit(G* gp);
+// Takes it back. The closure must not be alive.
+void NewProcAbort(G* gp);
+
+template <class F, class... A>
+struct Closure {
+  std::tuple<F, A...> call;
+
+  static void Run(void* p) {
+    struct Owner {
+      Closure* c;
+      ~Owner() { c->~Closure(); }
+    } owner{static_cast<Closure*>(p)};
+    std::apply([](F& f, A&... a) { static_cast<void>(std::invoke(std::move(f), std::move(a)...)); },
+               owner.c->call);
+  }
+};
+
+template <class F>
+uintptr_t StartPc() {
+  return 0;
+}
+
+template <class F, class... A>
+__attribute__((noinline)) void Spawn(const GoOptions* options, F&& f, A&&... args) {
+  using C = Closure<std::decay_t<F>, std::decay_t<A>...>;
+  struct Pending {
+    G* gp;
+    ~Pending() {
+      if (gp != nullptr) NewProcAbort(gp);
+    }
+  };
+  NewGoroutine g =
+      NewProcBegin(sizeof(C), alignof(C), &C::Run, reinterpret_cast<uintptr_t>(&C::Run),
+                   reinterpret_cast<uintptr_t>(__builtin_return_address(0)), options);
+  Pending pending{g.gp};
+  ::new (g.closure) C{{std::forward<F>(f), std::forward<A>(args)...}};
+  pending.gp = nullptr;
+  NewProcCommit(g.gp);
+}
+
+}  // namespace rt
+
+// Runs f(args...) as a new goroutine; its result is ignored. A null function is fatal.
+template <class F, class... A>
+requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
+__attribute__((always_inline)) inline void Go(F&& f, A&&... args) {
+  rt::Spawn(nullptr, std::forward<F>(f), std::forward<A>(args)...);
+}
+template <class F, class... A>
+requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
+__attribute__((always_inline)) inline void Go(const GoOptions& options, F&& f, A&&... args) {
+  rt::Spawn(&options, std::forward<F>(f), std::forward<A>(args)...);
+}
+
+}  // namespace gort
+
+#endif  // GORT_PROC_GO_H_

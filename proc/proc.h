@@ -1,0 +1,110 @@
+// proc/proc.h: what packages above the scheduler may ask of it.
+// What      parking and readying goroutines, pinning, spawning, system calls, GOMAXPROCS.
+// Layer     6.
+// Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | CurrentG        |   x    | -  |  -   |    -    |    x    |   -   | first use |
+//           | GoPark          |   x    | -  |  -   |    -    |    x    |   x   |     -     |
+//           | GoReady         |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           | AcquireSudog    |   x    | -  |  -   |    -    |    x    |   -   | on a miss |
+//           | Gosched, Goexit |   x    | -  |  -   |    -    |    -    |   x   |     -     |
+//           | EnterSyscall    |   x    | -  |  -   |    -    |    x    |   -   |     -     |
+//           | Nanotime etc.   |   see platforms/clock.h
+//           "Parks" blocks a foreign thread instead of switching it.
+// Go        proc.go
+#ifndef GORT_PROC_PROC_H_
+#define GORT_PROC_PROC_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/m.h"
+#include "gmp/p.h"
+#include "gmp/sched.h"
+#include "gmp/sudog.h"
+#include "gmp/wait_reason.h"
+#include "lock/mutex.h"
+
+namespace gort::rt {
+
+// ---- who am I ----
+
+// The G of the calling context. A thread that the runtime did not create is given one on first use
+// (and loses it when it ends), so that it can wait and be woken like a goroutine; starts the
+// scheduler's structures if nothing did before. Never g0: fatal there. Go: getg, needm
+G* CurrentG();
+// True on a goroutine's stack (not g0, not a foreign thread).
+bool OnGoroutine();
+
+// ---- waiting ----
+
+// Puts the current goroutine to sleep until GoReady. Once it is off its stack and kGWaiting,
+// unlockf(gp, lock) runs on another stack: it must not touch gp's stack, may release runtime locks,
+// and by returning false cancels the park (gp goes on at once). After it returned true gp may
+// already be running elsewhere. No runtime lock may be held other than the one that unlockf
+// releases. Null unlockf: park unconditionally. Go: gopark
+void GoPark(bool (*unlockf)(G* gp, void* lock), void* lock, WaitReason reason);
+// Parks and releases mu. Go: goparkunlock
+void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_UNLOCK_FUNCTION(mu);
+// Makes a waiting goroutine runnable: next on this P, if the caller has one, else on the global
+// queue. The caller must be the one that was to wake it. A foreign thread's G is woken directly.
+// May be called with runtime locks held that rank before sched. Go: goready
+void GoReady(G* gp);
+// As GoReady for a whole list of kGWaiting Gs; *list is left empty. Go: injectglist
+void InjectGList(GList* list);
+
+// A zeroed sudog for the current G; give it back when it is on no list. Go: acquireSudog
+Sudog* AcquireSudog();
+void ReleaseSudog(Sudog* s);
+
+// ---- pinning ----
+
+// Between the two the goroutine stays on its M and P: it must not park. They nest. Go: acquirem
+M* AcquireM();
+void ReleaseM(M* mp);
+// A cooperative check point: yields if pre-emption was asked for.
+void PreemptCheck();
+
+// ---- running ----
+
+// Lets others run; goes to the end of the global queue. On a foreign thread: sched_yield. Go:
+// Gosched
+void Gosched();
+// Ends the calling goroutine after running the destructors of the frames it leaves. Go: Goexit
+[[noreturn]] void Goexit();
+// Wires the goroutine to its thread / undoes it; they nest. Go: LockOSThread
+void LockOSThread();
+void UnlockOSThread();
+
+// Around a call that may block in the kernel. Between the two only code that does not touch the
+// scheduler may run. Go: entersyscall, exitsyscall
+void EnterSyscall();
+void ExitSyscall();
+// As EnterSyscall for a call that is known to block: gives the P away at once. Go:
+// entersyscallblock
+void EnterSyscallBlock();
+
+// Previous number of Ps; n < 1 only asks. Stops the world to change it. Go: GOMAXPROCS
+int GoMaxProcs(int n);
+// Goroutines that exist, system goroutines excluded. Go: gcount
+int64_t GCount();
+// Stops all Ps (this goroutine goes on alone) / lets them go on. Go: stopTheWorld
+void StopTheWorld(WaitReason reason);
+void StartTheWorld();
+
+// Interrupts whoever sleeps in the poller if it would wake later than `when` (monotonic
+// nanoseconds), or wakes an M to do the polling. Called when a timer became the earliest. Go:
+// wakeNetPoller
+void WakeNetPoller(int64_t when);
+
+// Keeps user goroutines out of the run queues / lets them back in, in order. Go: schedEnableUser
+void SchedEnableUser(bool enable);
+
+// Counts a foreign thread that may wake goroutines, so that the deadlock report stays quiet.
+void AttachExternalWaker();
+void DetachExternalWaker();
+
+}  // namespace gort::rt
+
+#endif  // GORT_PROC_PROC_H_
