@@ -1,0 +1,167 @@
+// proc/runq.h: the local run queue of one P.
+// What      a fixed ring of kRunqSize Gs plus runnext; one producer, many consumers.
+// Layer     6, used by proc only.                           Go: runq* in proc.go
+// Invariant 0 <= tail - head <= kRunqSize. A G is in at most one queue. Only the owner P writes
+// tail
+//           and the slots, and only it sets runnext to something other than null. Head moves by
+//           compare-and-swap alone. Indices run freely over 2^32; slot = index % kRunqSize.
+// Ordering  Named in runq_order, each with its partner. A slot's new G travels from tail (release)
+//           to tail (acquire); the permission to overwrite a slot travels from head (release) to
+//           head (acquire). The owner takes a slot first and reads it afterwards, for nobody else
+//           writes it; a thief reads first, and the swap of head tells whether that was in time.
+// Wake-ups  RunqPut has no StoreLoad barrier: who must not lose a wake-up calls RunqPublish before
+//           it looks at sched.nmspinning. Its mirror image is RunqEmpty after dropping nmspinning.
+//           See tests/model/README.md.
+// Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | RunqPut        |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqPutBatch   |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqPublish    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqGet, Drain |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqSteal      |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqEmpty, Len |   x    | x  |  x   |    x    |    x    |   -   |     -     |
+//           pp is a P that the caller owns, or one of a stopped world.
+// Model     tests/model/runq_model_test.cc (capacity 4, owner and two thieves)
+#ifndef GORT_PROC_RUNQ_H_
+#define GORT_PROC_RUNQ_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/atomics.h"
+#include "base/attributes.h"
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/p.h"
+
+namespace gort::rt {
+
+// In a model-checking build the orders are variables, so that a test can weaken one and see the
+// checker object.
+#ifdef GORT_MODEL
+#define GORT_RUNQ_ORDER inline std::memory_order
+#else
+#define GORT_RUNQ_ORDER inline constexpr std::memory_order
+#endif
+namespace runq_order {
+// Gives slots back for reuse; pairs with: kHeadReuse.
+GORT_RUNQ_ORDER kHeadTake = std::memory_order_release;
+// The producer, before it overwrites a slot; pairs with: kHeadTake.
+GORT_RUNQ_ORDER kHeadReuse = std::memory_order_acquire;
+// Thieves and RunqEmpty, so that tail is not older than head; pairs with: kHeadTake.
+GORT_RUNQ_ORDER kHeadLook = std::memory_order_acquire;
+// Publishes slots and their Gs; pairs with: kTailLook, kTailEmpty.
+GORT_RUNQ_ORDER kTailPut = std::memory_order_release;
+// Thieves, before they read slots; pairs with: kTailPut.
+GORT_RUNQ_ORDER kTailLook = std::memory_order_acquire;
+// RunqPublish: a store that later loads do not overtake; pairs with: kTailEmpty.
+GORT_RUNQ_ORDER kTailPublish = std::memory_order_seq_cst;
+// RunqEmpty, after the caller dropped nmspinning; pairs with: kTailPublish.
+GORT_RUNQ_ORDER kTailEmpty = std::memory_order_seq_cst;
+// The owner sets runnext; pairs with: kNextSteal.
+GORT_RUNQ_ORDER kNextPut = std::memory_order_release;
+// The owner takes runnext back; what it kicked into the ring before is visible to whoever sees the
+// null; pairs with: kNextEmpty.
+GORT_RUNQ_ORDER kNextGet = std::memory_order_release;
+// A thief takes runnext, and with it the G's contents; pairs with: kNextPut.
+GORT_RUNQ_ORDER kNextSteal = std::memory_order_acquire;
+// RunqEmpty; pairs with: kNextGet.
+GORT_RUNQ_ORDER kNextEmpty = std::memory_order_acquire;
+}  // namespace runq_order
+#undef GORT_RUNQ_ORDER
+
+// The ring is full: moves its older half and then gp to the end of *overflow, and returns how many
+// that is; 0 if thieves made room in the meantime. Owner only. Go: runqputslow (proc.go)
+GORT_COLD int32_t RunqPutSlow(P* pp, G* gp, uint32_t head, uint32_t tail, GQueue* overflow);
+
+// Puts gp on the local queue of pp. next: into runnext, whose old G goes to the ring's tail. False:
+// the ring was full, and half of it and the G stand in *overflow, *overflow_n Gs in all, for the
+// caller to append to the global queue. True: *overflow and *overflow_n are untouched.
+// Requires: pp is the caller's. Go: runqput (proc.go)
+inline bool RunqPut(P* pp, G* gp, bool next, GQueue* overflow, int32_t* overflow_n) {
+  RunQueue& q = pp->runq;
+  if (next) {
+    // Thieves only ever clear runnext, so a null stays null until we store.
+    if (q.runnext.load(std::memory_order_relaxed) == nullptr) {
+      q.runnext.store(gp, runq_order::kNextPut);
+      return true;
+    }
+    gp = q.runnext.exchange(gp, runq_order::kNextPut);
+    if (gp == nullptr) return true;
+  }
+  for (;;) {
+    const uint32_t head = q.head.load(runq_order::kHeadReuse);
+    const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
+    if (GORT_LIKELY(tail - head < kRunqSize)) {
+      q.ring[tail % kRunqSize].store(gp, std::memory_order_relaxed);  // published by tail
+      q.tail.store(tail + 1, runq_order::kTailPut);
+      return true;
+    }
+    const int32_t n = RunqPutSlow(pp, gp, head, tail, overflow);
+    if (n != 0) {
+      *overflow_n = n;
+      return false;
+    }
+  }
+}
+
+// The StoreLoad barrier of whoever made work runnable on its own P: everything put on pp's queue so
+// far comes before every seq_cst load that the caller does next (sched.nmspinning). One exchange on
+// the owner's own cache line. Requires: pp is the caller's.
+inline void RunqPublish(P* pp) {
+  RunQueue& q = pp->runq;
+  q.tail.store(q.tail.load(std::memory_order_relaxed), runq_order::kTailPublish);
+}
+
+// The next G, or null when the queue is empty. *inherit_time: it came from runnext and goes on with
+// the time slice of its predecessor. Requires: pp is the caller's. Go: runqget (proc.go)
+inline G* RunqGet(P* pp, bool* inherit_time) {
+  RunQueue& q = pp->runq;
+  G* gp = q.runnext.load(std::memory_order_relaxed);  // set by us, or null
+  // When the swap fails a thief was faster, and only we could set it again.
+  if (gp != nullptr && q.runnext.compare_exchange_strong(gp, nullptr, runq_order::kNextGet,
+                                                         std::memory_order_relaxed)) {
+    *inherit_time = true;
+    return gp;
+  }
+  *inherit_time = false;
+  uint32_t head = q.head.load(std::memory_order_relaxed);        // confirmed by the swap
+  const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
+  while (head != tail) {
+    if (q.head.compare_exchange_weak(head, head + 1, runq_order::kHeadTake,
+                                     std::memory_order_relaxed)) {
+      return q.ring[head % kRunqSize].load(std::memory_order_relaxed);  // written by us
+    }
+  }
+  return nullptr;
+}
+
+// Moves Gs from the front of *q, at most n, to the ring while there is room; the rest stays in *q.
+// Returns how many it moved. Requires: pp is the caller's; *q has at least n Gs. Go: runqputbatch
+// (proc.go); differs: the caller sends the rest to the global queue.
+int32_t RunqPutBatch(P* pp, GQueue* q, int32_t n);
+
+// Called with the victim just before its runnext is taken, to give it a moment to run it itself.
+using RunqBackoff = void (*)(const P* victim);
+
+// Takes half of victim's ring, rounded up: one G is returned, the others go to the ring of pp. When
+// the victim's ring is empty and steal_runnext is set, takes its runnext, after backoff (may be
+// null). Null: nothing found. Requires: pp is the caller's, its ring is at most half full; pp !=
+// victim. Go: runqsteal, runqgrab (proc.go)
+G* RunqSteal(P* pp, P* victim, bool steal_runnext, RunqBackoff backoff = nullptr);
+
+// True when the queue had nothing to take. A G that moves from runnext to the ring while this looks
+// is not missed; neither is one put before a RunqPublish that the caller's view includes: if it
+// returns true after the caller's seq_cst change of sched.nmspinning, then whoever publishes a G in
+// this queue sees that change. Go: runqempty (proc.go)
+bool RunqEmpty(const P* pp);
+
+// Gs in the ring and runnext; a guess unless the caller owns pp or the world is stopped.
+uint32_t RunqLen(const P* pp);
+
+// Moves everything to the end of *q, runnext first, in the order in which RunqGet would have given
+// it; returns how many. Requires: pp is the caller's, or the world is stopped. Go: runqdrain
+int32_t RunqDrain(P* pp, GQueue* q);
+
+}  // namespace gort::rt
+
+#endif  // GORT_PROC_RUNQ_H_
