@@ -4,7 +4,7 @@ Public targets carry the headers that upstream gives them, so that a missing dep
 sources. What each links, and in which order, is read from the package's pkg-config files.
 """
 
-load(":debian.bzl", "fail_missing", "host_arch", "triplet")
+load(":debian.bzl", "fail_missing", "host_arch", "require_headers", "triplet")
 
 # package -> target -> its headers in absl/<package>/. A target is Debian's pkg-config module absl_<target> unless _MODULES says otherwise.
 _TARGETS = {
@@ -134,8 +134,9 @@ def _read_module(text):
 
 def _debian_absl_impl(ctx):
     pkgconfig = ctx.path("/usr/lib/%s/pkgconfig" % triplet(host_arch(ctx)))
-    if not ctx.path("/usr/include/absl/base/config.h").exists or not pkgconfig.get_child("absl_base.pc").exists:
-        fail_missing("@com_google_absl comes from a Debian package", ["libabsl-dev"])
+    require_headers(ctx, "libabsl-dev")
+    if not pkgconfig.get_child("absl_base.pc").exists:
+        fail_missing("@com_google_absl is installed for another CPU only", ["libabsl-dev:" + host_arch(ctx)])
 
     lines = ["load(\"@gort//third_party:absl_rules.bzl\", \"absl_module\")", ""]
     for path in pkgconfig.readdir():

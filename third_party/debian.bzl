@@ -13,6 +13,15 @@ _LIBRARIES = {
     "libgtest-dev": "/usr/lib/%s/libgtest.a",
 }
 
+# The same for headers, which serve every CPU.
+_HEADERS = {
+    "libabsl-dev": "/usr/include/absl/base/config.h",
+    "libbenchmark-dev": "/usr/include/benchmark/benchmark.h",
+    "libgflags-dev": "/usr/include/gflags/gflags.h",
+    "libgmock-dev": "/usr/include/gmock/gmock.h",
+    "libgtest-dev": "/usr/include/gtest/gtest.h",
+}
+
 _PREFIXES = ["libabsl_", "libbenchmark", "libgmock", "libgtest"]
 
 def host_arch(ctx):
@@ -29,38 +38,45 @@ def fail_missing(what, packages, foreign = None):
     fail("\n\n  gort: %s. Install what is missing:\n\n    %ssudo apt-get install %s\n" %
          (what, first, " ".join(packages)))
 
-def require(ctx, packages):
-    """Fails unless each file of `packages` (Debian package -> path) is there."""
-    missing = [p for p, path in packages.items() if not ctx.path(path).exists]
-    if missing:
-        fail_missing("@%s comes from Debian packages" % ctx.name, missing)
+def require_headers(ctx, package):
+    """Fails unless `package` (one of _HEADERS) is installed; the error names all of them that are not."""
+    if not ctx.path(_HEADERS[package]).exists:
+        missing = [p for p, path in _HEADERS.items() if not ctx.path(path).exists]
+        fail_missing("@%s comes from Debian's %s" % (ctx.name, package), missing)
 
 def _debian_tree_impl(ctx):
-    links = ctx.attr.links
-    if ctx.attr.path:
-        if not ctx.path(ctx.attr.path).exists:
-            fail_missing("@%s comes from a Debian package" % ctx.name, [ctx.attr.package])
-        for entry in ctx.path(ctx.attr.path).readdir():
-            ctx.symlink(entry, entry.basename)
-        return
-    for path in links.values():
-        if not ctx.path(path).exists:
-            fail_missing("@%s comes from Debian packages" % ctx.name, [ctx.attr.package])
-    for name, path in links.items():
-        ctx.symlink(path, name)
-    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
-    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+    if not ctx.path(ctx.attr.path).exists:
+        fail_missing("@%s comes from Debian's %s" % (ctx.name, ctx.attr.package), [ctx.attr.package])
+    for entry in ctx.path(ctx.attr.path).readdir():
+        ctx.symlink(entry, entry.basename)
 
 debian_tree = repository_rule(
     implementation = _debian_tree_impl,
     attrs = {
-        "build_file": attr.label(),
-        "links": attr.string_dict(doc = "name in the repository -> path on the machine"),
-        "package": attr.string(mandatory = True),
-        "path": attr.string(doc = "a whole directory to be the repository"),
+        "package": attr.string(mandatory = True, doc = "the Debian package"),
+        "path": attr.string(mandatory = True, doc = "where it puts the repository"),
     },
     local = True,
-    doc = "Files that Debian packages installed, as a repository.",
+    doc = "A directory that a Debian package installs, which is a repository as it is.",
+)
+
+def _debian_library_impl(ctx):
+    for package in ctx.attr.packages:
+        require_headers(ctx, package)
+    for name in ctx.attr.headers:
+        ctx.symlink("/usr/include/" + name, "include/" + name)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+
+debian_library = repository_rule(
+    implementation = _debian_library_impl,
+    attrs = {
+        "build_file": attr.label(mandatory = True),
+        "headers": attr.string_list(mandatory = True, doc = "directories of /usr/include"),
+        "packages": attr.string_list(mandatory = True, doc = "the Debian packages they come from"),
+    },
+    local = True,
+    doc = "The headers of a library under include/; its archives are in debian_archives.",
 )
 
 def _debian_archives_impl(ctx):
@@ -125,7 +141,7 @@ def _debian_gflags_impl(ctx):
     if installed.exists:
         ctx.symlink(installed, "libgflags.a")
     elif arch == host_arch(ctx):
-        fail_missing("@com_github_gflags_gflags comes from a Debian package", ["libgflags-dev"])
+        fail_missing("@com_github_gflags_gflags comes from Debian's libgflags-dev", ["libgflags-dev"])
     else:
         # The package cannot be installed for two CPUs at once, so it is unpacked here.
         got = ctx.execute(["apt-get", "download", "-q", package])

@@ -4,7 +4,7 @@ Each comes under its upstream name, with upstream's target names, and only if th
 has the real sources in their WORKSPACE swaps them in unchanged.
 """
 
-load("//third_party:debian.bzl", "debian_archives", "debian_cross", "debian_gflags", "debian_tree")
+load("//third_party:debian.bzl", "debian_archives", "debian_cross", "debian_gflags", "debian_library", "debian_tree")
 load("//third_party:absl.bzl", "debian_absl")
 load("//third_party:stubs.bzl", "stub_repository")
 
@@ -50,28 +50,25 @@ def gort_dependencies():
 
     _maybe(debian_absl, name = "com_google_absl")
     _maybe(
-        debian_tree,
+        debian_library,
         name = "com_google_googletest",
         build_file = Label("//third_party:googletest.BUILD"),
-        links = {
-            "include/gmock": "/usr/include/gmock",
-            "include/gtest": "/usr/include/gtest",
-        },
-        package = "libgtest-dev libgmock-dev",
+        headers = ["gmock", "gtest"],
+        packages = ["libgmock-dev", "libgtest-dev"],
     )
     _maybe(
-        debian_tree,
+        debian_library,
         name = "com_github_google_benchmark",
         build_file = Label("//third_party:benchmark.BUILD"),
-        links = {"include/benchmark": "/usr/include/benchmark"},
-        package = "libbenchmark-dev",
+        headers = ["benchmark"],
+        packages = ["libbenchmark-dev"],
     )
     _maybe(
-        debian_tree,
+        debian_library,
         name = "com_github_gflags_gflags",
         build_file = Label("//third_party:gflags.BUILD"),
-        links = {"include/gflags": "/usr/include/gflags"},
-        package = "libgflags-dev",
+        headers = ["gflags"],
+        packages = ["libgflags-dev"],
     )
 
     native.register_toolchains("@gort//platforms/toolchains:all")
