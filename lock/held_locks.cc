@@ -5,8 +5,6 @@
 namespace gort::rt {
 namespace {
 
-constexpr int kMaxHeld = 16;
-
 struct Held {
   const void* lock = nullptr;
   LockRank rank = LockRank::kNone;
@@ -14,31 +12,52 @@ struct Held {
 
 struct HeldLocks {
   int n = 0;
-  Held held[kMaxHeld] = {};
+  Held held[kMaxHeldLocks] = {};
 };
 
+// Read in the functions below alone, none of which is inlined: see STYLE on thread-local addresses
+// that live across a switch of threads.
 constinit thread_local HeldLocks t_held;
 
-[[noreturn]] GORT_COLD void WrongOrder(LockRank taken, LockRank held) {
-  Printer() << "gort: lock order: taking " << kLockRankName[static_cast<int>(taken)]
-            << " while holding " << kLockRankName[static_cast<int>(held)] << '\n';
+const char* Name(LockRank rank) { return kLockRankName[static_cast<int>(rank)]; }
+
+[[noreturn]] GORT_COLD void WrongOrder(const Held& held, const Held& taken) {
+  {
+    Printer p;
+    p << "gort: lock order: taking " << Name(taken.rank) << " at " << taken.lock
+      << " while holding " << Name(held.rank) << " at " << held.lock << '\n';
+  }
   Throw("lock ordering problem");
+}
+
+// A lock of rank `taken` may be waited for while `held` is held.
+bool Allowed(const Held& held, const Held& taken) {
+  if (taken.rank == LockRank::kNone) return true;
+  if ((kMayBeHeld[static_cast<int>(taken.rank)] >> static_cast<int>(held.rank) & 1) == 0) {
+    return false;
+  }
+  return held.rank != taken.rank || held.lock < taken.lock;
+}
+
+void Push(HeldLocks* h, const Held& taken) {
+  if (h->n == kMaxHeldLocks) Throw("too many locks held");
+  h->held[h->n++] = taken;
 }
 
 }  // namespace
 
 GORT_NOINLINE void HeldLocksAcquireSlow(const void* lock, LockRank rank) {
   HeldLocks& h = t_held;
+  const Held taken{lock, rank};
   for (int i = 0; i < h.n; ++i) {
     if (h.held[i].lock == lock) Throw("lock taken twice by one thread");
-    const uint64_t allowed = kMayBeHeld[static_cast<int>(rank)];
-    bool ok = (allowed >> static_cast<int>(h.held[i].rank) & 1) != 0;
-    bool same_rank_upwards =
-        h.held[i].rank != rank || rank == LockRank::kNone || h.held[i].lock < lock;
-    if (rank != LockRank::kNone && (!ok || !same_rank_upwards)) WrongOrder(rank, h.held[i].rank);
+    if (!Allowed(h.held[i], taken)) WrongOrder(h.held[i], taken);
   }
-  if (h.n == kMaxHeld) Throw("too many locks held");
-  h.held[h.n++] = Held{lock, rank};
+  Push(&h, taken);
+}
+
+GORT_NOINLINE void HeldLocksTryAcquiredSlow(const void* lock, LockRank rank) {
+  Push(&t_held, Held{lock, rank});
 }
 
 GORT_NOINLINE void HeldLocksReleaseSlow(const void* lock) {
@@ -51,6 +70,20 @@ GORT_NOINLINE void HeldLocksReleaseSlow(const void* lock) {
   Throw("unlock of a lock that this thread does not hold");
 }
 
+GORT_NOINLINE bool HeldLocksHoldsSlow(const void* lock) {
+  const HeldLocks& h = t_held;
+  for (int i = 0; i < h.n; ++i) {
+    if (h.held[i].lock == lock) return true;
+  }
+  return false;
+}
+
 GORT_NOINLINE int HeldLocksCountSlow() { return t_held.n; }
+
+void HeldLocksAssertHolds(const void* lock) {
+  if constexpr (kDebug) {
+    if (!HeldLocksHoldsSlow(lock)) Throw("lock is not held");
+  }
+}
 
 }  // namespace gort::rt

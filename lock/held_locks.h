@@ -1,9 +1,13 @@
 // lock/held_locks.h: which runtime locks this thread holds, checked against the lock order.
-// What      in debug builds every Mutex reports here; a wrong order or a lock held where none may
-// be
-//           is fatal with both names. In other builds all of it compiles to nothing.
-// Layer     3. The record is thread-local; a runtime lock is never held over a switch of stacks.
-// Go        lockrank_on.go, m.locks.
+// What      in debug builds every lock of this package reports here; an order that lock_rank.txt
+//           does not allow is fatal, with both names, whether or not it would have deadlocked this
+//           time. In other builds all of it compiles to nothing.
+// Layer     3.                                              Go: lockrank_on.go, m.locks,
+// m.locksHeld Invariant the record is the thread's: a lock is released by the thread that took it.
+// It may be
+//           taken on a goroutine's stack and released on g0 of the same thread (parking does that),
+//           never after the goroutine has moved on. At most kMaxHeldLocks at a time.
+// Context   as for the locks: any stack but that of a signal handler.
 #ifndef GORT_LOCK_HELD_LOCKS_H_
 #define GORT_LOCK_HELD_LOCKS_H_
 
@@ -12,17 +16,33 @@
 
 namespace gort::rt {
 
+inline constexpr int kMaxHeldLocks = 16;
+
+// The functions below without their test for a debug build. For them and for tests.
 void HeldLocksAcquireSlow(const void* lock, LockRank rank);
+void HeldLocksTryAcquiredSlow(const void* lock, LockRank rank);
 void HeldLocksReleaseSlow(const void* lock);
+bool HeldLocksHoldsSlow(const void* lock);
 int HeldLocksCountSlow();
 
-// Records that `lock` is about to be taken. Fatal when the order forbids it.
+// Records that `lock` is about to be taken. Throws "lock ordering problem" when a lock that is held
+// forbids it; of one rank that may nest in itself, the higher address comes second. Throws for a
+// lock that this thread holds, and for one lock too many. Go: lockWithRank.
 inline void HeldLocksAcquire(const void* lock, LockRank rank) {
   if constexpr (kDebug) HeldLocksAcquireSlow(lock, rank);
 }
+// Records that `lock` was taken without waiting for it, which no order forbids: such a step cannot
+// be part of a deadlock. What is taken after it is checked against it.
+inline void HeldLocksTryAcquired(const void* lock, LockRank rank) {
+  if constexpr (kDebug) HeldLocksTryAcquiredSlow(lock, rank);
+}
+// Records that `lock` is about to be released. Throws when this thread does not hold it.
+// Go: unlockWithRank.
 inline void HeldLocksRelease(const void* lock) {
   if constexpr (kDebug) HeldLocksReleaseSlow(lock);
 }
+// Throws in debug builds unless this thread holds `lock`. Go: assertLockHeld.
+void HeldLocksAssertHolds(const void* lock);
 // Runtime locks that this thread holds; always 0 outside of debug builds.
 inline int HeldLocksCount() {
   if constexpr (kDebug) return HeldLocksCountSlow();

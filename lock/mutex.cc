@@ -1,5 +1,6 @@
 #include "lock/mutex.h"
 
+#include "base/throw.h"
 #include "platforms/cpu.h"
 #include "platforms/futex.h"
 #include "platforms/thread.h"
@@ -14,12 +15,11 @@ constexpr int kActiveSpinCycles = 30;
 }  // namespace
 
 GORT_NOINLINE void Mutex::LockSlow() {
-  // Once this thread has slept it must leave kSleeping behind when it takes the lock, because
-  // others may be asleep too and only the word tells the owner.
   uint32_t wanted = kLocked;
   while (true) {
     for (int i = 0; i <= kActiveSpins; ++i) {
       uint32_t free = kUnlocked;
+      // The load keeps the cache line shared while somebody else holds the lock.
       if (state_.load(std::memory_order_relaxed) == kUnlocked &&
           state_.compare_exchange_strong(free, wanted, std::memory_order_acquire,
                                          std::memory_order_relaxed)) {
@@ -31,13 +31,16 @@ GORT_NOINLINE void Mutex::LockSlow() {
         ThreadYield();
       }
     }
-    // pairs with: Unlock
+    // Announces a sleeper, and takes the lock if it was free after all. pairs with: Unlock
     if (state_.exchange(kSleeping, std::memory_order_acquire) == kUnlocked) return;
-    wanted = kSleeping;
+    wanted = kSleeping;  // see the invariant
     FutexSleep(&state_, kSleeping, -1);
   }
 }
 
-GORT_NOINLINE void Mutex::Wake() { FutexWake(&state_, 1); }
+GORT_NOINLINE void Mutex::UnlockSlow(uint32_t old) {
+  if (old == kUnlocked) Throw("unlock of unlocked lock");
+  FutexWake(&state_, 1);
+}
 
 }  // namespace gort::rt

@@ -1,11 +1,18 @@
 // lock/mutex.h: the runtime's own lock; it blocks the M (the OS thread), not the goroutine.
 // What      a three-state futex lock with a short spin (Drepper, "Futexes Are Tricky"; Go's
 //           lock_futex.go), for critical sections of tens of instructions in the runtime.
-// Layer     3.
-// Contract  | call    | user G | g0 | no P | gsignal | foreign | parks | allocates |
-//           | Lock    |   x    | x  |  x   |    -    |    x    | the M |     -     |
-//           | Unlock  |   x    | x  |  x   |    -    |    x    |   -   |     -     |
-//           A goroutine must not be switched away while it holds one.
+// Layer     3.                                                       Go: mutex (runtime2.go)
+// Invariant state is kSleeping whenever a thread may be asleep on it, so that Unlock needs the
+//           kernel only then. A thread that has slept once leaves kSleeping behind when it takes
+//           the lock: it cannot know whether it was the only sleeper.
+// Ordering  what a thread did before Unlock happens before what the next owner does after Lock.
+// Lifetime  the next owner may free the Mutex as soon as it has it: Unlock's last access to the
+//           word is the store that releases it (the wake-up after that only names the address).
+// Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | Lock            |   x    | x  |  x   |    -    |    x    | the M |     -     |
+//           | TryLock, Unlock |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           A goroutine must not be switched away while it holds one, except that an unlock
+//           function of GoPark may release it on g0.
 #ifndef GORT_LOCK_MUTEX_H_
 #define GORT_LOCK_MUTEX_H_
 
@@ -21,10 +28,13 @@ namespace gort::rt {
 
 class ABSL_LOCKABLE Mutex {
  public:
+  // rank: its place in lock_rank.txt, which debug builds hold it to.
   constexpr explicit Mutex(LockRank rank = LockRank::kNone) : rank_(rank) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
+  // Waits until the lock is free and takes it. Not recursive: debug builds throw, others deadlock.
+  // Go: lock2 (lock_futex.go).
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     HeldLocksAcquire(this, rank_);
     uint32_t free = kUnlocked;
@@ -35,22 +45,30 @@ class ABSL_LOCKABLE Mutex {
     LockSlow();
   }
 
+  // Requires: this thread holds it (debug builds throw). Throws "unlock of unlocked lock".
+  // Go: unlock2 (lock_futex.go).
   void Unlock() ABSL_UNLOCK_FUNCTION() {
     HeldLocksRelease(this);
-    // pairs with: Lock, LockSlow
-    if (GORT_UNLIKELY(state_.exchange(kUnlocked, std::memory_order_release) == kSleeping)) Wake();
+    // pairs with: Lock, LockSlow, TryLock
+    uint32_t old = state_.exchange(kUnlocked, std::memory_order_release);
+    if (GORT_UNLIKELY(old != kLocked)) UnlockSlow(old);
   }
 
+  // Takes the lock if it is free; false: somebody holds it. Never waits, so that the order of locks
+  // does not bind it.
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
     uint32_t free = kUnlocked;
+    // pairs with: Unlock
     if (!state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
       return false;
     }
-    HeldLocksAcquire(this, rank_);
+    HeldLocksTryAcquired(this, rank_);
     return true;
   }
 
+  // Throws in debug builds unless this thread holds it. Go: assertLockHeld.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() { HeldLocksAssertHolds(this); }
   // Somebody holds it; for assertions only.
   bool IsLocked() const { return state_.load(std::memory_order_relaxed) != kUnlocked; }
 
@@ -58,12 +76,13 @@ class ABSL_LOCKABLE Mutex {
   enum : uint32_t { kUnlocked, kLocked, kSleeping };
 
   void LockSlow();
-  void Wake();
+  void UnlockSlow(uint32_t old);
 
   std::atomic<uint32_t> state_{kUnlocked};
   const LockRank rank_;
 };
 
+// Holds *mu while it lives.
 class ABSL_SCOPED_LOCKABLE LockGuard {
  public:
   explicit LockGuard(Mutex* mu) ABSL_EXCLUSIVE_LOCK_FUNCTION(mu) : mu_(mu) { mu_->Lock(); }

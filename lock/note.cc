@@ -7,7 +7,7 @@
 namespace gort::rt {
 
 void Note::Wakeup() {
-  // pairs with: Sleep, TSleep
+  // pairs with: Sleep, TSleep, IsSet. The sleeper may be gone after this, and the Note with it.
   if (key_.exchange(1, std::memory_order_release) != 0) Throw("notewakeup - double wakeup");
   FutexWake(&key_, 1);
 }
@@ -21,7 +21,8 @@ bool Note::TSleep(int64_t ns) {
     Sleep();
     return true;
   }
-  const int64_t deadline = Nanotime() + ns;
+  const int64_t now = Nanotime();
+  const int64_t deadline = ns < INT64_MAX - now ? now + ns : INT64_MAX;
   while (key_.load(std::memory_order_acquire) == 0) {  // pairs with: Wakeup
     if (ns <= 0) return false;
     FutexSleep(&key_, 0, ns);

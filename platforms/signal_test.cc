@@ -84,7 +84,7 @@ TEST_F(Signal, UnblockLetsOneSignalThrough) {
 
 TEST_F(Signal, EverySignalIsBlockedInsideAHandler) {
   raise(SIGUSR1);
-  for (int sig : {SIGUSR1, SIGUSR2, SIGURG, SIGQUIT, SIGPROF, SIGRTMAX}) {
+  for (int sig : {SIGUSR1, SIGUSR2, SIGURG, SIGQUIT, SIGPROF, SIGRTMIN}) {
     EXPECT_EQ(sigismember(&handler_mask, sig), 1) << sig;
   }
 }
@@ -92,7 +92,7 @@ TEST_F(Signal, EverySignalIsBlockedInsideAHandler) {
 TEST(SigStack, HoldsTheKernelsFrameAndWholePages) {
   size_t bytes = SigStackBytes();
   EXPECT_GE(bytes, GetAuxval(AuxKey::kMinSigStackSize) + (32 << 10));
-  EXPECT_GE(bytes, size_t{MINSIGSTKSZ});
+  EXPECT_GE(bytes, static_cast<size_t>(MINSIGSTKSZ));  // no constant in newer C libraries
   EXPECT_TRUE(IsAligned(bytes, GetAuxval(AuxKey::kPageSize)));
 }
 

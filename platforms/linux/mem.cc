@@ -99,8 +99,11 @@ void MemUnmap(void* p, size_t bytes) {
 }
 
 bool MemRelease(void* p, size_t bytes) {
-  // A program that called mlockall has pages that only the second advice (Linux 5.18) may drop.
-  return Advise(p, bytes, MADV_DONTNEED) || Advise(p, bytes, MADV_DONTNEED_LOCKED);
+  if (Advise(p, bytes, MADV_DONTNEED)) return true;
+  // The program may have called mlockall: Linux 5.18 has advice for that. An emulator that agrees
+  // to advice that does not exist has not followed any.
+  constexpr int kNoSuchAdvice = 9999;
+  return !Advise(p, bytes, kNoSuchAdvice) && Advise(p, bytes, MADV_DONTNEED_LOCKED);
 }
 
 bool MemProtectNone(void* p, size_t bytes) {

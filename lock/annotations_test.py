@@ -1,0 +1,59 @@
+"""What the lock annotations forbid does not compile with clang -Wthread-safety, and the rest does."""
+import shutil
+import subprocess
+import unittest
+
+PROLOGUE = """
+#include "lock/mutex.h"
+#include "lock/rwmutex.h"
+using namespace gort::rt;
+struct S {
+  Mutex mu;
+  RWMutex rw;
+  int n ABSL_GUARDED_BY(mu) = 0;
+  int shared ABSL_GUARDED_BY(rw) = 0;
+  void NeedsLock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { ++n; }
+};
+"""
+
+FORBIDDEN = {
+    "access without the lock": "int F(S* s) { return s->n; }",
+    "call without the lock": "void F(S* s) { s->NeedsLock(); }",
+    "lock left behind": "void F(S* s) { s->mu.Lock(); }",
+    "unlock of what is not held": "void F(S* s) { s->mu.Unlock(); }",
+    "lock taken twice": "void F(S* s) { LockGuard a(&s->mu); LockGuard b(&s->mu); }",
+    "result of TryLock ignored": "void F(S* s) { (void)s->mu.TryLock(); ++s->n; }",
+    "write under a read lock": "void F(S* s) { s->rw.RLock(); ++s->shared; s->rw.RUnlock(); }",
+}
+
+ALLOWED = """
+int Guarded(S* s) { LockGuard guard(&s->mu); s->NeedsLock(); return s->n; }
+bool Tried(S* s) { if (!s->mu.TryLock()) return false; ++s->n; s->mu.Unlock(); return true; }
+int Read(S* s) { s->rw.RLock(); int n = s->shared; s->rw.RUnlock(); return n; }
+void Write(S* s) { s->rw.Lock(); ++s->shared; s->rw.Unlock(); }
+void Asserted(S* s) { s->mu.AssertHeld(); ++s->n; }
+"""
+
+
+@unittest.skipUnless(shutil.which("clang++"), "the annotations are clang's")
+class Annotations(unittest.TestCase):
+
+    def compile(self, code):
+        return subprocess.run(
+            ["clang++", "-std=c++20", "-fsyntax-only", "-I.", "-Wthread-safety", "-Werror", "-xc++", "-"],
+            input=PROLOGUE + code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_correct_use_compiles(self):
+        result = self.compile(ALLOWED)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_wrong_use_does_not(self):
+        for what, code in FORBIDDEN.items():
+            with self.subTest(what):
+                result = self.compile(code)
+                self.assertNotEqual(result.returncode, 0, what)
+                self.assertIn("-Wthread-safety", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
