@@ -1,6 +1,6 @@
 // base/attributes.h: compiler attributes and build facts that every layer uses.
-// What      one spelling for gcc and clang; the sanitizer and debug switches.
-// Layer     1.
+// What      one spelling for gcc and clang; the sanitizer and debug switches, always 0 or 1.
+// Layer     1. Macros and constants only.
 #ifndef GORT_BASE_ATTRIBUTES_H_
 #define GORT_BASE_ATTRIBUTES_H_
 
@@ -43,6 +43,7 @@
 
 namespace gort::rt {
 inline constexpr bool kDebug = GORT_DEBUG != 0;
+// Bytes between two fields that different CPUs write, so that they do not slow each other down.
 inline constexpr int kCacheLine = 64;
 }  // namespace gort::rt
 

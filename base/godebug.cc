@@ -24,22 +24,31 @@ constexpr Key kKeys[] = {
     {"tracebackancestors", &Godebug::tracebackancestors, 100},
 };
 
+constexpr size_t kShownBytes = 64;  // of a bad value, so that the report stays one line
+
+void ReportBadValue(const Key& key, const char* value, size_t n) {
+  Printer p;
+  p << "gort: GODEBUG: ignoring " << key.name << '=';
+  for (size_t i = 0; i < n && i < kShownBytes; ++i) {
+    p << (value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
+  }
+  p << (n > kShownBytes ? "..." : "") << ": want an integer from 0 to " << key.max << '\n';
+}
+
+// One "name=value" in [s, s + n).
 void ParsePair(const char* s, size_t n, Godebug* out) {
   const char* eq = static_cast<const char*>(memchr(s, '=', n));
-  if (eq == nullptr) return;  // not a setting of ours
-  size_t name_len = static_cast<size_t>(eq - s);
+  const size_t name_len = eq != nullptr ? static_cast<size_t>(eq - s) : n;
+  const char* value = eq != nullptr ? eq + 1 : s + n;
+  const size_t value_len = static_cast<size_t>(s + n - value);
   for (const Key& key : kKeys) {
     if (strlen(key.name) != name_len || memcmp(key.name, s, name_len) != 0) continue;
-    const char* value = eq + 1;
-    size_t value_len = n - name_len - 1;
     int64_t v = 0;
-    if (!ParseInt64(value, value_len, &v) || v < 0 || v > key.max) {
-      Printer p;
-      p << "gort: GODEBUG: ignoring " << key.name << '=';
-      p.Str(value, value_len) << ": want an integer from 0 to " << key.max << '\n';
-      return;
+    if (ParseInt64(value, value_len, &v) && v >= 0 && v <= key.max) {
+      out->*key.field = v;
+    } else {
+      ReportBadValue(key, value, value_len);
     }
-    out->*key.field = v;
     return;
   }
 }
@@ -49,7 +58,7 @@ void ParsePair(const char* s, size_t n, Godebug* out) {
 constinit Godebug godebug;
 
 bool ParseInt64(const char* s, uint64_t n, int64_t* out) {
-  bool negative = n > 0 && (*s == '-' || *s == '+') && *s == '-';
+  bool negative = n > 0 && *s == '-';
   if (n > 0 && (*s == '-' || *s == '+')) ++s, --n;
   if (n == 0) return false;
   uint64_t v = 0;

@@ -1,8 +1,10 @@
 // base/godebug.h: the GODEBUG environment variable.
 // What      comma separated key=value pairs with integer values, parsed once by schedinit.
-// Layer     1. Parsing is single-threaded; afterwards the fields are read-only.
-// Errors    unknown keys are ignored; a known key with a malformed or out-of-range value is
-//           reported in one line on stderr and keeps its default.          Go: parsedebugvars
+// Layer     1. Parsing is single-threaded, allocates nothing; afterwards the fields are read-only
+//           and may be read from any stack.                                Go: parsedebugvars
+// Errors    unknown keys are ignored; a known key whose value is missing, malformed or out of range
+//           is reported in one line on stderr and keeps what it had. Of several settings of one key
+//           the last good one holds.
 #ifndef GORT_BASE_GODEBUG_H_
 #define GORT_BASE_GODEBUG_H_
 
@@ -24,10 +26,12 @@ struct Godebug {
 // The process-wide settings. Constant after ParseGodebug.
 extern Godebug godebug;
 
-// Reads text ("schedtrace=1000,inittrace=1"; null: nothing) into *out.
+// Reads text ("schedtrace=1000,inittrace=1"; null: nothing) into *out. Keys that text does not name
+// keep their values. Go: parsedebugvars (runtime1.go).
 void ParseGodebug(const char* text, Godebug* out);
 
-// Parses a decimal integer that fills [s, s + n) whole. False: not one, or out of int64_t.
+// Parses a decimal integer ("-7", "+7", "007"; no spaces) that fills [s, s + n) whole. False: not
+// one, or out of int64_t; *out is then left as it was. Go: atoi64 (string.go).
 bool ParseInt64(const char* s, uint64_t n, int64_t* out);
 
 }  // namespace gort::rt

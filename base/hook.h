@@ -1,14 +1,17 @@
-// base/hook.h: a function pointer that is set once, early, and called from anywhere.
+// base/hook.h: a function pointer that is set early and called from anywhere.
 // What      the way a low layer reaches a higher one without naming it (Abseil's AtomicHook idea).
-// Layer     1. Constant-initialised. Call() is async-signal-safe if the target is.
+// Layer     1. Constant-initialised, so that it works before any constructor has run.
+// Contract  Set, Get and the call may race. A call is async-signal-safe if the target is, and sees
+//           everything that was written before the target was set.
 #ifndef GORT_BASE_HOOK_H_
 #define GORT_BASE_HOOK_H_
 
 #include <atomic>
+#include <utility>
 
 namespace gort::rt {
 
-// Hook<void(int)> h{&Default}; h.Set(&Better); h(3);
+// constinit Hook<void(int)> h{&Default}; h.Set(&Better); h(3);
 template <class Sig>
 class Hook;
 
@@ -16,12 +19,15 @@ template <class R, class... A>
 class Hook<R(A...)> {
  public:
   using Fn = R (*)(A...);
+  // fallback: called until Set; not null.
   constexpr explicit Hook(Fn fallback) : fn_(fallback) {}
+  Hook(const Hook&) = delete;
+  Hook& operator=(const Hook&) = delete;
 
-  // Replaces the target. May be called more than once (tests); the last one wins.
-  void Set(Fn fn) { fn_.store(fn, std::memory_order_release); }  // pairs with: operator()
-  Fn Get() const { return fn_.load(std::memory_order_acquire); }
-  R operator()(A... a) const { return fn_.load(std::memory_order_acquire)(a...); }
+  // Replaces the target (not null). May be called again (tests); the last one wins.
+  void Set(Fn fn) { fn_.store(fn, std::memory_order_release); }   // pairs with: Get
+  Fn Get() const { return fn_.load(std::memory_order_acquire); }  // pairs with: Set
+  R operator()(A... a) const { return Get()(std::forward<A>(a)...); }
 
  private:
   std::atomic<Fn> fn_;

@@ -1,16 +1,20 @@
 // base/list.h: an intrusive doubly linked list.
 // What      List<T> links objects through a ListNode<T> base; no allocation, O(1) everywhere.
-// Layer     1. Not thread-safe. A node is in at most one list; removing needs no list pointer
-// search.
+// Layer     1. Not thread-safe: the list and its elements share one guard.
+// Invariant a node is in at most one list, and node.list says which (null: none). Debug builds
+//           check it on every insertion and removal; the test is IsIn() elsewhere.
+// Lifetime  the list owns nothing. Whoever destroys an element removes it first.   Go: mSpanList
 #ifndef GORT_BASE_LIST_H_
 #define GORT_BASE_LIST_H_
+
+#include "base/throw.h"
 
 namespace gort::rt {
 
 template <class T>
 class List;
 
-// Base of an element. `list` tells which list holds it (null: none), so that a double insert shows.
+// Base of an element: struct Span : ListNode<Span>. The fields are the list's; others only read.
 template <class T>
 struct ListNode {
   T* next = nullptr;
@@ -26,10 +30,14 @@ class List {
   List& operator=(const List&) = delete;
 
   bool empty() const { return first_ == nullptr; }
+  // The first and the last element; null when empty. Walk with `for (t = front(); t; t = t->next)`.
   T* front() const { return first_; }
   T* back() const { return last_; }
+  bool IsIn(const T* t) const { return t->list == this; }
 
+  // Requires: t is in no list (debug builds: else Throw).
   void PushFront(T* t) {
+    GORT_DCHECK(t->list == nullptr);
     t->list = this;
     t->prev = nullptr;
     t->next = first_;
@@ -37,20 +45,22 @@ class List {
     first_ = t;
   }
   void PushBack(T* t) {
+    GORT_DCHECK(t->list == nullptr);
     t->list = this;
     t->next = nullptr;
     t->prev = last_;
     (last_ != nullptr ? last_->next : first_) = t;
     last_ = t;
   }
-  // Requires: t is in this list.
+  // Requires: t is in this list (debug builds: else Throw).
   void Remove(T* t) {
+    GORT_DCHECK(t->list == this);
     (t->prev != nullptr ? t->prev->next : first_) = t->next;
     (t->next != nullptr ? t->next->prev : last_) = t->prev;
     t->next = t->prev = nullptr;
     t->list = nullptr;
   }
-  // Null when empty.
+  // Removes and returns the first element; null when empty.
   T* PopFront() {
     T* t = first_;
     if (t != nullptr) Remove(t);

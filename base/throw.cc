@@ -1,5 +1,6 @@
 #include "base/throw.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,11 +20,17 @@ constinit std::atomic<int> dying_tid{0};
 
 int Tid() { return static_cast<int>(syscall(SYS_gettid)); }
 
+// Waits until a non-blocking stderr takes bytes again. False: nobody reads it.
+bool WaitWritable() {
+  pollfd p{STDERR_FILENO, POLLOUT, 0};
+  return poll(&p, 1, 1000) == 1 && (p.revents & POLLOUT) != 0;
+}
+
 void WriteAll(const char* s, size_t n) {
   int saved = errno;
   while (n > 0) {
     ssize_t k = write(STDERR_FILENO, s, n);
-    if (k < 0 && errno == EINTR) continue;
+    if (k < 0 && (errno == EINTR || (errno == EAGAIN && WaitWritable()))) continue;
     if (k <= 0) break;  // stderr is closed or full: nothing better can be done
     s += k;
     n -= static_cast<size_t>(k);
@@ -31,10 +38,21 @@ void WriteAll(const char* s, size_t n) {
   errno = saved;
 }
 
+// Takes the right to report. False: this thread has it already and died again in its report.
+// Another thread's later call does not return: the first one ends the process.
+bool ClaimReport() {
+  int self = Tid();
+  int owner = 0;
+  // relaxed: a token and no more; the report reads what its own thread wrote.
+  if (dying_tid.compare_exchange_strong(owner, self, std::memory_order_relaxed)) return true;
+  if (owner == self) return false;
+  while (true) pause();
+}
+
 [[noreturn]] void Die(const char* text, bool all) {
-  BeginFatal();
-  Printer() << "fatal error: " << text << '\n';
-  fatal_report_hook(all);
+  bool first = ClaimReport();
+  Printer() << "fatal error: " << text << (first ? "\n" : " (while reporting the above)\n");
+  if (first) fatal_report_hook(all);
   ExitFatal();
 }
 
@@ -101,11 +119,7 @@ void Printer::Flush() {
 }
 
 void BeginFatal() {
-  int self = Tid();
-  int nobody = 0;
-  if (dying_tid.compare_exchange_strong(nobody, self, std::memory_order_acq_rel)) return;
-  if (nobody == self) ExitFatal();
-  while (true) pause();  // another thread is reporting and will end the process
+  if (!ClaimReport()) ExitFatal();
 }
 
 void ExitFatal() {

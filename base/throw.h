@@ -2,7 +2,14 @@
 // What      Throw ends the process for a broken invariant of the runtime, Fatal for a fault of the
 //           user's program that no handler may see (unlock of an unlocked mutex). Both print
 //           "fatal error: <text>", then whatever the report hook adds (tracebacks), then exit 2.
-// Layer     1. Everything here is async-signal-safe and may be called from any thread and stack.
+// Layer     1. Takes no lock, allocates nothing.                       Go: panic.go, print.go
+// Contract  | call         | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | Printer      |   x    | x  |  x   |    x    |    x    |   -   |     -     |
+//           | Throw, Fatal |   x    | x  |  x   |    x    |    x    |   -   |     -     |
+//           Needs about 1 KiB of stack. errno is left as it was.
+// Invariant one report a process: the first thread to die prints, the others stop where they die.
+//           A second death on the reporting thread (a fault inside the report) adds its one line
+//           and exits, so that a broken traceback never hides the reason or hangs.
 #ifndef GORT_BASE_THROW_H_
 #define GORT_BASE_THROW_H_
 
@@ -14,18 +21,25 @@
 
 namespace gort::rt {
 
-// Formats into a fixed buffer and writes it to stderr with one write(2) a flush (more when it
-// overflows), so that lines of several threads do not mix. Destroying flushes.
+// Formats into a fixed buffer and writes it to stderr with one write(2) a flush (and one whenever
+// kBufferBytes are full), so that lines of several threads do not mix. Destroying flushes. A stderr
+// that is closed, or full for a second, loses the text: there is nobody to tell.
+// Not thread-safe: a Printer lives in one function.
 class Printer {
  public:
+  static constexpr size_t kBufferBytes = 512;
+
   Printer() = default;
-  // Appends to out[0..cap) instead of writing to stderr; what does not fit is dropped.
+  // Appends to out[0..cap) instead of writing to stderr; what does not fit is dropped. Writes no
+  // terminating zero: size() says how much there is. out must not be null.
   Printer(char* out, size_t cap) : sink_(out), cap_(cap) {}
   ~Printer() { Flush(); }
   Printer(const Printer&) = delete;
   Printer& operator=(const Printer&) = delete;
 
+  // The n bytes at s, whatever they are.
   Printer& Str(const char* s, size_t n);
+  // A zero-terminated string; "(null)" for a null pointer.
   Printer& operator<<(const char* s);
   Printer& operator<<(char c) { return Str(&c, 1); }
   Printer& operator<<(bool b) { return *this << (b ? "true" : "false"); }
@@ -35,15 +49,17 @@ class Printer {
   Printer& operator<<(unsigned long v) { return *this << static_cast<unsigned long long>(v); }
   Printer& operator<<(long long v);
   Printer& operator<<(unsigned long long v);
-  // 0x… in lower case.
+  // 0x… in lower case, without leading zeros.
   Printer& Hex(uint64_t v);
   Printer& operator<<(const void* p) { return Hex(reinterpret_cast<uintptr_t>(p)); }
 
+  // Writes what is buffered. Does nothing for a Printer with a buffer of its own.
   void Flush();
-  size_t size() const { return total_; }  // bytes accepted so far
+  // Bytes accepted so far: never more than cap in the second form.
+  size_t size() const { return total_; }
 
  private:
-  char buf_[512];
+  char buf_[kBufferBytes];
   size_t n_ = 0;
   size_t total_ = 0;
   char* sink_ = nullptr;
@@ -51,28 +67,34 @@ class Printer {
 };
 
 // Called by Throw and Fatal after the message and before the exit; prints tracebacks.
-// `all`: every goroutine is wanted (Fatal), not only the current one. Set by runtime/boot.cc.
+// `all`: every goroutine is wanted (Fatal), not only the current one. Runs wherever Throw was
+// called, so it must be async-signal-safe and take no lock. Set by runtime/boot.cc.
 extern Hook<void(bool all)> fatal_report_hook;
 
-// A broken invariant of the runtime. Go: throw (panic.go).
+// Reports a broken invariant of the runtime and ends the process with status 2. Go: throw.
 [[noreturn]] void Throw(const char* text);
-// A fault of the program that must not be caught. Go: fatal (panic.go).
+// The same for a fault of the program that must not be caught. Go: fatal.
 [[noreturn]] void Fatal(const char* text);
-// The end of every fatal path: exits with status 2 without running handlers. If another thread
-// is already dying, waits for it, so that only one report is printed. Go: dopanic_m, exit.
-[[noreturn]] void ExitFatal();
-// Takes the right to print the one fatal report; later callers on other threads never return.
-// A second call by the same thread (a fault inside the report) exits at once with status 2.
-void BeginFatal();
 
-// Throws when cond is false; always on.
-#define GORT_CHECK(cond)                                         \
-  do {                                                           \
-    if (!(cond)) [[unlikely]]                                    \
-      ::gort::rt::Throw("check failed: " #cond " at " __FILE__); \
+// The two halves of a fatal path that prints a report of its own (a panic, a fault):
+//   BeginFatal(); Printer() << …; fatal_report_hook(all); ExitFatal();
+// BeginFatal takes the right to print the one report. Later callers on other threads never return;
+// a second call by the same thread exits at once with status 2. Go: startpanic_m, dopanic_m.
+void BeginFatal();
+// Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
+[[noreturn]] void ExitFatal();
+
+#define GORT_STRINGIZE_(x) #x
+#define GORT_STRINGIZE(x) GORT_STRINGIZE_(x)
+
+// Throws when cond is false, with its text and place; always on.
+#define GORT_CHECK(cond)                                                                      \
+  do {                                                                                        \
+    if (!(cond)) [[unlikely]]                                                                 \
+      ::gort::rt::Throw("check failed: " #cond " at " __FILE__ ":" GORT_STRINGIZE(__LINE__)); \
   } while (0)
 
-// As GORT_CHECK, in debug builds only; the condition is always compiled.
+// As GORT_CHECK, in debug builds only; elsewhere the condition is compiled and not evaluated.
 #define GORT_DCHECK(cond)                               \
   do {                                                  \
     if constexpr (::gort::rt::kDebug) GORT_CHECK(cond); \

@@ -1,5 +1,6 @@
-// platforms/auxv.h: the kernel's auxiliary vector. See getauxval(3).
-// Layer     2. Any thread, any stack.
+// platforms/auxv.h: what the kernel tells a new process about itself. See getauxval(3).
+// Layer     2. Any thread, any stack, signal handlers; errno is left as it was.
+//           Go: sysauxv (os_linux.go)
 #ifndef GORT_PLATFORMS_AUXV_H_
 #define GORT_PLATFORMS_AUXV_H_
 
@@ -7,9 +8,14 @@
 
 namespace gort::rt {
 
-enum class AuxKey { kPageSize, kRandom, kMinSigStackSize, kHwcap };
+enum class AuxKey {
+  kPageSize,         // bytes
+  kRandom,           // address of 16 random bytes
+  kMinSigStackSize,  // bytes of the kernel's signal frame on this CPU (none before Linux 5.14)
+  kHwcap,            // CPU features, a bit set of the CPU's own
+};
 
-// 0 when the kernel gave no such entry. kRandom is the address of 16 random bytes.
+// 0 when the kernel, or an emulator, gave no such entry.
 uintptr_t GetAuxval(AuxKey key);
 
 }  // namespace gort::rt

@@ -1,5 +1,8 @@
 // platforms/thread.h: OS threads.
-// Layer     2. Any thread. errno is left as it was.
+// What      the C library's threads, because C++ code needs its thread-local storage.
+// Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadTryJoin, ThreadStackBounds
+//           and ThreadSetName: not from signal handlers (they allocate or take the C library's
+//           locks). The others: anywhere.                                      Go: os_linux.go
 #ifndef GORT_PLATFORMS_THREAD_H_
 #define GORT_PLATFORMS_THREAD_H_
 
@@ -7,25 +10,30 @@
 
 namespace gort::rt {
 
-// A created thread; joinable. Null handle: none.
+// A created thread; to be reaped with ThreadTryJoin. 0: none.
 using ThreadHandle = uintptr_t;
 
-// Starts fn(arg) on a new thread with every signal blocked (the new thread unblocks what it wants).
-// Returns 0 or an errno value (EAGAIN: the limit of `ulimit -u` or of memory). Go: newosproc.
+// Starts fn(arg) on a new thread with every signal blocked (the new thread unblocks what it wants)
+// and at most 256 KiB of stack. Returns 0, or an errno value with *out = 0 (EAGAIN: the limit of
+// `ulimit -u` or of memory). Go: newosproc.
 int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg);
-// Reaps a thread if it has ended; false while it is still running.
+// Reaps a thread if it has ended: true, and the handle is dead. False while it is still running.
+// One caller a handle.
 bool ThreadTryJoin(ThreadHandle h);
-// Kernel id of the calling thread, cached by nobody.
+// Kernel id of the calling thread: one system call, cached by nobody. Go: gettid.
 int ThreadId();
 int ProcessId();
-// Bounds of the calling thread's stack. False: unknown.
+// Usable bytes [*lo, *hi) of the calling thread's stack, without its guard. On the first thread *lo
+// follows `ulimit -s`, and the pages below the present depth may not exist yet. False: unknown.
+// Go: minit, asmcgo's x_cgo_init.
 bool ThreadStackBounds(uintptr_t* lo, uintptr_t* hi);
 // Gives the rest of the time slice to another thread. Go: osyield.
 void ThreadYield();
+// Sleeps ns nanoseconds; less when a signal handler runs; not at all for ns <= 0. Go: usleep.
 void ThreadSleep(int64_t ns);
-// Sends a signal to a thread of this process; false when it is gone. See tgkill(2).
+// Sends a signal to a thread of this process; false when it is gone. See tgkill(2). Go: signalM.
 bool ThreadKill(int tid, int sig);
-// Names the calling thread for debuggers; at most 15 bytes are kept.
+// Names the calling thread for debuggers; the first 15 bytes are kept.
 void ThreadSetName(const char* name);
 
 }  // namespace gort::rt

@@ -52,7 +52,7 @@ def gort_dependencies():
     _maybe(
         debian_tree,
         name = "com_google_googletest",
-        build_file = "//third_party:googletest.BUILD",
+        build_file = Label("//third_party:googletest.BUILD"),
         links = {
             "include/gmock": "/usr/include/gmock",
             "include/gtest": "/usr/include/gtest",
@@ -62,14 +62,14 @@ def gort_dependencies():
     _maybe(
         debian_tree,
         name = "com_github_google_benchmark",
-        build_file = "//third_party:benchmark.BUILD",
+        build_file = Label("//third_party:benchmark.BUILD"),
         links = {"include/benchmark": "/usr/include/benchmark"},
         package = "libbenchmark-dev",
     )
     _maybe(
         debian_tree,
         name = "com_github_gflags_gflags",
-        build_file = "//third_party:gflags.BUILD",
+        build_file = Label("//third_party:gflags.BUILD"),
         links = {"include/gflags": "/usr/include/gflags"},
         package = "libgflags-dev",
     )

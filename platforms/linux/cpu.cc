@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "platforms/cgroup.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -17,12 +19,13 @@ void CpuInit() {
 #if defined(__x86_64__)
   uint32_t a = 0, b = 0, c = 0, d = 0;
   __cpuid(0, a, b, c, d);
+  const uint32_t max_leaf = a;
   memcpy(cpu_info.vendor, &b, 4);
   memcpy(cpu_info.vendor + 4, &d, 4);
   memcpy(cpu_info.vendor + 8, &c, 4);
   __cpuid(1, a, b, c, d);
   cpu_info.family = a;
-  cpu_info.has_xsave = (c & bit_OSXSAVE) != 0;
+  cpu_info.has_xsave = (c & bit_OSXSAVE) != 0 && max_leaf >= 0xd;
   if (cpu_info.has_xsave) {
     uint32_t lo = 0, hi = 0;
     asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
@@ -37,17 +40,14 @@ void CpuInit() {
 
 int NumCpuAffinity() {
   int saved = errno;
-  // The kernel rejects a mask smaller than its own, so grow until it fits.
+  // The kernel rejects a mask smaller than its own; this is large enough for any.
+  cpu_set_t set[65536 / CPU_SETSIZE];
   int count = 0;
-  for (int cpus = 1024; cpus <= 1 << 17 && count == 0; cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(cpus));
-    if (set == nullptr) break;
-    size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
-    if (sched_getaffinity(0, bytes, set) == 0) count = CPU_COUNT_S(bytes, set);
-    CPU_FREE(set);
-  }
+  if (sched_getaffinity(0, sizeof set, set) == 0) count = CPU_COUNT_S(sizeof set, set);
   errno = saved;
   return count > 0 ? count : 1;
 }
+
+int NumCpuCgroup() { return CgroupCpus(""); }
 
 }  // namespace gort::rt

@@ -27,8 +27,7 @@ void FutexSleep(std::atomic<uint32_t>* word, uint32_t expected, int64_t timeout_
 
 void FutexWake(std::atomic<uint32_t>* word, int n) {
   int saved = errno;
-  // EFAULT is not an error here: the word may lie in memory that its owner freed right after the
-  // store that let the sleeper go.
+  // EFAULT is not an error here: see futex.h.
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, nullptr, nullptr, 0);
   errno = saved;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
 #endif
 
 namespace gort::rt {
@@ -94,7 +98,10 @@ void MemUnmap(void* p, size_t bytes) {
   munmap(p, bytes);
 }
 
-void MemRelease(void* p, size_t bytes) { Advise(p, bytes, MADV_DONTNEED); }
+bool MemRelease(void* p, size_t bytes) {
+  // A program that called mlockall has pages that only the second advice (Linux 5.18) may drop.
+  return Advise(p, bytes, MADV_DONTNEED) || Advise(p, bytes, MADV_DONTNEED_LOCKED);
+}
 
 bool MemProtectNone(void* p, size_t bytes) {
   ErrnoKeeper keep;
@@ -110,13 +117,15 @@ bool MemReadable(const void* p) {
   char byte;
   iovec local{&byte, 1};
   iovec remote{const_cast<void*>(p), 1};
-  ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+  // By thread id: the process's first thread may have ended. By number: the sanitizers' wrapper
+  // would look at the address itself.
+  long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0);
   if (n == 1) return true;
   if (errno == EFAULT) return false;
   // Not permitted (a container's seccomp filter, an emulator): let a pipe's write read the byte.
   int fds[2];
   if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  n = write(fds[1], p, 1);
+  n = syscall(SYS_write, fds[1], p, 1);
   close(fds[0]);
   close(fds[1]);
   return n == 1;

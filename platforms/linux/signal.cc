@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/bits.h"
+#include "base/throw.h"
 #include "platforms/auxv.h"
 
 namespace gort::rt {
@@ -35,7 +36,9 @@ size_t SigStackBytes() {
   // report walks and symbolises stacks on it.
   size_t frame = GetAuxval(AuxKey::kMinSigStackSize);
   if (frame < 16384) frame = 16384;  // an emulator gives none
-  return AlignUp(frame + (48 << 10), 4096);
+  size_t page = GetAuxval(AuxKey::kPageSize);
+  if (page == 0) page = 4096;
+  return AlignUp(frame + (48 << 10), page);
 }
 
 void SigStackSet(void* lo, size_t bytes) {
@@ -44,7 +47,7 @@ void SigStackSet(void* lo, size_t bytes) {
   ss.ss_sp = lo;
   ss.ss_size = bytes;
   ss.ss_flags = lo == nullptr ? SS_DISABLE : 0;
-  sigaltstack(&ss, nullptr);
+  if (sigaltstack(&ss, nullptr) != 0) Throw("sigaltstack failed");
   errno = saved;
 }
 

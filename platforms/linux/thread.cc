@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <new>
 
 #include "platforms/signal.h"
@@ -35,8 +36,12 @@ void* Trampoline(void* p) {
 
 int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
   int saved = errno;
+  *out = 0;
   Start* start = new (std::nothrow) Start{fn, arg};
-  if (start == nullptr) return ENOMEM;
+  if (start == nullptr) {
+    errno = saved;
+    return ENOMEM;
+  }
   pthread_attr_t attr;
   pthread_attr_init(&attr);
   size_t dflt = 0;
@@ -52,8 +57,11 @@ int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
   }
   SigRestore(before);
   pthread_attr_destroy(&attr);
-  if (err != 0) delete start;
-  *out = static_cast<ThreadHandle>(t);
+  if (err == 0) {
+    *out = static_cast<ThreadHandle>(t);
+  } else {
+    delete start;
+  }
   errno = saved;
   return err;
 }
@@ -74,7 +82,7 @@ bool ThreadStackBounds(uintptr_t* lo, uintptr_t* hi) {
   }
   void* base = nullptr;
   size_t bytes = 0;
-  pthread_attr_getstack(&attr, &base, &bytes);
+  pthread_attr_getstack(&attr, &base, &bytes);  // without the guard
   pthread_attr_destroy(&attr);
   *lo = reinterpret_cast<uintptr_t>(base);
   *hi = *lo + bytes;
@@ -98,6 +106,12 @@ bool ThreadKill(int tid, int sig) {
   return ok;
 }
 
-void ThreadSetName(const char* name) { pthread_setname_np(pthread_self(), name); }
+void ThreadSetName(const char* name) {
+  char kept[16];  // the kernel's limit, its terminating zero included; longer names are refused
+  size_t n = strnlen(name, sizeof kept - 1);
+  memcpy(kept, name, n);
+  kept[n] = '\0';
+  pthread_setname_np(pthread_self(), kept);
+}
 
 }  // namespace gort::rt

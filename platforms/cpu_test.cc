@@ -1,0 +1,61 @@
+#include "platforms/cpu.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+
+#include "base/testing/child.h"
+#include "gtest/gtest.h"
+
+namespace gort::rt {
+namespace {
+
+TEST(Cpu, InitFillsInThePlatformsFacts) {
+  CpuInit();
+  ASSERT_GT(strlen(cpu_info.vendor), 0u);
+  for (const char* c = cpu_info.vendor; *c != '\0'; ++c) EXPECT_TRUE(isprint(*c));
+#if defined(__x86_64__)
+  EXPECT_NE(cpu_info.family, 0u);
+  if (cpu_info.has_xsave) {
+    EXPECT_EQ(cpu_info.xcr0 & 3, 3u);       // x87 and SSE are always on
+    EXPECT_GE(cpu_info.xsave_bytes, 576u);  // legacy area and header
+  }
+#endif
+}
+
+TEST(Cpu, AffinityCountsTheCpusOfTheMask) {
+  cpu_set_t set;
+  ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);  // what nproc(1) counts
+  EXPECT_EQ(NumCpuAffinity(), CPU_COUNT(&set));
+}
+
+TEST(Cpu, AffinityFollowsAPinnedProcess) {
+  testing::ChildResult r = testing::RunInChild([] {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) _exit(100);
+    int one = 0;
+    while (!CPU_ISSET(one, &set)) ++one;
+    CPU_ZERO(&set);
+    CPU_SET(one, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(101);
+    _exit(NumCpuAffinity());
+  });
+  EXPECT_EQ(r.exit_status, 1);
+}
+
+TEST(Cpu, CountingLeavesErrnoAlone) {
+  errno = 1234;
+  NumCpuAffinity();
+  EXPECT_EQ(errno, 1234);
+}
+
+TEST(Cpu, ProcYieldReturns) {
+  ProcYield(0);
+  ProcYield(1000);
+}
+
+}  // namespace
+}  // namespace gort::rt

@@ -1,0 +1,92 @@
+#include "platforms/sigctx.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "base/bits.h"
+#include "base/testing/child.h"
+#include "gtest/gtest.h"
+#include "platforms/mem.h"
+#include "platforms/signal.h"
+#include "platforms/thread.h"
+
+namespace gort::rt {
+namespace {
+
+uintptr_t seen_pc, seen_sp, seen_fp;
+
+void Look(int, siginfo_t*, void* ucontext) {
+  SigCtx ctx(ucontext);
+  seen_pc = ctx.pc();
+  seen_sp = ctx.sp();
+  seen_fp = ctx.fp();
+}
+
+TEST(SigCtx, ShowsTheInterruptedCodeAndStack) {
+  struct sigaction before;
+  ASSERT_TRUE(SigInstall(SIGUSR1, &Look, &before));
+  char local = 0;
+  raise(SIGUSR1);
+  sigaction(SIGUSR1, &before, nullptr);
+  uintptr_t lo = 0, hi = 0;
+  ASSERT_TRUE(ThreadStackBounds(&lo, &hi));
+  EXPECT_GT(seen_sp, lo);
+  // raise() was called from here, so it was interrupted further down, and not far.
+  EXPECT_LT(seen_sp, reinterpret_cast<uintptr_t>(&local));
+  EXPECT_GT(seen_sp + (64 << 10), reinterpret_cast<uintptr_t>(&local));
+  EXPECT_TRUE(MemReadable(reinterpret_cast<void*>(seen_pc)));
+}
+
+uintptr_t wanted_sp;
+
+[[noreturn]] void Landed() {
+  char local = 0;
+  uintptr_t here = reinterpret_cast<uintptr_t>(&local);
+  _exit(here < wanted_sp && here + 4096 > wanted_sp ? 7 : 8);
+}
+
+void Redirect(int, siginfo_t*, void* ucontext) {
+  SigCtx ctx(ucontext);
+  wanted_sp = AlignDown(ctx.sp() - (16 << 10), 16);
+#if defined(__x86_64__)
+  ctx.set_sp(wanted_sp - 8);  // as if called: a return address lies on top
+#else
+  ctx.set_sp(wanted_sp);
+  ctx.set_lr(0);
+#endif
+  ctx.set_pc(reinterpret_cast<uintptr_t>(&Landed));
+  if (ctx.pc() != reinterpret_cast<uintptr_t>(&Landed)) _exit(9);
+}
+
+TEST(SigCtx, WritingItChangesWhereAndOnWhichStackTheThreadResumes) {
+  testing::ChildResult r = testing::RunInChild([] {
+    SigInstall(SIGUSR1, &Redirect, nullptr);
+    raise(SIGUSR1);
+    _exit(10);
+  });
+  EXPECT_EQ(r.exit_status, 7) << r.err;
+}
+
+TEST(SigCtx, FramePointerIsTheRegisterOfThatRole) {
+  testing::ChildResult r = testing::RunInChild([] {
+    SigInstall(
+        SIGUSR1,
+        [](int, siginfo_t*, void* ucontext) {
+          SigCtx ctx(ucontext);
+#if defined(__x86_64__)
+          bool same = ctx.fp() == uintptr_t(ctx.raw()->uc_mcontext.gregs[REG_RBP]);
+#else
+          bool same = ctx.fp() == ctx.raw()->uc_mcontext.regs[29];
+#endif
+          _exit(same ? 7 : 8);
+        },
+        nullptr);
+    raise(SIGUSR1);
+  });
+  EXPECT_EQ(r.exit_status, 7);
+}
+
+}  // namespace
+}  // namespace gort::rt

@@ -1,0 +1,163 @@
+#include "platforms/thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "base/attributes.h"
+#include "base/testing/child.h"
+#include "gtest/gtest.h"
+#include "platforms/clock.h"
+#include "platforms/mem.h"
+#include "platforms/signal.h"
+
+namespace gort::rt {
+namespace {
+
+// Runs fn(arg) on a thread of its own to its end.
+void RunOnThread(void (*fn)(void*), void* arg) {
+  ThreadHandle h = 0;
+  ASSERT_EQ(ThreadCreate(&h, fn, arg), 0);
+  ASSERT_NE(h, 0u);
+  while (!ThreadTryJoin(h)) ThreadYield();
+}
+
+TEST(Thread, RunsItsFunctionWithItsArgument) {
+  int n = 20;
+  RunOnThread([](void* p) { *static_cast<int*>(p) += 1; }, &n);
+  EXPECT_EQ(n, 21);
+}
+
+TEST(Thread, TryJoinIsFalseWhileTheThreadRuns) {
+  std::atomic<bool> go{false};
+  ThreadHandle h = 0;
+  ASSERT_EQ(ThreadCreate(
+                &h,
+                [](void* p) {
+                  while (!static_cast<std::atomic<bool>*>(p)->load()) ThreadYield();
+                },
+                &go),
+            0);
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(ThreadTryJoin(h));
+  go.store(true);
+  while (!ThreadTryJoin(h)) ThreadYield();
+}
+
+TEST(Thread, StartsWithEverySignalBlockedAndTheCreatorKeepsItsMask) {
+  SigSet before = SigCurrentMask();
+  SigSet inside;
+  sigemptyset(&inside);
+  RunOnThread([](void* p) { *static_cast<SigSet*>(p) = SigCurrentMask(); }, &inside);
+  SigSet after = SigCurrentMask();
+  for (int sig = 1; sig <= SIGRTMAX; ++sig) {
+    if (sig >= __SIGRTMIN && sig < SIGRTMIN) continue;  // the C library's own
+    if (sig == SIGKILL || sig == SIGSTOP) continue;     // nobody can
+    EXPECT_EQ(sigismember(&inside, sig), 1) << sig;
+    EXPECT_EQ(sigismember(&before, sig), sigismember(&after, sig)) << sig;
+  }
+}
+
+struct Bounds {
+  bool ok;
+  uintptr_t lo, hi, local;
+  bool lowest_readable, highest_readable, below_readable;
+};
+
+void LookAtStack(void* p) {
+  auto* b = static_cast<Bounds*>(p);
+  char local = 0;
+  b->local = reinterpret_cast<uintptr_t>(&local);
+  b->ok = ThreadStackBounds(&b->lo, &b->hi);
+  b->lowest_readable = MemReadable(reinterpret_cast<void*>(b->lo));
+  b->highest_readable = MemReadable(reinterpret_cast<void*>(b->hi - 1));
+  b->below_readable = MemReadable(reinterpret_cast<void*>(b->lo - 1));
+}
+
+TEST(Thread, StackBoundsHoldALocalAndNotTheGuard) {
+  Bounds b{};
+  RunOnThread(&LookAtStack, &b);
+  ASSERT_TRUE(b.ok);
+  EXPECT_LT(b.lo, b.local);
+  EXPECT_LT(b.local, b.hi);
+  EXPECT_GE(b.hi - b.lo, 64u << 10);
+  EXPECT_TRUE(b.lowest_readable);
+  EXPECT_TRUE(b.highest_readable);
+  EXPECT_FALSE(b.below_readable);
+}
+
+TEST(Thread, StackBoundsOfTheFirstThreadHoldALocal) {
+  Bounds b{};
+  LookAtStack(&b);
+  ASSERT_TRUE(b.ok);
+  EXPECT_LT(b.lo, b.local);
+  EXPECT_LT(b.local, b.hi);
+  EXPECT_TRUE(b.highest_readable);
+}
+
+TEST(Thread, IdsTellThreadsApart) {
+  int other = 0;
+  RunOnThread([](void* p) { *static_cast<int*>(p) = ThreadId(); }, &other);
+  EXPECT_GT(other, 0);
+  EXPECT_NE(other, ThreadId());
+  EXPECT_EQ(ProcessId(), getpid());
+}
+
+TEST(Thread, KillOfAThreadThatIsGoneIsFalse) {
+  int gone = 0;
+  RunOnThread([](void* p) { *static_cast<int*>(p) = ThreadId(); }, &gone);
+  errno = 1234;
+  EXPECT_TRUE(ThreadKill(ThreadId(), 0));
+  // The C library lets a joiner go a moment before the kernel has forgotten the thread.
+  while (ThreadKill(gone, 0)) ThreadYield();
+  EXPECT_EQ(errno, 1234);
+}
+
+void SetAndGetName(void* p) {
+  ThreadSetName(static_cast<const char*>(p));
+  pthread_getname_np(pthread_self(), static_cast<char*>(p), 16);
+}
+
+TEST(Thread, NamesAreSetAndLongOnesCutToFifteenBytes) {
+  char name[64] = "gort-sysmon";
+  RunOnThread(&SetAndGetName, name);
+  EXPECT_STREQ(name, "gort-sysmon");
+  strcpy(name, "a name of twenty-six bytes");
+  RunOnThread(&SetAndGetName, name);
+  EXPECT_STREQ(name, "a name of twent");
+}
+
+TEST(Thread, SleepLastsAtLeastItsTimeAndNoneForNothing) {
+  int64_t start = Nanotime();
+  ThreadSleep(2'000'000);
+  EXPECT_GE(Nanotime() - start, 2'000'000);
+  ThreadSleep(0);
+  ThreadSleep(-5);
+}
+
+TEST(Thread, TheLimitOnThreadsIsReportedAsAnError) {
+  if (GORT_ASAN || GORT_TSAN) GTEST_SKIP() << "a sanitizer needs address space of its own";
+  testing::ChildResult r = testing::RunInChild([] {
+    // No address space for a stack: what a container's memory limit looks like.
+    rlimit none{0, 0};
+    setrlimit(RLIMIT_AS, &none);
+    ThreadHandle h = 99;
+    errno = 1234;
+    int err = 0;
+    // The first ones may get stacks that the C library kept from threads before.
+    for (int i = 0; i < 100 && err == 0; ++i) {
+      err = ThreadCreate(
+          &h, [](void*) { pause(); }, nullptr);
+    }
+    _exit(err == 0 ? 1 : h != 0 ? 3 : errno != 1234 ? 4 : err == EAGAIN || err == ENOMEM ? 7 : 5);
+  });
+  if (r.exit_status == 1) GTEST_SKIP() << "the limit is not enforced here";
+  EXPECT_EQ(r.exit_status, 7) << r.err;
+}
+
+}  // namespace
+}  // namespace gort::rt
