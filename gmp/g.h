@@ -60,8 +60,10 @@ struct alignas(64) G {
   bool system = false;                        // const after newproc; the runtime's own goroutine
   bool foreign = false;                       // const after init; stands for a thread that is no M
   bool ready_next = true;                     // status
+  bool is_main = false;                    // const after newproc; the main function of Run or rt0
   bool goexiting = false;                     // owner M only; Goexit is unwinding
   bool closure_on_heap = false;               // status
+  size_t closure_align = 0;                // status; of a closure on the heap
   bool large_stack = false;                   // status; stack of a non-standard size
   int64_t waitsince = 0;                      // status; approximate, set by tracebacks
   void* timer = nullptr;                      // owner G only; timer of Sleep (timer/)
@@ -74,6 +76,8 @@ struct alignas(64) G {
   char name_buf[24] = {};
   G* alllink = nullptr;    // const after it is published on allgs
   void* bubble = nullptr;  // const after newproc; seam for a virtual clock
+  // The _Unwind_Exception of Goexit: must outlive the frames that it unwinds.
+  alignas(16) unsigned char goexit_exception[32] = {};  // owner M only
   // Sanitizer state (gmp/switch.h).
   void* tsan_fiber = nullptr;       // const from creation of the stack to its end
   void* asan_fake_stack = nullptr;  // owner M only

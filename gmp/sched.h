@@ -83,6 +83,14 @@ struct Sched {
   std::atomic<bool> main_goexited{false};  // main ended by Goexit
   std::atomic<bool> initialised{false};    // schedinit is over
   int64_t start_ns = 0;                    // const after schedinit
+  uint64_t seed = 1;                       // const after schedinit; of every M's random state
+  uint64_t hash_seed = 0;                  // const after schedinit
+  MCache* mcache0 = nullptr;               // const after schedinit; P 0's
+  uint64_t max_stack_bytes = 0;            // const after main began; no stack may be larger
+  int64_t runtime_init_time = 0;           // const after main began
+  int argc = 0;                            // const after schedinit; the program's arguments
+  char** argv = nullptr;                   // const after schedinit
+  const char* program = "";                // const after schedinit; last part of argv[0]
 };
 
 extern Sched sched;

@@ -63,3 +63,9 @@ def os_arch_srcs(name):
         "//platforms:is_linux_amd64": [name + "_linux_amd64.S"],
         "//platforms:is_linux_arm64": [name + "_linux_arm64.S"],
     }, no_match_error = _NO_MATCH)
+
+# The entry point of programs that link //rt0:main.
+RT0_LINKOPTS = select({
+    "//platforms:is_linux_amd64": ["-Wl,-e,_rt0_amd64_linux"],
+    "//platforms:is_linux_arm64": ["-Wl,-e,_rt0_arm64_linux"],
+}, no_match_error = _NO_MATCH)

@@ -60,14 +60,16 @@ struct Closure {
   }
 };
 
-template <class F>
-uintptr_t StartPc() {
-  return 0;
-}
+// Fatal: go of nil func value.
+[[noreturn]] void FatalNullFunction();
 
 template <class F, class... A>
 __attribute__((noinline)) void Spawn(const GoOptions* options, F&& f, A&&... args) {
   using C = Closure<std::decay_t<F>, std::decay_t<A>...>;
+  if constexpr (requires { f == nullptr; } && !std::is_array_v<std::remove_reference_t<F>> &&
+                !std::is_function_v<std::remove_reference_t<F>>) {
+    if (f == nullptr) FatalNullFunction();
+  }
   struct Pending {
     G* gp;
     ~Pending() {

@@ -1,0 +1,235 @@
+// proc/find_runnable.cc: where the next goroutine comes from, and going to sleep when there is none.
+//
+// The danger is a lost wake-up: work is submitted just when the last M that looks for work goes to
+// sleep, and nobody runs it. An M that looks for work is "spinning" and counted in nmspinning; while
+// one is, submitters need not wake anybody. The protocol:
+//
+//   submitter                                   parker (a spinning M that found nothing)
+//   1. publish the work (seq_cst store)         1. put the P on the idle list: npidle++ (seq_cst)
+//   2. read npidle and nmspinning (seq_cst)     2. stop spinning: nmspinning-- (seq_cst)
+//   3. idle P and nobody spinning: wake one     3. look at every queue, mask and timer again
+//                                               4. found something: take an idle P, spin again
+//
+// In the single total order of these operations either the submitter's reads come after the parker's
+// steps 1 and 2, then it wakes an M; or its store comes before the parker's step 3, then the parker
+// sees the work. Weaken one side and both may miss: tests/model has the proof by exhaustion and shows
+// the loss when either barrier is removed.
+//
+// An M that takes work while spinning wakes another (ResetSpinning), so one wake-up grows to as many
+// as there is work for. At most half as many Ms spin as Ps are busy.
+//
+// Rejected  A central list of waiting Ms under one lock for each submission (the lock is then the
+//           scheduler); waking an M for each goroutine (the M finds nothing: a busy program spends its
+//           time parking and unparking); handing the P directly with each goroutine (loses locality).
+#include "base/throw.h"
+#include "gmp/sched_hooks.h"
+#include "platforms/clock.h"
+#include "proc/p_mask.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr uint32_t kGlobalQueuePeriod = 61;
+
+struct Search {
+  M* mp;
+  P* pp;
+  int64_t now = 0;
+  int64_t poll_until = 0;
+};
+
+Found None() { return Found{nullptr, false, false}; }
+
+// Due timers of this P, then the global queue in its turn, then the local queue.
+Found FromHere(Search* s) {
+  if (int64_t when = s->pp->timer0_when.load(std::memory_order_relaxed); when != 0) {
+    s->now = Nanotime();
+    if (when <= s->now) {
+      bool ran = false;
+      s->poll_until = sched_hooks.check_timers(s->pp, s->now, &ran);
+    } else {
+      s->poll_until = when;
+    }
+  }
+  if (s->pp->schedtick.load(std::memory_order_relaxed) % kGlobalQueuePeriod == 0 &&
+      sched.runqsize.load(std::memory_order_relaxed) > 0) {
+    LockGuard l(&sched.lock);
+    if (G* gp = GlobRunqGet(s->pp, 1)) return Found{gp, false, false};
+  }
+  bool inherit = false;
+  if (G* gp = RunqGet(s->pp, &inherit)) return Found{gp, inherit, false};
+  return None();
+}
+
+Found FromGlobal(Search* s) {
+  if (sched.runqsize.load(std::memory_order_relaxed) == 0) return None();
+  LockGuard l(&sched.lock);
+  return Found{GlobRunqGet(s->pp, 0), false, false};
+}
+
+Found FromPoller() {
+  if (!sched_hooks.netpoll_inited || sched.netpoll_waiters.load(std::memory_order_relaxed) == 0 ||
+      sched.lastpoll.load(std::memory_order_relaxed) == 0) {
+    return None();
+  }
+  GList list = sched_hooks.netpoll(0);
+  if (list.empty()) return None();
+  G* gp = list.Pop();
+  CasGStatus(gp, kGWaiting, kGRunnable);
+  InjectGList(&list);
+  return Found{gp, false, false};
+}
+
+// Only while spinning Ms are fewer than half of the busy Ps: more would burn CPU against each other.
+Found FromOthers(Search* s) {
+  if (!s->mp->spinning) {
+    int32_t busy = gomaxprocs.load(std::memory_order_relaxed) - sched.npidle.load(std::memory_order_relaxed);
+    if (2 * sched.nmspinning.load(std::memory_order_relaxed) >= busy) return None();
+    BecomeSpinning(s->mp);
+  }
+  while (true) {
+    Stolen stolen = StealWork(s->pp, &s->now);
+    if (stolen.gp != nullptr) return Found{stolen.gp, stolen.inherit_time, false};
+    if (stolen.poll_until != 0 && (s->poll_until == 0 || stolen.poll_until < s->poll_until)) {
+      s->poll_until = stolen.poll_until;
+    }
+    // Timers that ran put their goroutines on this P.
+    if (!stolen.new_work) return None();
+    bool inherit = false;
+    if (G* gp = RunqGet(s->pp, &inherit)) return Found{gp, inherit, false};
+  }
+}
+
+// Step 3 of the parker. Go: checkRunqsNoP
+P* CheckRunqs() {
+  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < n; ++i) {
+    P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
+    if (RunqEmpty(pp)) continue;
+    LockGuard l(&sched.lock);
+    return PidleGetSpinning();
+  }
+  return nullptr;
+}
+
+// Earliest timer of any P. Go: checkTimersNoP
+int64_t CheckTimers(int64_t poll_until) {
+  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < n; ++i) {
+    int64_t when = allp[i].load(std::memory_order_acquire)->timer0_when.load();
+    if (when != 0 && (poll_until == 0 || when < poll_until)) poll_until = when;
+  }
+  return poll_until;
+}
+
+// Blocks in the poller until I/O, a break or the next timer; no P. Afterwards there is a P again and
+// *found may be set, or this M has to stop. Go: the netpoll part at the end of findRunnable
+bool SleepInPoller(Search* s, Found* found) {
+  int64_t delay = -1;
+  sched.poll_until.store(s->poll_until);
+  if (s->poll_until != 0) {
+    delay = s->poll_until - Nanotime();
+    if (delay < 0) delay = 0;
+  }
+  GList list = sched_hooks.netpoll(delay);
+  sched.poll_until.store(0);
+  sched.lastpoll.store(Nanotime());
+  P* pp;
+  {
+    LockGuard l(&sched.lock);
+    pp = PidleGet();
+  }
+  if (pp == nullptr) {
+    InjectGList(&list);
+    return false;
+  }
+  AcquireP(pp);
+  G* gp = list.Pop();
+  if (gp == nullptr) {
+    BecomeSpinning(s->mp);  // look at everything again, timers above all
+    return true;
+  }
+  InjectGList(&list);
+  CasGStatus(gp, kGWaiting, kGRunnable);
+  *found = Found{gp, false, false};
+  return true;
+}
+
+// Under sched.lock: gives the P up, unless something has come up. Go: findRunnable, the locked part
+bool GiveUpP(Search* s, Found* found) {
+  LockGuard l(&sched.lock);
+  if (sched.gcwaiting.load()) return false;
+  if (sched.runqsize.load(std::memory_order_relaxed) != 0) {
+    found->gp = GlobRunqGet(s->pp, 0);
+    return false;
+  }
+  if (!s->mp->spinning && sched.need_spinning.load() == 1) {
+    // Somebody could not hand work over for want of a P: take it up.
+    BecomeSpinning(s->mp);
+    return false;
+  }
+  PidlePut(ReleaseP());
+  return true;
+}
+
+// Step 3 of the parker: a P to go on with if there is work after all.
+P* LookAgain() {
+  if (sched.runqsize.load() != 0) {
+    LockGuard l(&sched.lock);
+    if (sched.runqsize.load(std::memory_order_relaxed) != 0) {
+      if (P* pp = PidleGet()) return pp;
+    }
+  }
+  return CheckRunqs();
+}
+
+// Nothing to run: gives the P up and goes to sleep. On return there is a P again.
+void Park(Search* s, Found* found) {
+  M* mp = s->mp;
+  if (!GiveUpP(s, found)) return;
+  if (mp->spinning) {
+    mp->spinning = false;
+    if (sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("findrunnable: negative nmspinning");
+  }
+  // Not only Ms that were spinning look again: a submitter that saw no idle P woke nobody.
+  if (P* pp = LookAgain()) {
+    AcquireP(pp);
+    BecomeSpinning(mp);
+    return;
+  }
+  s->poll_until = CheckTimers(s->poll_until);
+  if (sched_hooks.netpoll_inited && (sched.netpoll_waiters.load() != 0 || s->poll_until != 0)) {
+    if (sched.lastpoll.exchange(0) != 0) {
+      if (SleepInPoller(s, found)) return;
+    } else if (s->poll_until != 0) {
+      // Another M polls; it must not sleep past our earliest timer.
+      int64_t until = sched.poll_until.load();
+      if (until == 0 || until > s->poll_until) sched_hooks.netpoll_break();
+    }
+  }
+  StopM();
+}
+
+}  // namespace
+
+Found FindRunnable() {
+  Search s{Getg()->m, nullptr};
+  while (true) {
+    s.pp = s.mp->p.load(std::memory_order_relaxed);
+    if (sched.gcwaiting.load()) {
+      GcStopM();
+      continue;
+    }
+    s.poll_until = 0;
+    Found found = FromHere(&s);
+    if (found.gp == nullptr) found = FromGlobal(&s);
+    if (found.gp == nullptr) found = FromPoller();
+    if (found.gp == nullptr) found = FromOthers(&s);
+    if (found.gp == nullptr) Park(&s, &found);
+    if (found.gp != nullptr) return found;
+  }
+}
+
+}  // namespace gort::rt

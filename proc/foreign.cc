@@ -1,0 +1,107 @@
+// proc/foreign.cc: threads that the runtime did not create.
+//
+// Such a thread gets an M and a G of its own on first use. The G is always "running"; parking it blocks
+// the thread on the M's note, readying it wakes the thread, and no run queue ever holds it. So channels
+// and locks need no second code path. Go's extra Ms (needm) serve the same purpose but take a P; here a
+// foreign thread never needs one, because its own code is not scheduled.
+#include <new>
+
+#include "base/throw.h"
+#include "malloc/persistentalloc.h"
+#include "platforms/thread.h"
+#include "proc/proc_internal.h"
+
+namespace gort::rt {
+namespace {
+
+struct FreeList {
+  Mutex mu;
+  M* head ABSL_GUARDED_BY(mu) = nullptr;
+};
+constinit FreeList extra;
+
+M* Take() {
+  {
+    LockGuard l(&extra.mu);
+    if (M* mp = extra.head; mp != nullptr) {
+      extra.head = mp->freelink;
+      mp->freelink = nullptr;
+      return mp;
+    }
+  }
+  M* mp = new (PersistentAlloc(sizeof(M), alignof(M))) M;
+  G* gp = new (PersistentAlloc(sizeof(G), alignof(G))) G;
+  mp->g0 = gp;
+  mp->id = -1;
+  mp->is_extra = true;
+  mp->rand.Seed(reinterpret_cast<uintptr_t>(mp));
+  gp->foreign = true;
+  gp->m = mp;
+  gp->atomicstatus.store(kGDead, std::memory_order_relaxed);
+  return mp;
+}
+
+// Gives the thread's M back when the thread ends.
+struct Attachment {
+  M* mp = nullptr;
+  ~Attachment() {
+    if (mp == nullptr) return;
+    CasGStatus(mp->g0, kGRunning, kGDead);
+    mp->curg.store(nullptr, std::memory_order_relaxed);
+    Setg(nullptr);
+    sched.nforeign.fetch_sub(1);
+    LockGuard l(&extra.mu);
+    mp->freelink = extra.head;
+    extra.head = mp;
+  }
+};
+
+thread_local Attachment t_attachment;
+
+GORT_COLD G* Attach() {
+  M* mp = Take();
+  G* gp = mp->g0;
+  CasGStatus(gp, kGDead, kGRunning);
+  mp->tid = ThreadId();
+  mp->curg.store(gp, std::memory_order_relaxed);
+  Setg(gp);
+  sched.nforeign.fetch_add(1);
+  t_attachment.mp = mp;  // registers the destructor
+  return gp;
+}
+
+}  // namespace
+
+G* CurrentG() {
+  G* gp = Getg();
+  if (GORT_UNLIKELY(gp == nullptr)) return Attach();
+  if (GORT_UNLIKELY(!gp->foreign && gp == gp->m->g0)) Throw("goroutine API called on g0");
+  return gp;
+}
+
+bool OnGoroutine() {
+  G* gp = Getg();
+  return gp != nullptr && !gp->foreign && gp != gp->m->g0;
+}
+
+void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+  M* mp = gp->m;
+  gp->waitreason = reason;
+  CasGStatus(gp, kGRunning, kGWaiting);
+  if (unlockf != nullptr && !unlockf(gp, lock)) {
+    CasGStatus(gp, kGWaiting, kGRunnable);
+  } else {
+    MPark(mp);
+  }
+  CasGStatus(gp, kGRunnable, kGRunning);
+}
+
+void ForeignReady(G* gp) {
+  CasGStatus(gp, kGWaiting, kGRunnable);
+  gp->m->park.Wakeup();
+}
+
+void AttachExternalWaker() { sched.nforeign.fetch_add(1); }
+void DetachExternalWaker() { sched.nforeign.fetch_sub(1); }
+
+}  // namespace gort::rt

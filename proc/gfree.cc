@@ -1,0 +1,129 @@
+// proc/gfree.cc: dead goroutines, kept for reuse: per P first, then the global lists.
+#include "base/throw.h"
+#include "platforms/clock.h"
+#include "proc/proc_internal.h"
+#include "stack/stack_alloc.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int32_t kLocalMax = 64;
+constexpr int32_t kRefill = 32;
+
+// Gs with stacks on the global list now, and the fewest since the last look: so many were not needed.
+struct StackCount {
+  int32_t now = 0;
+  int32_t low = 0;
+};
+constinit StackCount with_stack;  // guarded by sched.gfree_lock
+
+int32_t Local(P* pp) { return pp->gfree_n.load(std::memory_order_relaxed); }
+void SetLocal(P* pp, int32_t n) { pp->gfree_n.store(n, std::memory_order_relaxed); }
+
+G* PopGlobal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
+  G* gp = sched.gfree_stack.Pop();
+  if (gp != nullptr) {
+    if (--with_stack.now < with_stack.low) with_stack.low = with_stack.now;
+  } else {
+    gp = sched.gfree_no_stack.Pop();
+  }
+  if (gp != nullptr) sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
+  return gp;
+}
+
+void PushGlobal(G* gp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
+  if (gp->stack.lo != 0) {
+    sched.gfree_stack.Push(gp);
+    ++with_stack.now;
+  } else {
+    sched.gfree_no_stack.Push(gp);
+  }
+  sched.gfree_n.fetch_add(1, std::memory_order_relaxed);
+}
+
+GORT_COLD void Refill(P* pp) {
+  LockGuard l(&sched.gfree_lock);
+  int32_t n = Local(pp);
+  for (; n < kRefill; ++n) {
+    G* gp = PopGlobal();
+    if (gp == nullptr) break;
+    pp->gfree.Push(gp);
+  }
+  SetLocal(pp, n);
+}
+
+void SpillTo(P* pp, int32_t keep) {
+  LockGuard l(&sched.gfree_lock);
+  int32_t n = Local(pp);
+  for (; n > keep; --n) PushGlobal(pp->gfree.Pop());
+  SetLocal(pp, n);
+}
+
+}  // namespace
+
+G* GfGet(P* pp) {
+  if (pp == nullptr) {  // a foreign thread
+    LockGuard l(&sched.gfree_lock);
+    return PopGlobal();
+  }
+  if (GORT_UNLIKELY(pp->gfree.empty())) {
+    if (sched.gfree_n.load(std::memory_order_relaxed) == 0) return nullptr;
+    Refill(pp);
+  }
+  G* gp = pp->gfree.Pop();
+  if (gp != nullptr) SetLocal(pp, Local(pp) - 1);
+  return gp;
+}
+
+void GfPut(P* pp, G* gp) {
+  if (ReadGStatus(gp) != kGDead) Throw("gfput: bad status (not Gdead)");
+  if (GORT_UNLIKELY(gp->large_stack)) {
+    StackFree(gp->stack, pp != nullptr ? pp->stackcache : nullptr);
+    gp->stack = StackBounds{};
+    gp->stackguard1 = 0;
+    gp->large_stack = false;
+  }
+  if (pp == nullptr) {
+    LockGuard l(&sched.gfree_lock);
+    PushGlobal(gp);
+    return;
+  }
+  pp->gfree.Push(gp);
+  SetLocal(pp, Local(pp) + 1);
+  if (GORT_UNLIKELY(Local(pp) >= kLocalMax)) SpillTo(pp, kLocalMax / 2);
+}
+
+void GfPurge(P* pp) { SpillTo(pp, 0); }
+
+int64_t GfScavenge(bool everything) {
+  GList idle;
+  {
+    LockGuard l(&sched.gfree_lock);
+    int32_t n = everything ? with_stack.now : with_stack.low;
+    for (int32_t i = 0; i < n; ++i) {
+      idle.Push(sched.gfree_stack.Pop());
+      --with_stack.now;
+      sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
+    }
+    with_stack.low = with_stack.now;
+  }
+  int64_t bytes = 0;
+  GList bare;
+  while (G* gp = idle.Pop()) {
+    bytes += static_cast<int64_t>(gp->stack.hi - gp->stack.lo);
+    StackFree(gp->stack, nullptr);
+    gp->stack = StackBounds{};
+    gp->stackguard1 = 0;
+    bare.Push(gp);
+  }
+  LockGuard l(&sched.gfree_lock);
+  while (G* gp = bare.Pop()) PushGlobal(gp);
+  return bytes;
+}
+
+bool GfScavengeDebt() {
+  LockGuard l(&sched.gfree_lock);
+  return with_stack.now > 0;
+}
+
+}  // namespace gort::rt

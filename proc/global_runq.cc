@@ -1,0 +1,61 @@
+// proc/global_runq.cc: the queue that all Ps share, under sched.lock.
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+namespace {
+
+void SetSize(int32_t n) {
+  sched.runqsize.store(n, std::memory_order_relaxed);  // read without the lock as a hint only
+}
+int32_t Size() { return sched.runqsize.load(std::memory_order_relaxed); }
+
+}  // namespace
+
+void GlobRunqPut(G* gp) {
+  sched.runq.PushBack(gp);
+  SetSize(Size() + 1);
+}
+
+void GlobRunqPutHead(G* gp) {
+  sched.runq.Push(gp);
+  SetSize(Size() + 1);
+}
+
+void GlobRunqPutBatch(GQueue* q, int32_t n) {
+  sched.runq.PushBackAll(q);
+  SetSize(Size() + n);
+}
+
+// A fair share of the queue: one to run now, the rest into pp's ring (at most half of it).
+G* GlobRunqGet(P* pp, int32_t max) {
+  int32_t size = Size();
+  if (size == 0) return nullptr;
+  int32_t n = size / gomaxprocs.load(std::memory_order_relaxed) + 1;
+  if (n > size) n = size;
+  if (max > 0 && n > max) n = max;
+  if (n > static_cast<int32_t>(kRunqSize / 2)) n = kRunqSize / 2;
+  G* gp = sched.runq.Pop();
+  int32_t taken = 1;
+  GQueue batch;
+  for (; taken < n; ++taken) batch.PushBack(sched.runq.Pop());
+  SetSize(size - taken);
+  if (taken > 1) {
+    int32_t left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);
+    if (left > 0) {  // the ring was not empty after all
+      sched.runq.PushFrontAll(&batch);
+      SetSize(Size() + left);
+    }
+  }
+  return gp;
+}
+
+void RunqPutLocal(P* pp, G* gp, bool next) {
+  GQueue overflow;
+  int32_t n = 0;
+  if (GORT_LIKELY(RunqPut(pp, gp, next, &overflow, &n))) return;
+  LockGuard l(&sched.lock);
+  GlobRunqPutBatch(&overflow, n);
+}
+
+}  // namespace gort::rt

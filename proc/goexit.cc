@@ -1,0 +1,101 @@
+// proc/goexit.cc: how a goroutine ends: by returning, or by Goexit from any depth.
+#include <unwind.h>
+
+#include "base/throw.h"
+#include "gmp/switch.h"
+#include "proc/proc_internal.h"
+
+namespace gort::rt {
+namespace {
+
+static_assert(sizeof(_Unwind_Exception) <= sizeof(G::goexit_exception));
+
+// "gortGxit": not a C++ exception, so no catch clause but catch (...) sees it.
+constexpr uint64_t kGoexitClass = 0x676f727447786974;
+
+// Where MakeContext makes a goroutine's first function return to.
+bool IsGoexitPc(uintptr_t pc) {
+  uintptr_t start = reinterpret_cast<uintptr_t>(&gort_goexit);
+  return pc > start && pc <= start + 4;
+}
+
+_Unwind_Reason_Code AtFrame(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
+                            _Unwind_Context* context, void*) {
+  if (IsGoexitPc(_Unwind_GetIP(context))) gort_goexit1();
+  if ((actions & _UA_END_OF_STACK) != 0) Throw("Goexit: a frame has no unwind information");
+  return _URC_NO_REASON;
+}
+
+[[noreturn]] void Unwind(_Unwind_Exception* exception) {
+  _Unwind_ForcedUnwind(exception, &AtFrame, nullptr);
+  Throw("Goexit: unwinding failed");
+}
+
+// A catch (...) clause ended without rethrowing. As in Go, where recover does not stop Goexit, the
+// goroutine goes on ending, from here.
+void Swallowed(_Unwind_Reason_Code, _Unwind_Exception* exception) { Unwind(exception); }
+
+}  // namespace
+
+void Goexit() {
+  G* gp = CurrentG();
+  if (gp->foreign) Fatal("Goexit called from a thread that is not a goroutine");
+  gp->goexiting = true;
+  auto* exception = reinterpret_cast<_Unwind_Exception*>(gp->goexit_exception);
+  *exception = _Unwind_Exception{};
+  exception->exception_class = kGoexitClass;
+  exception->exception_cleanup = &Swallowed;
+  Unwind(exception);
+}
+
+void GoExit0(G* gp) {
+  G* self = Getg();
+  M* mp = self->m;
+  CasGStatus(gp, kGRunning, kGDead);
+  SanitizerDropStack(gp);
+  gp->m = nullptr;
+  if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
+  const bool locked = gp->lockedm != nullptr;
+  gp->lockedm = nullptr;
+  gp->preempt.store(false, std::memory_order_relaxed);
+  gp->waiting = nullptr;
+  gp->param = nullptr;
+  gp->name = nullptr;
+  gp->bubble = nullptr;
+  gp->waitreason = WaitReason::kZero;
+  gp->select_done.store(0, std::memory_order_relaxed);
+  gp->goexiting = false;
+  gp->is_main = false;
+  gp->eh = EhGlobals{};
+  gp->saved_errno = 0;
+  gp->asan_fake_stack = nullptr;
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  if (locked) {
+    // The thread may be in any state now (that is what LockOSThread is for): it ends too.
+    mp->lockedg.store(nullptr, std::memory_order_relaxed);
+    mp->locked_ext = 0;
+    mp->exiting = true;
+  }
+  GfPut(pp, gp);
+}
+
+}  // namespace gort::rt
+
+#if GORT_ASAN
+extern "C" void __asan_handle_no_return();
+#endif
+
+extern "C" void gort_goexit1() {
+  using namespace gort::rt;  // NOLINT(google-build-using-namespace): a C function
+  G* gp = Getg();
+  M* mp = gp->m;
+  if (mp->locks != 0) Throw("goexit: holding locks");
+  if (gp->is_main && gp->goexiting) sched.main_goexited.store(true);
+  FreeHeapClosure(gp);
+#if GORT_ASAN
+  __asan_handle_no_return();  // the frames left behind here never return
+#endif
+  G* next = TakeDirect(gp, mp);
+  SwitchTo(gp, next != nullptr ? next : mp->g0, &GoExit0, /*dying=*/true);
+  Throw("goexit: a dead goroutine was resumed");
+}

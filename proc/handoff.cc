@@ -1,0 +1,60 @@
+// proc/handoff.cc: giving away a P that its M cannot use.
+#include "gmp/sched_hooks.h"
+#include "platforms/clock.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+
+void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // Work of its own: somebody must run it, spinning or not.
+  if (!RunqEmpty(pp) || sched.runqsize.load(std::memory_order_relaxed) != 0) {
+    StartM(pp, false);
+    return;
+  }
+  // No work and nobody looking for any: let it look, as the M that left would have.
+  int32_t none = 0;
+  if (sched.nmspinning.load() + sched.npidle.load() == 0 &&
+      sched.nmspinning.compare_exchange_strong(none, 1)) {
+    sched.need_spinning.store(0);
+    StartM(pp, true);
+    return;
+  }
+  sched.lock.Lock();
+  if (sched.gcwaiting.load()) {
+    SetPStatus(pp, kPGcStop);
+    if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+    sched.lock.Unlock();
+    return;
+  }
+  if (sched.runqsize.load(std::memory_order_relaxed) != 0) {
+    sched.lock.Unlock();
+    StartM(pp, false);
+    return;
+  }
+  // The last P must watch the poller if nobody else does.
+  if (sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) - 1 && sched.lastpoll.load() != 0 &&
+      sched_hooks.netpoll_inited) {
+    sched.lock.Unlock();
+    StartM(pp, false);
+    return;
+  }
+  // The timers of an idle P are watched by whoever sleeps in the poller.
+  int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
+  PidlePut(pp);
+  sched.lock.Unlock();
+  if (when != 0) WakeNetPoller(when);
+}
+
+void WakeNetPoller(int64_t when) {
+  if (sched.lastpoll.load() == 0) {
+    // Somebody is in the poller, or about to be and has published until when.
+    int64_t until = sched.poll_until.load();
+    if (until == 0 || until > when) sched_hooks.netpoll_break();
+    return;
+  }
+  // Nobody polls: wake an M, which will find out.
+  WakeP();
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,282 @@
+// proc/m.cc: the life of an M: creation, sleeping and waking, the end of its thread.
+#include <cxxabi.h>
+
+#include <cerrno>
+#include <new>
+
+#include "base/godebug.h"
+#include "base/throw.h"
+#include "gmp/sched_hooks.h"
+#include "gmp/switch.h"
+#include "malloc/persistentalloc.h"
+#include "platforms/clock.h"
+#include "platforms/thread.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+#include "signals/signals.h"
+
+namespace gort::rt {
+
+int64_t MReserveId() {
+  if (sched.mnext + 1 < sched.mnext) Throw("runtime: thread ID overflow");
+  int64_t id = sched.mnext++;
+  CheckMCount();
+  return id;
+}
+
+int32_t MCount() { return static_cast<int32_t>(sched.mnext - sched.nmfreed); }
+
+void CheckMCount() {
+  if (MCount() <= sched.maxmcount) return;
+  Printer() << "runtime: program exceeds " << sched.maxmcount << "-thread limit\n";
+  Throw("thread exhaustion");
+}
+
+void MCommonInit(M* mp, int64_t id) {
+  LockGuard l(&sched.lock);
+  mp->id = id >= 0 ? id : MReserveId();
+  // Two words of state, never both zero: a generator seeded with zero would repeat itself.
+  uint64_t seed = static_cast<uint64_t>(mp->id) * 0x9e3779b97f4a7c15ULL ^
+                  sched.seed ^ (godebug.schedseed != 0 ? 0 : static_cast<uint64_t>(CpuTicks()));
+  mp->rand.Seed(seed != 0 ? seed : 1);
+  // Published whole: readers of allm walk it without the lock. Pairs with: acquire loads of allm.
+  mp->alllink = allm.load(std::memory_order_relaxed);
+  allm.store(mp, std::memory_order_release);
+}
+
+namespace {
+
+// Frees Ms whose threads have ended. sched.lock held; Go: the freem part of allocm
+M* TakeFreeM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  for (M** at = &sched.freem; *at != nullptr; at = &(*at)->freelink) {
+    M* mp = *at;
+    if (mp->free_wait.load(std::memory_order_acquire) == 0) continue;  // pairs with: MExit
+    ThreadHandle thread = mp->thread.load(std::memory_order_acquire);  // pairs with: NewM
+    if (thread == 0 || !ThreadTryJoin(thread)) continue;
+    *at = mp->freelink;
+    mp->freelink = nullptr;
+    return mp;
+  }
+  return nullptr;
+}
+
+M* AllocM(int64_t id) {
+  M* mp;
+  {
+    LockGuard l(&sched.lock);
+    mp = TakeFreeM();
+  }
+  G* g0_of_m;
+  G* gsignal = nullptr;
+  if (mp != nullptr) {
+    g0_of_m = mp->g0;
+    gsignal = mp->gsignal;
+    mp->~M();
+    g0_of_m->~G();
+  } else {
+    mp = static_cast<M*>(PersistentAlloc(sizeof(M), alignof(M)));
+    g0_of_m = static_cast<G*>(PersistentAlloc(sizeof(G), alignof(G)));
+  }
+  new (mp) M;
+  new (g0_of_m) G;
+  mp->g0 = g0_of_m;
+  mp->gsignal = gsignal;
+  g0_of_m->m = mp;
+  g0_of_m->atomicstatus.store(kGRunning, std::memory_order_relaxed);
+  MCommonInit(mp, id);
+  return mp;
+}
+
+void ThreadMain(void* arg) { MStart(static_cast<M*>(arg)); }
+
+[[noreturn]] GORT_COLD void ThreadCreateFailed(int err, int64_t count) {
+  Printer() << "runtime: failed to create new OS thread (have " << count << " already; errno=" << err
+            << ")\n";
+  if (err == EAGAIN) {
+    Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
+  }
+  Throw("newosproc");
+}
+
+// Go: mspinning
+void MSpinning() { Getg()->m->spinning = true; }
+
+}  // namespace
+
+void NewM(void (*fn)(), P* pp, int64_t id) {
+  // On g0: creating a thread needs more stack than a small goroutine may have.
+  OnSystemStack([&] {
+    M* mp = AllocM(id);
+    mp->nextp = pp;
+    mp->mstartfn = fn;
+    ThreadHandle thread = 0;
+    int err = ThreadCreate(&thread, &ThreadMain, mp);
+    if (err != 0) ThreadCreateFailed(err, mp->id);
+    // The thread may have run and ended by now; its M is not freed before this. Pairs with: TakeFreeM
+    mp->thread.store(thread, std::memory_order_release);
+  });
+}
+
+namespace {
+
+// What belongs to the thread rather than to the M. Go: minit
+void MInit(M* mp) {
+  mp->tid = ThreadId();
+  mp->eh = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
+  mp->errno_ptr = &errno;
+  G* g0_of_m = mp->g0;
+  if (!ThreadStackBounds(&g0_of_m->stack.lo, &g0_of_m->stack.hi)) {
+    uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+    g0_of_m->stack = {here - (64 << 10) + 104, here};
+  }
+  g0_of_m->stackguard0.store(g0_of_m->stack.lo, std::memory_order_relaxed);
+  g0_of_m->stackguard1 = g0_of_m->stack.lo;
+#if GORT_TSAN
+  g0_of_m->tsan_fiber = __tsan_get_current_fiber();
+#endif
+  MInitSignalStack(mp);
+}
+
+// Unlinks mp from allm. Go: the search in mexit
+void AllMRemove(M* mp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  M* at = allm.load(std::memory_order_relaxed);
+  if (at == mp) {
+    allm.store(mp->alllink, std::memory_order_release);
+    return;
+  }
+  while (at != nullptr && at->alllink != mp) at = at->alllink;
+  if (at == nullptr) Throw("m not found in allm");
+  at->alllink = mp->alllink;
+}
+
+// The thread leaves the scheduler for good. Go: mexit
+void MExit(M* mp) {
+  if (mp == &m0) {
+    // The process would lose its main thread, so it stays, as a sleeper.
+    HandoffP(ReleaseP());
+    sched.lock.Lock();
+    ++sched.nmfreed;
+    CheckDead();
+    sched.lock.Unlock();
+    MPark(mp);
+    Throw("locked m0 woke up");
+  }
+  MDropSignalStack(mp);
+  P* pp = ReleaseP();
+  sched.lock.Lock();
+  AllMRemove(mp);
+  mp->freelink = sched.freem;
+  sched.freem = mp;
+  sched.lock.Unlock();
+  HandoffP(pp);
+  sched.lock.Lock();
+  ++sched.nmfreed;
+  CheckDead();
+  sched.lock.Unlock();
+  Setg(nullptr);
+  mp->free_wait.store(1, std::memory_order_release);  // the last touch; pairs with: TakeFreeM
+}
+
+}  // namespace
+
+void MStart(M* mp) {
+  Setg(mp->g0);
+  if (mp != &m0) MInit(mp);
+  if (mp->mstartfn != nullptr) mp->mstartfn();
+  if (mp != &m0) {
+    AcquireP(mp->nextp);
+    mp->nextp = nullptr;
+  }
+  ScheduleLoop(mp);
+  MExit(mp);
+}
+
+void M0Init() {
+  m0.g0 = &g0;
+  g0.m = &m0;
+  g0.atomicstatus.store(kGRunning, std::memory_order_relaxed);
+  Setg(&g0);
+  SigSet mask = SigCurrentMask();
+  m0.sigmask = mask;
+  MInit(&m0);
+}
+
+void MPut(M* mp) {
+  mp->schedlink = sched.midle;
+  sched.midle = mp;
+  ++sched.nmidle;
+  CheckDead();
+}
+
+M* MGet() {
+  M* mp = sched.midle;
+  if (mp != nullptr) {
+    sched.midle = mp->schedlink;
+    mp->schedlink = nullptr;
+    --sched.nmidle;
+  }
+  return mp;
+}
+
+void MPark(M* mp) {
+  mp->park.Sleep();
+  mp->park.Clear();
+}
+
+void StopM() {
+  M* mp = Getg()->m;
+  if (mp->locks != 0) Throw("stopm holding locks");
+  if (mp->p.load(std::memory_order_relaxed) != nullptr) Throw("stopm holding p");
+  if (mp->spinning) Throw("stopm spinning");
+  {
+    LockGuard l(&sched.lock);
+    MPut(mp);
+  }
+  MPark(mp);
+  AcquireP(mp->nextp);
+  mp->nextp = nullptr;
+}
+
+void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  sched.lock.Lock();
+  if (pp == nullptr) {
+    if (spinning) Throw("startm: P required for spinning=true");
+    pp = PidleGet();
+    if (pp == nullptr) {
+      sched.lock.Unlock();
+      return;
+    }
+  }
+  M* mp = MGet();
+  if (mp == nullptr) {
+    int64_t id = MReserveId();
+    sched.lock.Unlock();
+    NewM(spinning ? &MSpinning : nullptr, pp, id);
+    return;
+  }
+  sched.lock.Unlock();
+  if (mp->spinning) Throw("startm: m is spinning");
+  if (mp->nextp != nullptr) Throw("startm: m has p");
+  if (spinning && !RunqEmpty(pp)) Throw("startm: p has runnable gs");
+  mp->spinning = spinning;
+  mp->nextp = pp;
+  mp->park.Wakeup();
+}
+
+void WakeP() {
+  // The submitter's side of the protocol in find_runnable.cc: the work was published before by a
+  // sequentially consistent store, so these loads cannot be satisfied earlier.
+  if (sched.npidle.load() == 0 || sched.nmspinning.load() != 0) return;
+  if (!sched.main_started.load(std::memory_order_relaxed)) return;  // set before the second M exists
+  int32_t none = 0;
+  if (!sched.nmspinning.compare_exchange_strong(none, 1)) return;
+  P* pp;
+  {
+    LockGuard l(&sched.lock);
+    pp = PidleGetSpinning();
+    if (pp == nullptr && sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("wakep: negative nmspinning");
+  }
+  if (pp != nullptr) StartM(pp, true);
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,168 @@
+// proc/newproc.cc: making goroutines.
+#include <cstring>
+#include <new>
+
+#include "base/bits.h"
+#include "base/throw.h"
+#include "gmp/switch.h"
+#include "malloc/persistentalloc.h"
+#include "platforms/mem.h"
+#include "proc/go.h"
+#include "proc/proc_internal.h"
+#include "stack/stack_alloc.h"
+#include "stack/stack_layout.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr uint64_t kGoidBatch = 16;
+constexpr size_t kMinGoroutineStack = 16 << 10;
+
+// First C++ function of every goroutine; returns into gort_goexit.
+void GoStart(void* p) {
+  AfterSwitch();
+  G* gp = static_cast<G*>(p);
+  gp->entry(gp->closure);
+}
+
+uint64_t NextGoid(P* pp) {
+  if (pp == nullptr) return sched.goidgen.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (pp->goidcache == pp->goidcacheend) {
+    pp->goidcache = sched.goidgen.fetch_add(kGoidBatch, std::memory_order_relaxed) + 1;
+    pp->goidcacheend = pp->goidcache + kGoidBatch;
+  }
+  return pp->goidcache++;
+}
+
+P* CurrentP() {
+  G* self = Getg();
+  return self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
+}
+
+GORT_COLD G* NewG() {
+  G* gp = AllocG();
+  CasGStatus(gp, kGIdle, kGDead);
+  AllGAdd(gp);
+  return gp;
+}
+
+void GiveStack(G* gp, P* pp, size_t bytes) {
+  gp->stack = StackAlloc(bytes, pp != nullptr ? pp->stackcache : nullptr);
+  if (gp->stack.lo == 0) {
+    Printer() << "gort: no memory for a stack of " << bytes << " bytes (goroutine "
+              << allglen.load(std::memory_order_relaxed) << ")\n";
+    Throw("out of memory (goroutine stack)");
+  }
+  gp->stackguard1 = gp->stack.lo;
+}
+
+// A dead G with a stack of the right size.
+G* GetG(P* pp, const GoOptions* options) {
+  size_t bytes = options != nullptr ? options->stack_size : 0;
+  if (GORT_LIKELY(bytes == 0)) {
+    G* gp = GfGet(pp);
+    if (GORT_UNLIKELY(gp == nullptr)) gp = NewG();
+    if (GORT_UNLIKELY(gp->stack.lo == 0)) GiveStack(gp, pp, kDefaultStack);
+    return gp;
+  }
+  if (bytes > kMaxStackBytes) {
+    Printer() << "gort: GoOptions::stack_size " << bytes << " exceeds the limit of " << kMaxStackBytes
+              << " bytes\n";
+    Fatal("stack size too large");
+  }
+  if (bytes < kMinGoroutineStack) bytes = kMinGoroutineStack;
+  G* gp = NewG();
+  GiveStack(gp, pp, StackReservation(bytes, PageSize()));
+  gp->large_stack = true;
+  return gp;
+}
+
+void SetName(G* gp, const GoOptions* options) {
+  gp->name = nullptr;
+  if (options == nullptr || options->name.empty()) return;
+  size_t n = options->name.size();
+  if (n > sizeof gp->name_buf - 1) n = sizeof gp->name_buf - 1;
+  memcpy(gp->name_buf, options->name.data(), n);
+  gp->name_buf[n] = '\0';
+  gp->name = gp->name_buf;
+}
+
+}  // namespace
+
+G* AllocG() { return new (PersistentAlloc(sizeof(G), alignof(G))) G; }
+
+void AllGAdd(G* gp) {
+  if (ReadGStatus(gp) == kGIdle) Throw("allgadd: bad status Gidle");
+  G* head = allgs.load(std::memory_order_relaxed);
+  do {
+    gp->alllink = head;
+    // Publishes the initialised G; pairs with: acquire loads of allgs.
+  } while (!allgs.compare_exchange_weak(head, gp, std::memory_order_release, std::memory_order_relaxed));
+  allglen.fetch_add(1, std::memory_order_relaxed);
+}
+
+NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
+                          uintptr_t startpc, uintptr_t gopc, const GoOptions* options) {
+  G* self = Getg();
+  P* pp = CurrentP();
+  G* gp = GetG(pp, options);
+  uintptr_t top = gp->stack.hi;
+  void* closure;
+  if (GORT_LIKELY(closure_bytes <= kMaxInlineClosure && closure_align <= kMaxInlineClosure)) {
+    top = AlignDown(top - closure_bytes, closure_align < 16 ? 16 : closure_align);
+    closure = reinterpret_cast<void*>(top);
+    gp->closure_on_heap = false;
+  } else {
+    closure = ::operator new(closure_bytes, std::align_val_t(closure_align));
+    gp->closure_on_heap = true;
+    gp->closure_align = closure_align;
+  }
+  gp->entry = entry;
+  gp->closure = closure;
+  gp->sched.sp = MakeContext(top, &GoStart, gp);
+  SanitizerAdoptStack(gp);
+  gp->startpc = startpc;
+  gp->gopc = gopc;
+  gp->parent_goid = self != nullptr ? self->goid : 0;
+  gp->goid = NextGoid(pp);
+  SetName(gp, options);
+  return NewGoroutine{gp, closure};
+}
+
+void NewProcCommit(G* gp) {
+  P* pp = CurrentP();
+  CasGStatus(gp, kGDead, kGRunnable);
+  if (GORT_LIKELY(pp != nullptr)) {
+    RunqPutLocal(pp, gp, true);
+  } else {
+    LockGuard l(&sched.lock);
+    GlobRunqPut(gp);
+  }
+  WakeP();
+}
+
+void NewProcAbort(G* gp) {
+  FreeHeapClosure(gp);
+  SanitizerDropStack(gp);
+  GfPut(CurrentP(), gp);
+}
+
+void FreeHeapClosure(G* gp) {
+  if (!gp->closure_on_heap) return;
+  ::operator delete(gp->closure, std::align_val_t(gp->closure_align));
+  gp->closure_on_heap = false;
+}
+
+void FatalNullFunction() { Fatal("go of nil func value"); }
+
+int64_t GCount() {
+  int64_t n = allglen.load(std::memory_order_relaxed) - sched.gfree_n.load(std::memory_order_relaxed) -
+              sched.ngsys.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < gomaxprocs.load(std::memory_order_relaxed); ++i) {
+    P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
+    if (pp != nullptr) n -= pp->gfree_n.load(std::memory_order_relaxed);
+  }
+  return n < 1 ? 1 : n;  // a moment's view: the sum is not taken at one instant
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,77 @@
+// proc/p.cc: idle Ps, and tying a P to an M.
+#include <atomic>
+
+#include "base/throw.h"
+#include "malloc/current_mcache.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+
+// sysmon sleeps deeply while every P is idle; the first P that leaves the idle list wakes it.
+void WakeSysmonIfWaiting() {
+  if (sched.sysmonwait.load(std::memory_order_relaxed)) {  // changed under sched.lock only
+    sched.sysmonwait.store(false, std::memory_order_relaxed);
+    sched.sysmonnote.Wakeup();
+  }
+}
+
+void PidlePut(P* pp) {
+  if (!RunqEmpty(pp)) Throw("pidleput: P has non-empty run queue");
+  pp->link = sched.pidle;
+  sched.pidle = pp;
+  sched.npidle.fetch_add(1);  // seq_cst: see find_runnable.cc, step 2 of the parking side
+}
+
+P* PidleGet() {
+  P* pp = sched.pidle;
+  if (pp == nullptr) return nullptr;
+  sched.pidle = pp->link;
+  pp->link = nullptr;
+  sched.npidle.fetch_sub(1);
+  WakeSysmonIfWaiting();
+  return pp;
+}
+
+P* PidleGetSpinning() {
+  P* pp = PidleGet();
+  // Whoever drops its P next must look for the work that this one could not take.
+  if (pp == nullptr) sched.need_spinning.store(1);
+  return pp;
+}
+
+void AcquireP(P* pp) {
+  M* mp = Getg()->m;
+  if (mp->p.load(std::memory_order_relaxed) != nullptr) Throw("acquirep: already in go");
+  if (pp->m.load(std::memory_order_relaxed) != nullptr ||
+      pp->status.load(std::memory_order_relaxed) != kPIdle) {
+    Printer() << "acquirep: p->m=" << pp->m.load() << " p->status=" << pp->status.load() << '\n';
+    Throw("acquirep: invalid p state");
+  }
+  mp->p.store(pp, std::memory_order_relaxed);  // readers other than the owner only peek
+  pp->m.store(mp, std::memory_order_relaxed);
+  SetPStatus(pp, kPRunning);
+  SetThreadMCache(pp->mcache);
+}
+
+P* ReleasePNoStatus() {
+  M* mp = Getg()->m;
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  if (pp == nullptr) Throw("releasep: invalid arg");
+  if (pp->m.load(std::memory_order_relaxed) != mp ||
+      pp->status.load(std::memory_order_relaxed) != kPRunning) {
+    Throw("releasep: invalid p state");
+  }
+  mp->p.store(nullptr, std::memory_order_relaxed);
+  pp->m.store(nullptr, std::memory_order_relaxed);
+  SetThreadMCache(nullptr);
+  return pp;
+}
+
+P* ReleaseP() {
+  P* pp = ReleasePNoStatus();
+  SetPStatus(pp, kPIdle);
+  return pp;
+}
+
+}  // namespace gort::rt

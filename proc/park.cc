@@ -1,0 +1,141 @@
+// proc/park.cc: how a goroutine waits and how it is made to run again.
+//
+// A park is two steps on two stacks. On its own stack the goroutine says what it waits for and leaves
+// (GoPark). Whoever is resumed then commits (ParkCommit): status kGWaiting first, then the unlock
+// function, which lets wakers in. A waker therefore never sees a goroutine that is still on its stack.
+#include "base/throw.h"
+#include "gmp/switch.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+
+void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+  G* gp = CurrentG();
+  if (gp->foreign) {
+    ForeignPark(gp, unlockf, lock, reason);
+    return;
+  }
+  M* mp = gp->m;
+  if (GORT_UNLIKELY(mp->locks != 0)) Throw("gopark: holding locks");
+  mp->waitunlockf = unlockf;
+  gp->waitlock = lock;
+  gp->waitreason = reason;
+  G* next = TakeDirect(gp, mp);
+  SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
+}
+
+void ParkCommit(G* gp) {
+  G* self = Getg();
+  M* mp = self->m;
+  bool (*unlockf)(G*, void*) = mp->waitunlockf;
+  void* lock = gp->waitlock;
+  mp->waitunlockf = nullptr;
+  gp->m = nullptr;
+  if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
+  CasGStatus(gp, kGRunning, kGWaiting);
+  if (unlockf == nullptr || unlockf(gp, lock)) return;
+  CasGStatus(gp, kGWaiting, kGRunnable);
+  RunqPutLocal(mp->p.load(std::memory_order_relaxed), gp, true);
+}
+
+namespace {
+
+bool UnlockMutex(G*, void* mu) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  static_cast<Mutex*>(mu)->Unlock();
+  return true;
+}
+
+}  // namespace
+
+void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  GoPark(&UnlockMutex, mu, reason);
+}
+
+void GoReady(G* gp) { Ready(gp, true); }
+
+void Ready(G* gp, bool next) {
+  if (gp->foreign) {
+    ForeignReady(gp);
+    return;
+  }
+  G* self = Getg();
+  P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
+  CasGStatus(gp, kGWaiting, kGRunnable);
+  if (pp != nullptr) {
+    RunqPutLocal(pp, gp, next);
+  } else {
+    LockGuard l(&sched.lock);
+    GlobRunqPut(gp);
+  }
+  WakeP();
+}
+
+void InjectGList(GList* list) {
+  GQueue q;
+  int32_t n = 0;
+  while (G* gp = list->Pop()) {
+    if (gp->foreign) {
+      ForeignReady(gp);
+      continue;
+    }
+    CasGStatus(gp, kGWaiting, kGRunnable);
+    q.PushBack(gp);
+    ++n;
+  }
+  if (n == 0) return;
+  G* self = Getg();
+  P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
+  if (pp != nullptr) n -= RunqPutBatch(pp, &q, n);
+  int32_t wake = n;
+  if (!q.empty()) {
+    LockGuard l(&sched.lock);
+    GlobRunqPutBatch(&q, n);
+  }
+  if (pp != nullptr && wake == 0) wake = 1;
+  for (; wake > 0 && sched.npidle.load() != 0; --wake) StartM(nullptr, false);
+}
+
+M* AcquireM() {
+  M* mp = CurrentG()->m;
+  ++mp->locks;
+  return mp;
+}
+
+void ReleaseM(M* mp) { --mp->locks; }
+
+namespace {
+
+void GoschedCommit(G* gp) {
+  gp->m = nullptr;
+  M* mp = Getg()->m;
+  if (Getg() == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
+  CasGStatus(gp, kGRunning, kGRunnable);
+  {
+    LockGuard l(&sched.lock);
+    GlobRunqPut(gp);
+  }
+  WakeP();
+}
+
+}  // namespace
+
+void Gosched() {
+  G* gp = CurrentG();
+  if (gp->foreign) {
+    ThreadYield();
+    return;
+  }
+  if (gp->m->locks != 0) Throw("gosched: holding locks");
+  SwitchTo(gp, gp->m->g0, &GoschedCommit);
+}
+
+void PreemptCheck() {
+  G* gp = Getg();
+  if (gp == nullptr || gp->foreign || gp == gp->m->g0) return;
+  // pairs with: PreemptOne; a request seen late is only late
+  if (gp->stackguard0.load(std::memory_order_relaxed) != kStackPreempt || gp->m->locks != 0) return;
+  Gosched();
+}
+
+}  // namespace gort::rt

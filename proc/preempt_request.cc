@@ -1,0 +1,32 @@
+// proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck) or
+// preempt/'s.
+#include "gmp/sched_hooks.h"
+#include "proc/proc_internal.h"
+
+namespace gort::rt {
+
+bool PreemptOne(P* pp) {
+  M* mp = pp->m.load(std::memory_order_relaxed);
+  G* self = Getg();
+  if (mp == nullptr || (self != nullptr && mp == self->m)) return false;
+  G* gp = mp->curg.load(std::memory_order_relaxed);
+  if (gp == nullptr || gp == mp->g0) return false;
+  gp->preempt.store(true, std::memory_order_relaxed);
+  // Seen late or by the goroutine that runs next, it costs one needless yield.
+  gp->stackguard0.store(kStackPreempt, std::memory_order_relaxed);
+  pp->preempt.store(true, std::memory_order_relaxed);
+  sched_hooks.preempt_m(mp);
+  return true;
+}
+
+bool PreemptAll() {
+  bool any = false;
+  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < n; ++i) {
+    P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
+    if (pp->status.load(std::memory_order_relaxed) == kPRunning && PreemptOne(pp)) any = true;
+  }
+  return any;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,159 @@
+// proc/schedinit.cc: what happens before the first goroutine, in order.
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/godebug.h"
+#include "base/throw.h"
+#include "malloc/current_mcache.h"
+#include "platforms/auxv.h"
+#include "platforms/clock.h"
+#include "platforms/cpu.h"
+#include "proc/proc_internal.h"
+#include "stack/stack_alloc.h"
+
+namespace gort::rt {
+namespace {
+
+// Go's steps that have no meaning in C++ are listed in proc/README.md.
+
+// ---- inittrace ----
+
+struct TraceLine {
+  const char* name;
+  int64_t start_ns;
+  int64_t ns;
+};
+
+// Steps before GODEBUG is known are noted and printed once it is.
+constinit TraceLine early[24] = {};
+constinit int n_early = 0;
+constinit bool godebug_known = false;
+
+void PrintLine(const TraceLine& line) {
+  Printer() << "init " << line.name << " @" << (line.start_ns - sched.start_ns) / 1000 << " us, " << line.ns
+            << " ns\n";
+}
+
+// ---- the steps ----
+
+void LockInit() {
+  // Ranks are const members of the locks; what is left to prove is the generated table.
+  for (int r = 1; r < kLockRanks; ++r) {
+    if ((kMayBeHeld[r] >> kLockRanks) != 0) Throw("lockinit: rank table out of range");
+  }
+}
+
+void MaxMCountInit() {
+  LockGuard l(&sched.lock);
+  sched.maxmcount = 10000;
+}
+
+// What the linker put where assembly and unwinders rely on it. Go: moduledataverify
+void LinkVerify() {
+  if (reinterpret_cast<uintptr_t>(&gort_goexit) % 16 != 0) Throw("gort_goexit is not aligned");
+  if (gort_tls_g != Getg()) Throw("tls.g: two ways, two values");
+}
+
+void HeapInit() { sched.mcache0 = MallocInit(); }
+
+void RandInit() {
+  uint64_t seed = 0;
+  if (auto* bytes = reinterpret_cast<const unsigned char*>(GetAuxval(AuxKey::kRandom))) {
+    memcpy(&seed, bytes + 8, sizeof seed);  // the first half is the C library's stack guard
+  }
+  if (seed == 0) seed = static_cast<uint64_t>(Nanotime()) ^ static_cast<uint64_t>(CpuTicks());
+  sched.seed = seed != 0 ? seed : 1;
+}
+
+void MCommonInit0() { MCommonInit(&m0, -1); }
+// What a save of all registers needs to know is fixed before the first thread starts. Go: cpuinit
+void CpuFeatures() {
+  if (cpu_info.vendor[0] == '\0') Throw("cpuinit: rt0_go did not look at the CPU");
+}
+void HashInit() { sched.hash_seed = FastRand(sched.seed).Next64(); }
+void SigMaskInit() { m0.sigmask = SigCurrentMask(); }
+void LastPollInit() { sched.lastpoll.store(Nanotime()); }
+
+// Taken once: the program may change its environment later.
+constinit const char* env_godebug = nullptr;
+constinit const char* env_gomaxprocs = nullptr;
+
+void ReadEnvironment() {
+  env_godebug = getenv("GODEBUG");
+  env_gomaxprocs = getenv("GOMAXPROCS");
+}
+
+void ParseDebugVars() {
+  ParseGodebug(env_godebug, &godebug);
+  if (godebug.schedseed != 0) sched.seed = static_cast<uint64_t>(godebug.schedseed);
+  godebug_known = true;
+  for (int i = 0; i < n_early && godebug.inittrace != 0; ++i) PrintLine(early[i]);
+}
+
+// The name that threads and reports carry.
+void NoteProgramName() {
+  if (sched.argc <= 0 || sched.argv == nullptr || sched.argv[0] == nullptr) return;
+  const char* slash = strrchr(sched.argv[0], '/');
+  sched.program = slash != nullptr ? slash + 1 : sched.argv[0];
+}
+
+// GOMAXPROCS; one clear line for a value that cannot be used, and the program runs all the same.
+int32_t ProcsFromEnvironment() {
+  int32_t n = ncpu;
+  if (const char* text = env_gomaxprocs; text != nullptr && *text != '\0') {
+    int64_t v = 0;
+    if (!ParseInt64(text, strlen(text), &v) || v <= 0) {
+      Printer() << "gort: GOMAXPROCS: ignoring \"" << text << "\": want an integer from 1 to " << kMaxProcs
+                << '\n';
+    } else if (v > kMaxProcs) {
+      Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs << '\n';
+      n = kMaxProcs;
+    } else {
+      n = static_cast<int32_t>(v);
+    }
+  }
+  return n;
+}
+
+void ProcsInit() {
+  int32_t n = ProcsFromEnvironment();
+  LockGuard l(&sched.lock);
+  if (ProcResize(n) != nullptr) Throw("unknown runnable goroutine during bootstrap");
+}
+
+}  // namespace
+
+void InitStep(const char* name, void (*fn)()) {
+  TraceLine line{name, Nanotime(), 0};
+  if (sched.start_ns == 0) sched.start_ns = line.start_ns;
+  fn();
+  line.ns = Nanotime() - line.start_ns;
+  if (!godebug_known) {
+    if (n_early < static_cast<int>(sizeof early / sizeof *early)) early[n_early++] = line;
+  } else if (godebug.inittrace != 0) {
+    PrintLine(line);
+  }
+}
+
+void SchedInit() {
+  InitStep("lockinit", &LockInit);
+  InitStep("maxmcount", &MaxMCountInit);
+  InitStep("tracebackinit", &TracebackInit);
+  InitStep("linkverify", &LinkVerify);
+  InitStep("stackinit", &StackInit);
+  InitStep("mallocinit", &HeapInit);
+  InitStep("randinit", &RandInit);
+  InitStep("mcommoninit", &MCommonInit0);
+  InitStep("cpuinit", &CpuFeatures);
+  InitStep("hashinit", &HashInit);
+  InitStep("initsigmask", &SigMaskInit);
+  InitStep("goargs", &NoteProgramName);
+  InitStep("goenvs", &ReadEnvironment);
+  InitStep("parsedebugvars", &ParseDebugVars);
+  InitStep("lastpoll", &LastPollInit);
+  InitStep("procresize", &ProcsInit);
+  sched.initialised.store(true, std::memory_order_release);  // pairs with: runtime's Started
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,168 @@
+// proc/schedule.cc: one M's loop: find a goroutine, run it, clean up after it.
+//
+// Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the previous
+//           activation is abandoned. A loop says the same in C++, and nothing that has a destructor
+//           or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
+#include "base/throw.h"
+#include "gmp/sched_hooks.h"
+#include "gmp/switch.h"
+#include "lock/held_locks.h"
+#include "platforms/clock.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+
+namespace gort::rt {
+namespace {
+
+// Every so many scheduling rounds the global queue goes first, so that two goroutines that keep
+// readying each other cannot starve it. Prime, so that it stays out of step with programs.
+constexpr uint32_t kGlobalQueuePeriod = 61;
+// How often the short cut looks at the clock when the P has timers.
+constexpr uint32_t kTimerCheckPeriod = 8;
+
+uint32_t BumpTick(std::atomic<uint32_t>* tick) {
+  uint32_t v = tick->load(std::memory_order_relaxed) + 1;
+  tick->store(v, std::memory_order_relaxed);  // the owner P alone writes; retake compares
+  return v;
+}
+
+// Ties gp to mp; the caller switches to it. Go: first half of execute
+void Tie(M* mp, G* gp, bool inherit_time) {
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  mp->curg.store(gp, std::memory_order_relaxed);
+  gp->m = mp;
+  CasGStatus(gp, kGRunnable, kGRunning);
+  gp->waitsince = 0;
+  gp->preempt.store(false, std::memory_order_relaxed);
+  gp->stackguard0.store(gp->stack.lo, std::memory_order_relaxed);
+  if (!inherit_time) BumpTick(&pp->schedtick);
+}
+
+void CheckMayRun(M* mp) {
+  if (mp->locks != 0) Throw("schedule: holding locks");
+  if (HeldLocksCount() != 0) Throw("schedule: holding runtime locks");
+  if (mp->spinning && !RunqEmpty(mp->p.load(std::memory_order_relaxed))) {
+    Throw("schedule: spinning with local work");
+  }
+}
+
+// Set under sched.lock; spares the lock when the switch is never used.
+constinit std::atomic<bool> user_disabled_hint{false};
+
+// False when SchedEnableUser keeps gp aside.
+bool MayBeScheduled(G* gp) {
+  if (gp->system) return true;
+  LockGuard l(&sched.lock);
+  if (!sched.user_disabled) return true;
+  sched.disabled_runq.PushBack(gp);
+  ++sched.disabled_n;
+  return false;
+}
+
+G* TakeRunnext(P* pp) {
+  // A stealer may be faster. Pairs with: RunqPut
+  return pp->runq.runnext.exchange(nullptr, std::memory_order_acq_rel);
+}
+
+// Go: schedule, once
+G* Next(M* mp, bool* inherit_time) {
+  if (G* locked = mp->lockedg.load(std::memory_order_relaxed); locked != nullptr) {
+    StopLockedM();
+    *inherit_time = false;
+    return locked;
+  }
+  // A system call that returned without finding a P leaves none (ExitSyscallCommit).
+  if (mp->p.load(std::memory_order_relaxed) == nullptr) StopM();
+  while (true) {
+    CheckMayRun(mp);
+    P* pp = mp->p.load(std::memory_order_relaxed);
+    if (pp->preempt.load(std::memory_order_relaxed)) {
+      pp->preempt.store(false, std::memory_order_relaxed);
+      // A pair that readies each other through runnext shares one slice; it is over.
+      if (G* gp = TakeRunnext(pp); gp != nullptr) {
+        LockGuard l(&sched.lock);
+        GlobRunqPut(gp);
+      }
+    }
+    Found found = FindRunnable();
+    G* gp = found.gp;
+    if (mp->spinning) ResetSpinning(mp);
+    if (user_disabled_hint.load(std::memory_order_relaxed) && !MayBeScheduled(gp)) continue;
+    if (found.try_wake_p) WakeP();
+    if (gp->lockedm != nullptr) {
+      StartLockedM(gp);
+      continue;
+    }
+    *inherit_time = found.inherit_time;
+    return gp;
+  }
+}
+
+}  // namespace
+
+void ScheduleLoop(M* mp) {
+  G* g0_of_m = mp->g0;
+  while (!mp->exiting) {
+    bool inherit_time = false;
+    G* gp = Next(mp, &inherit_time);
+    Tie(mp, gp, inherit_time);
+    SwitchTo(g0_of_m, gp, nullptr);
+    // Back: some goroutine, not necessarily gp, left for g0, and its commit function has run.
+  }
+}
+
+void BecomeSpinning(M* mp) {
+  mp->spinning = true;
+  sched.nmspinning.fetch_add(1);
+  sched.need_spinning.store(0);
+}
+
+void ResetSpinning(M* mp) {
+  mp->spinning = false;
+  if (sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("findrunnable: negative nmspinning");
+  // This one found work, so there may be more: somebody should look.
+  WakeP();
+}
+
+G* TakeDirect(G* gp, M* mp) {
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  // Anything out of the ordinary goes through g0.
+  if (gp->lockedm != nullptr || pp->preempt.load(std::memory_order_relaxed) ||
+      sched.gcwaiting.load(std::memory_order_relaxed) || user_disabled_hint.load(std::memory_order_relaxed)) {
+    return nullptr;
+  }
+  uint32_t tick = pp->schedtick.load(std::memory_order_relaxed) + 1;
+  if (tick % kGlobalQueuePeriod == 0) return nullptr;
+  if (int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
+      when != 0 && tick % kTimerCheckPeriod == 0 && when <= Nanotime()) {
+    return nullptr;
+  }
+  bool inherit_time = false;
+  G* next = RunqGet(pp, &inherit_time);
+  if (next == nullptr) return nullptr;
+  if (next->lockedm != nullptr) {  // must be handed to its thread: not from here
+    RunqPutLocal(pp, next, true);
+    return nullptr;
+  }
+  Tie(mp, next, inherit_time);
+  return next;
+}
+
+void SchedEnableUser(bool enable) {
+  GQueue back;
+  int32_t n;
+  {
+    LockGuard l(&sched.lock);
+    if (sched.user_disabled == !enable) return;
+    sched.user_disabled = !enable;
+    user_disabled_hint.store(!enable, std::memory_order_relaxed);
+    if (!enable) return;
+    n = sched.disabled_n;
+    back.PushBackAll(&sched.disabled_runq);
+    sched.disabled_n = 0;
+    GlobRunqPutBatch(&back, n);
+  }
+  for (; n > 0 && sched.npidle.load() != 0; --n) StartM(nullptr, false);
+}
+
+}  // namespace gort::rt

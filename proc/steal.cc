@@ -1,0 +1,68 @@
+// proc/steal.cc: taking work from other Ps.
+#include "base/throw.h"
+#include "gmp/sched_hooks.h"
+#include "platforms/clock.h"
+#include "platforms/thread.h"
+#include "proc/proc_internal.h"
+#include "proc/runq.h"
+#include "proc/steal_order.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int kStealRounds = 4;
+constexpr int64_t kRunnextBackoffNs = 3000;
+
+constinit StealOrder steal_order;  // changed by ProcResize with the world stopped
+
+// A P that just readied its next goroutine will usually block or end soon and run it itself, on a
+// warm cache: give it a moment. Go: runqgrab
+void Backoff(const P* victim) {
+  if (victim->status.load(std::memory_order_relaxed) == kPRunning) ThreadSleep(kRunnextBackoffNs);
+}
+
+// Due timers of the victim, in the last round only. True when some ran.
+bool StealTimers(P* victim, int64_t* now, Stolen* out) {
+  int64_t when = victim->timer0_when.load(std::memory_order_relaxed);
+  if (when == 0) return false;
+  if (*now == 0) *now = Nanotime();
+  bool ran = false;
+  if (when <= *now) when = sched_hooks.check_timers(victim, *now, &ran);
+  if (when != 0 && (out->poll_until == 0 || when < out->poll_until)) out->poll_until = when;
+  return ran;
+}
+
+}  // namespace
+
+void StealOrderReset(int32_t n) { steal_order.Reset(static_cast<uint32_t>(n)); }
+
+Stolen StealWork(P* pp, int64_t* now) {
+  Stolen out{nullptr, false, 0, false};
+  M* mp = pp->m.load(std::memory_order_relaxed);
+  for (int round = 0; round < kStealRounds; ++round) {
+    const bool last = round == kStealRounds - 1;
+    for (auto e = steal_order.Start(mp->rand.Next()); !e.Done(); e.Next()) {
+      if (sched.gcwaiting.load(std::memory_order_relaxed)) return out;
+      P* victim = allp[e.Position()].load(std::memory_order_acquire);  // pairs with: ProcResize
+      if (victim == pp) continue;
+      if (last && StealTimers(victim, now, &out)) {
+        out.new_work = true;
+        bool inherit = false;
+        if (G* gp = RunqGet(pp, &inherit)) {
+          out.gp = gp;
+          out.inherit_time = inherit;
+          return out;
+        }
+      }
+      // An idle P has no work: it could not have become idle with some.
+      if (victim->status.load(std::memory_order_relaxed) == kPIdle) continue;
+      if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
+        out.gp = gp;
+        return out;
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace gort::rt

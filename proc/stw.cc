@@ -1,0 +1,199 @@
+// proc/stw.cc: stopping the world and starting it again.
+#include "base/throw.h"
+#include "gmp/sched_hooks.h"
+#include "gmp/switch.h"
+#include "platforms/clock.h"
+#include "proc/go.h"
+#include "proc/proc_internal.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kRetryNs = 100'000;  // how often pre-emption is asked for again
+
+// Lets one goroutine at a time stop the world; the others park. Go: worldsema
+struct WorldSema {
+  Mutex mu;
+  bool held ABSL_GUARDED_BY(mu) = false;
+  GQueue waiters ABSL_GUARDED_BY(mu);
+};
+constinit WorldSema world_sema;
+
+// The number of Ps that StartTheWorld shall bring up; 0: as many as there were.
+constinit int32_t new_procs = 0;  // guarded by world_sema
+
+void WorldAcquire(WaitReason reason) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  world_sema.mu.Lock();
+  if (!world_sema.held) {
+    world_sema.held = true;
+    world_sema.mu.Unlock();
+    return;
+  }
+  world_sema.waiters.PushBack(CurrentG());
+  GoParkUnlock(&world_sema.mu, reason);  // the releaser hands it over
+}
+
+void WorldRelease() {
+  G* next;
+  {
+    LockGuard l(&world_sema.mu);
+    next = world_sema.waiters.Pop();
+    if (next == nullptr) world_sema.held = false;
+  }
+  if (next != nullptr) GoReady(next);
+}
+
+// Takes every P that nobody runs, and asks the others for theirs. True: all are stopped already.
+bool TakePs() {
+  P* own = Getg()->m->p.load(std::memory_order_relaxed);
+  LockGuard l(&sched.lock);
+  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  sched.stopwait = n;
+  sched.gcwaiting.store(true);
+  PreemptAll();
+  SetPStatus(own, kPGcStop);
+  --sched.stopwait;
+  for (int32_t i = 0; i < n; ++i) {
+    P* pp = allp[i].load(std::memory_order_relaxed);
+    if (CasPStatus(pp, kPSyscall, kPGcStop)) {
+      pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+      --sched.stopwait;
+    }
+  }
+  while (P* pp = PidleGet()) {
+    SetPStatus(pp, kPGcStop);
+    --sched.stopwait;
+  }
+  return sched.stopwait == 0;
+}
+
+// Go: stopTheWorldWithSema
+void Stop() {
+  if (!TakePs()) {
+    while (!sched.stopnote.TSleep(kRetryNs)) PreemptAll();
+    sched.stopnote.Clear();
+  }
+  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < n; ++i) {
+    if (allp[i].load(std::memory_order_relaxed)->status.load(std::memory_order_relaxed) != kPGcStop) {
+      Throw("stopTheWorld: not stopped");
+    }
+  }
+}
+
+// Timers of Ps that are about to go move to one that stays.
+void AdoptTimers(int32_t n) {
+  P* own = Getg()->m->p.load(std::memory_order_relaxed);
+  P* to = own->id < n ? own : allp[0].load(std::memory_order_relaxed);
+  for (int32_t i = n; i < gomaxprocs.load(std::memory_order_relaxed); ++i) {
+    sched_hooks.adopt_timers(allp[i].load(std::memory_order_relaxed), to);
+  }
+}
+
+// Go: startTheWorldWithSema
+void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (sched_hooks.netpoll_inited && sched.netpoll_waiters.load() != 0) {
+    GList list = sched_hooks.netpoll(0);
+    InjectGList(&list);
+  }
+  int32_t n = new_procs != 0 ? new_procs : gomaxprocs.load(std::memory_order_relaxed);
+  new_procs = 0;
+  AdoptTimers(n);
+  sched.lock.Lock();
+  P* runnable = ProcResize(n);
+  sched.gcwaiting.store(false);
+  WakeSysmonIfWaiting();
+  sched.lock.Unlock();
+  while (runnable != nullptr) {
+    P* pp = runnable;
+    runnable = pp->link;
+    pp->link = nullptr;
+    M* mp = pp->m.load(std::memory_order_relaxed);
+    if (mp == nullptr) {
+      NewM(nullptr, pp, -1);
+      continue;
+    }
+    pp->m.store(nullptr, std::memory_order_relaxed);
+    if (mp->nextp != nullptr) Throw("startTheWorld: inconsistent mp->nextp");
+    mp->nextp = pp;
+    mp->park.Wakeup();
+  }
+  // More than one may have got work from the poller or the resize.
+  WakeP();
+}
+
+void StopAndResize(int32_t n) {
+  StopTheWorld(WaitReason::kStoppingTheWorld);
+  new_procs = n;
+  StartTheWorld();
+}
+
+}  // namespace
+
+void StopTheWorld(WaitReason reason) {
+  if (CurrentG()->foreign) Throw("stopTheWorld: not on a goroutine");
+  WorldAcquire(reason);
+  AcquireM();
+  OnSystemStack([] { Stop(); });
+}
+
+void StartTheWorld() {
+  M* mp = Getg()->m;
+  OnSystemStack([] { Start(); });
+  ReleaseM(mp);
+  WorldRelease();
+}
+
+void GcStopM() {
+  M* mp = Getg()->m;
+  if (mp->spinning) {
+    mp->spinning = false;
+    if (sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("gcstopm: negative nmspinning");
+  }
+  P* pp = ReleaseP();
+  {
+    LockGuard l(&sched.lock);
+    if (!sched.gcwaiting.load()) {  // over already: the P goes back like any other
+      PidlePut(pp);
+    } else {
+      SetPStatus(pp, kPGcStop);
+      if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+    }
+  }
+  StopM();
+}
+
+int GoMaxProcs(int n) {
+  int32_t old = gomaxprocs.load(std::memory_order_relaxed);
+  if (n > kMaxProcs) n = kMaxProcs;
+  if (n < 1 || n == old) return old;
+  G* gp = CurrentG();
+  if (!gp->foreign) {
+    StopAndResize(n);
+    return old;
+  }
+  // A foreign thread has no P to stand on while the others stop: a goroutine does it.
+  struct Wait {
+    Mutex mu;
+    bool done = false;
+    G* waiter = nullptr;
+  } wait;
+  Go([n, &wait] {
+    StopAndResize(n);
+    wait.mu.Lock();
+    wait.done = true;
+    G* waiter = wait.waiter;
+    wait.mu.Unlock();
+    if (waiter != nullptr) GoReady(waiter);
+  });
+  wait.mu.Lock();
+  if (wait.done) {
+    wait.mu.Unlock();
+    return old;
+  }
+  wait.waiter = gp;
+  GoParkUnlock(&wait.mu, WaitReason::kStoppingTheWorld);
+  return old;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,15 @@
+// proc/sudog_cache.h: the parts of the sudog cache that only ProcResize needs; the rest is proc.h.
+// Layer     6.
+#ifndef GORT_PROC_SUDOG_CACHE_H_
+#define GORT_PROC_SUDOG_CACHE_H_
+
+#include "gmp/p.h"
+
+namespace gort::rt {
+
+// Moves all of a P's sudogs to the central list. World stopped, or pp is the caller's.
+void SudogPurge(P* pp);
+
+}  // namespace gort::rt
+
+#endif  // GORT_PROC_SUDOG_CACHE_H_

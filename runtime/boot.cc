@@ -1,0 +1,122 @@
+#include "runtime/boot.h"
+
+#include <cstdlib>
+
+#include "base/throw.h"
+#include "gmp/check.h"
+#include "gmp/switch.h"
+#include "netpoll/netpoll.h"
+#include "platforms/cpu.h"
+#include "platforms/mem.h"
+#include "proc/go.h"
+#include "proc/proc_internal.h"
+#include "runtime/terminate.h"
+#include "signals/signals.h"
+#include "stack/overflow.h"
+#include "stack/stack_layout.h"
+#include "sysmon/sysmon.h"
+#include "timer/timers.h"
+#include "traceback/traceback.h"
+
+namespace gort::rt {
+namespace {
+
+constinit const BootMain* boot_main = nullptr;
+
+// Stores through one way and reads back through the other. Go: the 0x123 in rt0_go
+void TlsProof() {
+  G* const probe = reinterpret_cast<G*>(uintptr_t{0x123});
+  Setg(probe);
+  G* volatile* other_way = const_cast<G* volatile*>(&gort_tls_g);
+  if (*other_way != probe) abort();
+  *other_way = nullptr;
+  if (Getg() != nullptr) abort();
+}
+
+constinit int boot_argc = 0;
+constinit char** boot_argv = nullptr;
+
+void Args() {
+  sched.argc = boot_argc;
+  sched.argv = boot_argv;
+}
+
+void OsInit() {
+  ncpu = NumCpu();
+  PageSize();
+  HugePageSize();
+}
+
+// Go: runtime.main
+void MainGoroutine() {
+  sched.max_stack_bytes = kMaxStackBytes;
+  sched.main_started.store(true);
+  OnSystemStack([] { NewM(&Sysmon, nullptr, -1); });
+  // During initialisation the first goroutine keeps its thread.
+  LockOSThread();
+  InstallTerminateHandler();
+  UnlockOSThread();
+  sched.runtime_init_time = Nanotime();
+  int result = boot_main->run(boot_main->arg);
+  boot_main->done(boot_main->arg, result);
+}
+
+void InstallHooks() {
+  TimersInstall();
+  NetpollInstall();
+  fatal_report_hook.Set(&FatalReport);
+  InstallSignals();
+}
+
+void NewMain() {
+  GoOptions options;
+  options.stack_size = kMainStack;
+  Go(options, &MainGoroutine);
+}
+
+}  // namespace
+
+void RtGo(int argc, char** argv, const BootMain* main) {
+  InitStep("cpuid", &CpuInit);
+  InitStep("tls", &TlsProof);
+  InitStep("g0m0", &M0Init);
+  InitStep("check", &Check);
+  boot_argc = argc;
+  boot_argv = argv;
+  boot_main = main;
+  InitStep("args", &Args);
+  InitStep("osinit", &OsInit);
+  SchedInit();
+  InitStep("hooks", &InstallHooks);
+  InitStep("newproc", &NewMain);
+  InitStep("mstart", [] { Setg(m0.g0); });
+  MStart(&m0);
+}
+
+namespace {
+
+struct Program {
+  int argc;
+  char** argv;
+  int (*main)(int, char**);
+};
+
+}  // namespace
+
+void RunProgram(int argc, char** argv, int (*main)(int, char**)) {
+  Program program{argc, argv, main};
+  BootMain boot{
+      [](void* arg) {
+        auto* p = static_cast<Program*>(arg);
+        return p->main(p->argc, p->argv);
+      },
+      // The other goroutines go on while exit handlers and static destructors run, once.
+      [](void*, int result) { exit(result); },
+      &program,
+  };
+  MainBegin();
+  RtGo(argc, argv, &boot);
+  Throw("mstart returned on m0");
+}
+
+}  // namespace gort::rt

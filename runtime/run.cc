@@ -1,0 +1,107 @@
+#include "runtime/run.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/throw.h"
+#include "platforms/thread.h"
+#include "proc/go.h"
+#include "proc/proc_internal.h"
+#include "runtime/boot.h"
+#include "stack/stack_layout.h"
+
+namespace gort {
+namespace rt {
+namespace {
+
+// One call of Run; lives in its frame.
+class Call {
+ public:
+  explicit Call(std::function<int()> main) : main_(std::move(main)) {}
+
+  int Invoke() { return main_(); }
+
+  void Done(int result) {
+    G* waiter;
+    {
+      LockGuard l(&mu_);
+      result_ = result;
+      done_ = true;
+      waiter = waiter_;
+      if (waiter == nullptr) return;
+    }
+    GoReady(waiter);
+  }
+
+  int Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    G* gp = CurrentG();
+    // A thread that sleeps here wakes nobody: it must not hide a deadlock.
+    if (gp->foreign) DetachExternalWaker();
+    mu_.Lock();
+    if (!done_) {
+      waiter_ = gp;
+      GoParkUnlock(&mu_, WaitReason::kZero);
+    } else {
+      mu_.Unlock();
+    }
+    if (gp->foreign) AttachExternalWaker();
+    // Done may still be inside its critical section: pass through it before this frame goes.
+    LockGuard l(&mu_);
+    return result_;
+  }
+
+ private:
+  Mutex mu_;
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  int result_ ABSL_GUARDED_BY(mu_) = 0;
+  G* waiter_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::function<int()> main_;
+};
+
+// The runtime's own start, by the first Run of a process that has no rt0.
+constinit Mutex start_mu;  // guards: started
+constinit bool started = false;
+constinit BootMain boot = {
+    [](void* arg) { return static_cast<Call*>(arg)->Invoke(); },
+    [](void* arg, int result) { static_cast<Call*>(arg)->Done(result); },
+    nullptr,
+};
+
+void BootThread(void*) { RtGo(0, nullptr, &boot); }
+
+// True: this call's main is the first goroutine.
+bool StartRuntime(Call* call) {
+  LockGuard l(&start_mu);
+  if (started || sched.initialised.load(std::memory_order_acquire)) return false;
+  started = true;
+  boot.arg = call;
+  ThreadHandle thread = 0;
+  if (int err = ThreadCreate(&thread, &BootThread, nullptr); err != 0) {
+    Printer() << "runtime: failed to create the first thread (errno=" << err << ")\n";
+    if (err == EAGAIN) Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
+    Throw("newosproc");
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace rt
+
+int Run(std::function<int()> main) {
+  rt::Call call(std::move(main));
+  rt::MainBegin();
+  if (!rt::StartRuntime(&call)) {
+    GoOptions options;
+    options.stack_size = rt::kMainStack;
+    // Queued in the global queue if the runtime is still starting.
+    Go(options, [&call] {
+      rt::Getg()->is_main = true;
+      call.Done(call.Invoke());
+    });
+  }
+  int result = call.Wait();
+  rt::MainEnd();
+  return result;
+}
+
+}  // namespace gort

@@ -1,0 +1,28 @@
+#include "runtime/runtime.h"
+
+#include "gmp/getg.h"
+#include "gmp/sched.h"
+#include "proc/proc.h"
+#include "traceback/traceback.h"
+
+namespace gort {
+
+void Gosched() { rt::Gosched(); }
+void Goexit() { rt::Goexit(); }
+int GOMAXPROCS(int n) { return rt::GoMaxProcs(n); }
+int NumCPU() { return rt::ncpu; }
+int NumGoroutine() { return static_cast<int>(rt::GCount()); }
+uint64_t Goid() {
+  rt::G* gp = rt::Getg();
+  return gp != nullptr ? gp->goid : 0;
+}
+void LockOSThread() {
+  if (rt::OnGoroutine()) rt::LockOSThread();
+}
+void UnlockOSThread() {
+  if (rt::OnGoroutine()) rt::UnlockOSThread();
+}
+
+std::string Stack(bool all) { return rt::StackText(all); }
+
+}  // namespace gort

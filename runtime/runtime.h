@@ -1,0 +1,63 @@
+// runtime/runtime.h: gort without channels and network: goroutines and the scheduler.
+// What      Go, Run, Gosched, Goexit, GOMAXPROCS, LockOSThread, Blocking.
+// Layer     11. Public: #include "gort/runtime.h".
+// Contract  | call                      | goroutine | foreign thread |
+//           | Go, Run, GOMAXPROCS       |     x     |       x        |
+//           | Gosched                   |     x     |  yields the OS thread |
+//           | Goexit                    |     x     |     fatal      |
+//           | LockOSThread, Unlock…     |     x     |  no effect     |
+//           | Blocking                  |     x     |  calls f       |
+//           None may be called from a signal handler.
+#ifndef GORT_RUNTIME_RUNTIME_H_
+#define GORT_RUNTIME_RUNTIME_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "proc/go.h"
+#include "runtime/run.h"
+
+namespace gort {
+
+namespace rt {
+// proc/proc.h; declared here so that users see no more of the scheduler than they need.
+void EnterSyscall();
+void ExitSyscall();
+}  // namespace rt
+
+// Lets other goroutines run. Go: runtime.Gosched
+void Gosched();
+// Ends the calling goroutine; destructors of the frames it leaves run, catch (...) does not stop it. When
+// main calls it the program goes on until the other goroutines end, and then dies of a deadlock.
+[[noreturn]] void Goexit();
+// Sets how many goroutines may run at once, and returns the previous number; n < 1 only asks. Stops the
+// world for it. At most 1024.
+int GOMAXPROCS(int n);
+// CPUs that this process may use when it started: affinity mask and cgroup quota. At least 1.
+int NumCPU();
+// Goroutines that exist now.
+int NumGoroutine();
+// Number of the calling goroutine, for logs; 0 outside of one.
+uint64_t Goid();
+// Wires the calling goroutine to its thread until as many UnlockOSThread calls; a goroutine that ends
+// locked takes the thread with it.
+void LockOSThread();
+void UnlockOSThread();
+// The calling goroutine's (all: every goroutine's) header and traceback, as in a fatal report.
+std::string Stack(bool all);
+
+// Calls f, which may block in the kernel, and returns its result; the other goroutines go on meanwhile.
+// f must not use gort. If it throws, the exception goes on to the caller.
+template <class F>
+auto Blocking(F&& f) -> decltype(f()) {
+  struct Scope {
+    Scope() { rt::EnterSyscall(); }
+    ~Scope() { rt::ExitSyscall(); }
+  } scope;
+  return std::forward<F>(f)();
+}
+
+}  // namespace gort
+
+#endif  // GORT_RUNTIME_RUNTIME_H_

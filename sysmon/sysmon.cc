@@ -1,0 +1,93 @@
+#include "sysmon/sysmon.h"
+
+#include "base/godebug.h"
+#include "gmp/sched_hooks.h"
+#include "malloc/scavenge.h"
+#include "platforms/clock.h"
+#include "platforms/thread.h"
+#include "proc/proc_internal.h"
+#include "stack/stack_alloc.h"
+#include "sysmon/retake.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kMinSleepNs = 20'000;
+constexpr int64_t kMaxSleepNs = 10'000'000;
+constexpr int kIdleRounds = 50;  // rounds without success before the sleep begins to double
+constexpr int64_t kPollNs = 10'000'000;
+constexpr int64_t kScavengePeriodNs = 250'000'000;
+constexpr int64_t kScavengeBytes = int64_t{256} << 30;  // of address space, a period
+
+bool AllIdle() {
+  return sched.gcwaiting.load() || sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
+}
+
+bool MemoryToReturn() { return GfScavengeDebt() || StackScavengeDebt() > 0 || ScavengeDebt() > 0; }
+
+// Stacks of goroutines that were not needed for a period, then pages of free stacks and of the heap.
+void ReturnMemory() {
+  GfScavenge(/*everything=*/false);
+  StackScavenge(kScavengeBytes, kScavengePeriodNs);
+  ScavengeOne(ScavengeDebt());
+}
+
+// Sleeps until a P leaves the idle list; at most max_ns (negative: no limit).
+void DeepSleep(int64_t max_ns) {
+  {
+    LockGuard l(&sched.lock);
+    if (!AllIdle()) return;
+    sched.sysmonwait.store(true, std::memory_order_relaxed);
+  }
+  sched.sysmonnote.TSleep(max_ns);
+  LockGuard l(&sched.lock);
+  sched.sysmonwait.store(false, std::memory_order_relaxed);
+  sched.sysmonnote.Clear();  // a waker held the lock: it has either woken us or will not
+}
+
+void PollNetwork(int64_t now) {
+  int64_t last = sched.lastpoll.load();
+  if (!sched_hooks.netpoll_inited || sched.netpoll_waiters.load() == 0 || last == 0 || last + kPollNs >= now) {
+    return;
+  }
+  sched.lastpoll.compare_exchange_strong(last, now);
+  GList list = sched_hooks.netpoll(0);
+  if (list.empty()) return;
+  IncIdleLocked(-1);  // as in TakeFromSyscall
+  InjectGList(&list);
+  IncIdleLocked(1);
+}
+
+}  // namespace
+
+void Sysmon() {
+  ThreadSetName("gort-sysmon");
+  {
+    LockGuard l(&sched.lock);
+    ++sched.nmsys;
+    CheckDead();
+  }
+  int64_t delay = kMinSleepNs;
+  int64_t last_scavenge = Nanotime();
+  for (int idle = 0;; ++idle) {
+    if (idle == 0) {
+      delay = kMinSleepNs;
+    } else if (idle > kIdleRounds) {
+      delay = delay * 2 > kMaxSleepNs ? kMaxSleepNs : delay * 2;
+    }
+    ThreadSleep(delay);
+    if (AllIdle()) {
+      DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);
+      idle = 0;
+    }
+    int64_t now = Nanotime();
+    PollNetwork(now);
+    if (Retake(now) > 0) idle = 0;
+    if (now - last_scavenge >= kScavengePeriodNs) {
+      last_scavenge = now;
+      ReturnMemory();
+    }
+  }
+}
+
+}  // namespace gort::rt
