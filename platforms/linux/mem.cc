@@ -1,146 +1,67 @@
-#include "platforms/mem.h"
+// platforms/mem.h: address space and pages from the OS.
+// What      reserve, commit, release, guard. Sizes in bytes; addresses and sizes must be multiples
+//           of PageSize() unless said otherwise.
+// Layer     2. Any thread, any stack, signal handlers; errno is left as it was.  Go: mem_linux.go
+// Errors    null or false, and the caller decides; ranges that the caller does not own are misuse.
+//           See mmap(2), madvise(2).
+// States    reserved (no access, costs nothing) -> MemCommit -> committed (zero on first touch)
+//           -> MemRelease -> committed and cold; MemProtectNone and MemGuardInstall take access
+//           away from committed pages again.
+#ifndef GORT_PLATFORMS_MEM_H_
+#define GORT_PLATFORMS_MEM_H_
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdint>
-
-#include "base/bits.h"
-#include "platforms/auxv.h"
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
+#include <cstddef>
 
 namespace gort::rt {
-namespace {
 
-class ErrnoKeeper {
- public:
-  ~ErrnoKeeper() { errno = saved_; }
+// Bytes in a page (4096 on amd64; 4096, 16384 or 65536 on arm64). Reads the auxiliary vector once.
+size_t PageSize();
+// Bytes in a transparent huge page, 0 when the kernel has none. Reads a file; call it once.
+size_t HugePageSize();
 
- private:
-  int saved_ = errno;
-};
-
-void* Map(size_t bytes, size_t align, int prot) {
-  ErrnoKeeper keep;
-  size_t page = PageSize();
-  if (align < page) align = page;
-  size_t total = bytes + (align - page);
-  if (total < bytes) return nullptr;
-  void* p = mmap(nullptr, total, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return nullptr;
-  uintptr_t lo = reinterpret_cast<uintptr_t>(p);
-  uintptr_t want = AlignUp(lo, align);
-  if (want != lo) munmap(p, want - lo);
-  if (want + bytes != lo + total) {
-    munmap(reinterpret_cast<void*>(want + bytes), lo + total - want - bytes);
-  }
-  return reinterpret_cast<void*>(want);
-}
-
-bool Advise(void* p, size_t bytes, int advice) {
-  ErrnoKeeper keep;
-  int r;
-  do {
-    r = madvise(p, bytes, advice);
-  } while (r != 0 && (errno == EINTR || errno == EAGAIN));
-  return r == 0;
-}
-
-}  // namespace
-
-size_t PageSize() {
-  static constinit std::atomic<size_t> cached{0};
-  size_t n = cached.load(std::memory_order_relaxed);  // idempotent: no partner needed
-  if (n == 0) {
-    n = GetAuxval(AuxKey::kPageSize);
-    if (n == 0) n = 4096;
-    cached.store(n, std::memory_order_relaxed);
-  }
-  return n;
-}
-
-size_t HugePageSize() {
-  ErrnoKeeper keep;
-  int fd = open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  char text[32];
-  ssize_t n = read(fd, text, sizeof text);
-  close(fd);
-  size_t v = 0;
-  for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; ++i) {
-    v = v * 10 + static_cast<size_t>(text[i] - '0');
-  }
-  return IsPowerOfTwo(v) ? v : 0;
-}
-
-void* MemReserve(size_t bytes, size_t align) { return Map(bytes, align, PROT_NONE); }
-void* MemMap(size_t bytes, size_t align) { return Map(bytes, align, PROT_READ | PROT_WRITE); }
-
-bool MemCommit(void* p, size_t bytes) {
-  ErrnoKeeper keep;
-  return mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0;
-}
-
-void MemUnmap(void* p, size_t bytes) {
-  ErrnoKeeper keep;
-  munmap(p, bytes);
-}
-
-bool MemRelease(void* p, size_t bytes) {
-  // A program that called mlockall has pages that only the second advice (Linux 5.18) may drop.
-  return Advise(p, bytes, MADV_DONTNEED) || Advise(p, bytes, MADV_DONTNEED_LOCKED);
-}
-
-bool MemProtectNone(void* p, size_t bytes) {
-  ErrnoKeeper keep;
-  return mprotect(p, bytes, PROT_NONE) == 0;
-}
-bool MemUnprotect(void* p, size_t bytes) { return MemCommit(p, bytes); }
-
-bool MemGuardInstall(void* p, size_t bytes) { return Advise(p, bytes, MADV_GUARD_INSTALL); }
-void MemGuardRemove(void* p, size_t bytes) { Advise(p, bytes, MADV_GUARD_REMOVE); }
-
-bool MemReadable(const void* p) {
-  ErrnoKeeper keep;
-  char byte;
-  iovec local{&byte, 1};
-  iovec remote{const_cast<void*>(p), 1};
-  // By thread id: the process's first thread may have ended. By number: the sanitizers' wrapper
-  // would look at the address itself.
-  long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0);
-  if (n == 1) return true;
-  if (errno == EFAULT) return false;
-  // Not permitted (a container's seccomp filter, an emulator): let a pipe's write read the byte.
-  int fds[2];
-  if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  n = syscall(SYS_write, fds[1], p, 1);
-  close(fds[0]);
-  close(fds[1]);
-  return n == 1;
-}
-
-bool MemGuardWorks() {
-  size_t page = PageSize();
-  void* p = MemMap(page, page);
-  if (p == nullptr) return false;
-  bool works = MemGuardInstall(p, page) && !MemReadable(p);
-  MemUnmap(p, page);
-  return works;
-}
-
-void MemNoHugePage(void* p, size_t bytes) { Advise(p, bytes, MADV_NOHUGEPAGE); }
-void MemHugePage(void* p, size_t bytes) { Advise(p, bytes, MADV_HUGEPAGE); }
+// Reserves bytes of inaccessible address space, aligned to align (a power of two; below the page
+// size: to a page). Null: none left, or bytes is 0. Go: sysReserve.
+void* MemReserve(size_t bytes, size_t align);
+// Makes reserved pages readable and writable (zero-filled on first touch). False: out of memory.
+bool MemCommit(void* p, size_t bytes);
+// Reserves and commits in one mapping that the kernel does not charge for up front (MAP_NORESERVE).
+// Arguments and failure as for MemReserve. Go: sysAlloc.
+void* MemMap(size_t bytes, size_t align);
+// Gives address space back; any page range of what was reserved. Go: sysFree.
+void MemUnmap(void* p, size_t bytes);
+// Gives the pages' memory back; the addresses stay valid and read as zero. Guards persist. False:
+// the kernel refused (an emulator that ignores the call), and the pages keep their contents.
+// Go: sysUnused.
+bool MemRelease(void* p, size_t bytes);
+// Replaces pages by fresh ones: their memory, guards and protection go, and the page tables too,
+// which MemRelease keeps. Advice (MemNoHugePage) is lost. False: too many mappings; then nothing
+// has changed.
+bool MemReset(void* p, size_t bytes);
+// Makes pages inaccessible by changing their protection (splits the mapping). False: too many
+// mappings (vm.max_map_count).
+bool MemProtectNone(void* p, size_t bytes);
+// Undoes MemProtectNone; the contents are still there. False: as above.
+bool MemUnprotect(void* p, size_t bytes);
+// Lightweight guard pages that do not split the mapping (Linux 6.13: MADV_GUARD_INSTALL): access
+// faults with SIGSEGV, contents are lost. False: the kernel has none. What succeeds may still do
+// nothing under an emulator: see MemGuardWorks.
+bool MemGuardInstall(void* p, size_t bytes);
+// n guards of `bytes` bytes, `stride` bytes apart, the first at p, in as few calls as the kernel
+// takes (one for 64 since Linux 6.15). Returns how many, from the first, are in place.
+size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n);
+// The pages are accessible and zero again.
+void MemGuardRemove(void* p, size_t bytes);
+// Installs a guard on a page of its own, asks the kernel to read it, and tells whether that fails.
+// Costs four system calls; call it once.
+bool MemGuardWorks();
+// How many mappings a process may have (vm.max_map_count); 65530 when the kernel does not say.
+size_t MemMaxMappings();
+// Keeps transparent huge pages out of a range / lets them in. A hint.
+void MemNoHugePage(void* p, size_t bytes);
+void MemHugePage(void* p, size_t bytes);
+// True when the byte at p (any address) can be read now. Another thread may change that at once.
+bool MemReadable(const void* p);
 
 }  // namespace gort::rt
+
+#endif  // GORT_PLATFORMS_MEM_H_
