@@ -33,6 +33,10 @@ void MemUnmap(void* p, size_t bytes);
 // the kernel refused (an emulator that ignores the call), and the pages keep their contents.
 // Go: sysUnused.
 bool MemRelease(void* p, size_t bytes);
+// Replaces pages by fresh ones: their memory, guards and protection go, and the page tables too,
+// which MemRelease keeps. Advice (MemNoHugePage) is lost. False: too many mappings; then nothing
+// has changed.
+bool MemReset(void* p, size_t bytes);
 // Makes pages inaccessible by changing their protection (splits the mapping). False: too many
 // mappings (vm.max_map_count).
 bool MemProtectNone(void* p, size_t bytes);
@@ -42,11 +46,16 @@ bool MemUnprotect(void* p, size_t bytes);
 // faults with SIGSEGV, contents are lost. False: the kernel has none. What succeeds may still do
 // nothing under an emulator: see MemGuardWorks.
 bool MemGuardInstall(void* p, size_t bytes);
+// n guards of `bytes` bytes, `stride` bytes apart, the first at p, in as few calls as the kernel
+// takes (one for 64 since Linux 6.15). Returns how many, from the first, are in place.
+size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n);
 // The pages are accessible and zero again.
 void MemGuardRemove(void* p, size_t bytes);
 // Installs a guard on a page of its own, asks the kernel to read it, and tells whether that fails.
 // Costs four system calls; call it once.
 bool MemGuardWorks();
+// How many mappings a process may have (vm.max_map_count); 65530 when the kernel does not say.
+size_t MemMaxMappings();
 // Keeps transparent huge pages out of a range / lets them in. A hint.
 void MemNoHugePage(void* p, size_t bytes);
 void MemHugePage(void* p, size_t bytes);

@@ -20,6 +20,9 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
 
 namespace gort::rt {
 namespace {
@@ -58,6 +61,21 @@ bool Advise(void* p, size_t bytes, int advice) {
   return r == 0;
 }
 
+// The decimal number that a file of the kernel's begins with; 0: no such file.
+size_t ReadNumber(const char* path) {
+  ErrnoKeeper keep;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[32];
+  ssize_t n = read(fd, text, sizeof text);
+  close(fd);
+  size_t v = 0;
+  for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; ++i) {
+    v = v * 10 + static_cast<size_t>(text[i] - '0');
+  }
+  return v;
+}
+
 }  // namespace
 
 size_t PageSize() {
@@ -72,17 +90,13 @@ size_t PageSize() {
 }
 
 size_t HugePageSize() {
-  ErrnoKeeper keep;
-  int fd = open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  char text[32];
-  ssize_t n = read(fd, text, sizeof text);
-  close(fd);
-  size_t v = 0;
-  for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; ++i) {
-    v = v * 10 + static_cast<size_t>(text[i] - '0');
-  }
+  size_t v = ReadNumber("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
   return IsPowerOfTwo(v) ? v : 0;
+}
+
+size_t MemMaxMappings() {
+  size_t v = ReadNumber("/proc/sys/vm/max_map_count");
+  return v != 0 ? v : 65530;
 }
 
 void* MemReserve(size_t bytes, size_t align) { return Map(bytes, align, PROT_NONE); }
@@ -106,6 +120,12 @@ bool MemRelease(void* p, size_t bytes) {
   return !Advise(p, bytes, kNoSuchAdvice) && Advise(p, bytes, MADV_DONTNEED_LOCKED);
 }
 
+bool MemReset(void* p, size_t bytes) {
+  ErrnoKeeper keep;
+  return mmap(p, bytes, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 bool MemProtectNone(void* p, size_t bytes) {
   ErrnoKeeper keep;
   return mprotect(p, bytes, PROT_NONE) == 0;
@@ -113,6 +133,30 @@ bool MemProtectNone(void* p, size_t bytes) {
 bool MemUnprotect(void* p, size_t bytes) { return MemCommit(p, bytes); }
 
 bool MemGuardInstall(void* p, size_t bytes) { return Advise(p, bytes, MADV_GUARD_INSTALL); }
+
+size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n) {
+  constexpr int kPidfdSelf = -10000;  // PIDFD_SELF, Linux 6.15; older kernels answer EBADF
+  constexpr size_t kBatch = 64;
+  ErrnoKeeper keep;
+  char* at = static_cast<char*>(p);
+  size_t done = 0;
+  while (done < n) {
+    iovec ranges[kBatch];
+    size_t k = n - done < kBatch ? n - done : kBatch;
+    for (size_t i = 0; i < k; ++i) ranges[i] = {at + (done + i) * stride, bytes};
+    long r = -1;
+    if (k > 1) r = syscall(SYS_process_madvise, kPidfdSelf, ranges, k, MADV_GUARD_INSTALL, 0);
+    if (r >= static_cast<long>(bytes)) {
+      done += static_cast<size_t>(r) / bytes;  // perhaps not all: the rest is tried again
+      continue;
+    }
+    for (size_t i = 0; i < k; ++i, ++done) {
+      if (!Advise(at + done * stride, bytes, MADV_GUARD_INSTALL)) return done;
+    }
+  }
+  return done;
+}
+
 void MemGuardRemove(void* p, size_t bytes) { Advise(p, bytes, MADV_GUARD_REMOVE); }
 
 bool MemReadable(const void* p) {

@@ -1,0 +1,33 @@
+#include "stack/overflow_report.h"
+
+#include "base/attributes.h"
+#include "base/throw.h"
+
+namespace gort::rt {
+namespace {
+
+void HeaderOnly(const G* gp, const SigCtx*) {
+  if (gp != nullptr) Printer() << "goroutine " << gp->goid << " [running]:\n";
+}
+
+}  // namespace
+
+constinit Hook<void(const G*, const SigCtx*)> overflow_traceback_hook{&HeaderOnly};
+
+GORT_COLD void StackOverflowFatal(const G* gp, size_t limit, StackBounds stack, uintptr_t sp,
+                                  const SigCtx* ctx) {
+  BeginFatal();
+  {
+    Printer p;
+    p << "runtime: goroutine stack exceeds " << limit << "-byte limit\n";
+    p << "runtime: ";
+    if (sp != 0) (p << "sp=").Hex(sp) << ' ';
+    (p << "stack=[").Hex(stack.lo) << ", ";
+    p.Hex(stack.hi) << "]\n";
+    p << "fatal error: stack overflow\n\n";
+  }
+  overflow_traceback_hook(gp, ctx);
+  ExitFatal();
+}
+
+}  // namespace gort::rt
