@@ -51,7 +51,7 @@ void* PersistentAlloc(size_t bytes, size_t align) {
 
 uint64_t PersistentAllocated() { return handed_out.load(std::memory_order_relaxed); }
 
-void PersistentForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { persistent_lock.Lock(); }
-void PersistentForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { persistent_lock.Unlock(); }
+void PersistentForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { persistent_lock.LockForFork(); }
+void PersistentForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { persistent_lock.UnlockAfterFork(); }
 
 }  // namespace gort::rt

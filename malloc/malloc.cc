@@ -1,0 +1,169 @@
+#include "gort/malloc/malloc.h"
+
+#include <cstring>
+
+#include "base/attributes.h"
+#include "base/bits.h"
+#include "malloc/current_mcache.h"
+#include "malloc/mcache.h"
+#include "malloc/mcentral.h"
+#include "malloc/mheap.h"
+#include "malloc/persistentalloc.h"
+#include "malloc/scavenge.h"
+#include "malloc/size_classes.h"
+
+namespace gort::malloc {
+namespace {
+
+using rt::kHeapPageShift;
+using rt::kHeapPageSize;
+using rt::kMaxSmallSize;
+using rt::kSizeClasses;
+using rt::kTinyBytes;
+using rt::kTinySpanClass;
+using rt::MCache;
+using rt::MSpan;
+
+// Requires: span_class from a size of at most kMaxSmallSize.
+GORT_ALWAYS_INLINE void* AllocClass(MCache& c, int span_class) {
+  return span_class == kTinySpanClass ? c.AllocTiny() : c.Alloc(span_class);
+}
+
+GORT_NOINLINE void* AllocClassSlow(int span_class) {
+  rt::MCacheRef c;
+  return AllocClass(*c, span_class);
+}
+
+GORT_ALWAYS_INLINE int ClassOf(size_t bytes) {
+  return bytes <= kTinyBytes ? kTinySpanClass : rt::SizeToClass(bytes);
+}
+
+// Objects that own their span; align at most a page costs nothing. *zero: see MSpan::needs_zero.
+GORT_NOINLINE void* AllocLarge(size_t align, size_t bytes, bool* zero) {
+  const size_t n_pages = rt::PagesFor(bytes);
+  if (n_pages == 0 || align > size_t{1} << rt::kAddressBits) return nullptr;
+  const size_t align_pages = align <= kHeapPageSize ? 1 : align >> kHeapPageShift;
+  MSpan* s = rt::mheap.AllocSpan(n_pages, align_pages, 0);
+  if (s == nullptr) return nullptr;
+  *zero = !s->needs_zero;
+  return reinterpret_cast<void*>(s->base);
+}
+
+GORT_NOINLINE void FreeLarge(void* p, MSpan* s) {
+  if (reinterpret_cast<uintptr_t>(p) != s->base) rt::MallocFatal("free of a wrong pointer", p);
+  rt::mheap.FreeSpan(s);
+  rt::MaybeScavenge();
+}
+
+GORT_ALWAYS_INLINE void FreeSmall(MCache& c, void* p, MSpan* s) {
+  if (GORT_UNLIKELY(s->span_class == kTinySpanClass)) {
+    c.FreeTiny(p, s);
+  } else {
+    c.Free(static_cast<rt::FreeObject*>(p), s);
+  }
+}
+
+GORT_NOINLINE void FreeSmallSlow(void* p, MSpan* s) {
+  rt::MCacheRef c;
+  FreeSmall(*c, p, s);
+}
+
+// The span that p lies in, or death.
+GORT_ALWAYS_INLINE MSpan* SpanOf(const void* p, const char* verb) {
+  const uintptr_t a = reinterpret_cast<uintptr_t>(p);
+  MSpan* s = rt::page_map.Get(a);
+  if (GORT_UNLIKELY(s == nullptr || !s->in_use() || a - s->base >= s->bytes())) {
+    rt::MallocFatal(verb, p);
+  }
+  return s;
+}
+
+}  // namespace
+
+GORT_NOINLINE void* Alloc(size_t bytes) {
+  if (GORT_LIKELY(bytes <= kMaxSmallSize)) {
+    const int span_class = ClassOf(bytes);
+    MCache* c = rt::t_mcache;
+    if (GORT_UNLIKELY(c == nullptr)) return AllocClassSlow(span_class);
+    return AllocClass(*c, span_class);
+  }
+  bool zero;
+  return AllocLarge(1, bytes, &zero);
+}
+
+GORT_NOINLINE void* AllocAligned(size_t align, size_t bytes) {
+  if (GORT_UNLIKELY(!rt::IsPowerOfTwo(align))) {
+    rt::MallocFatal("alignment is not a power of two", reinterpret_cast<void*>(align));
+  }
+  // Objects of a class lie at multiples of its size from a page boundary.
+  if (bytes < align) bytes = align;
+  if (align <= kHeapPageSize && bytes <= kMaxSmallSize) {
+    int span_class = ClassOf(bytes);
+    while (!rt::IsAligned(kSizeClasses[span_class].size, align)) ++span_class;
+    MCache* c = rt::t_mcache;
+    if (GORT_UNLIKELY(c == nullptr)) return AllocClassSlow(span_class);
+    return AllocClass(*c, span_class);
+  }
+  bool zero;
+  return AllocLarge(align, bytes, &zero);
+}
+
+void* AllocZeroed(size_t count, size_t bytes) {
+  size_t total;
+  if (__builtin_mul_overflow(count, bytes, &total)) return nullptr;
+  if (total > kMaxSmallSize) {
+    bool zero = false;
+    void* p = AllocLarge(1, total, &zero);
+    if (p != nullptr && !zero) memset(p, 0, total);
+    return p;
+  }
+  void* p = Alloc(total);
+  if (p != nullptr) memset(p, 0, total);
+  return p;
+}
+
+GORT_NOINLINE void Free(void* p) {
+  if (GORT_UNLIKELY(p == nullptr)) return;
+  MSpan* s = SpanOf(p, "free of a pointer that is not allocated");
+  if (GORT_UNLIKELY(s->span_class == 0)) return FreeLarge(p, s);
+  MCache* c = rt::t_mcache;
+  if (GORT_UNLIKELY(c == nullptr)) return FreeSmallSlow(p, s);
+  FreeSmall(*c, p, s);
+}
+
+size_t UsableSize(const void* p) {
+  if (p == nullptr) return 0;
+  const MSpan* s = SpanOf(p, "size of a pointer that is not allocated");
+  if (s->span_class == 0) return s->bytes();
+  return s->span_class == kTinySpanClass ? kTinyBytes : s->elem_bytes;
+}
+
+size_t ReleaseFreeMemory() {
+  if (rt::t_mcache != nullptr) rt::t_mcache->Flush();
+  return static_cast<size_t>(rt::ScavengeAll());
+}
+
+Stats ReadStats() {
+  Stats out;
+  for (int c = 1; c < rt::kNumSpanClasses; ++c) {
+    const uint64_t cached = rt::CachedObjects(c);
+    uint64_t held = rt::mcentrals[c].objects_out();
+    held = held > cached ? held - cached : 0;
+    out.cached += cached * kSizeClasses[c].size;
+    out.in_use += held * kSizeClasses[c].size;
+    out.in_use_objects += held;
+  }
+  const rt::HeapStats heap = rt::mheap.ReadStats();
+  out.in_use += heap.large;
+  out.in_use_objects += heap.large_objects;
+  out.heap_reserved = heap.reserved;
+  out.heap_sys = heap.sys;
+  out.heap_in_use = heap.inuse;
+  out.heap_idle = heap.free;
+  out.heap_released = heap.released;
+  out.scavenged = rt::ScavengedTotal();
+  out.metadata = rt::PersistentAllocated();
+  return out;
+}
+
+}  // namespace gort::malloc

@@ -1,0 +1,271 @@
+#include "gort/malloc/malloc.h"
+
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <list>
+#include <map>
+#include <new>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/attributes.h"
+#include "gtest/gtest.h"
+
+namespace gort {
+namespace {
+
+bool IsAlignedTo(const void* p, size_t align) {
+  return reinterpret_cast<uintptr_t>(p) % align == 0;
+}
+
+TEST(MallocTest, EverySmallSizeIsAlignedUsableAndItsOwn) {
+  std::vector<std::pair<unsigned char*, size_t>> all;
+  for (size_t n = 0; n <= 40'000; n += n < 2000 ? 1 : 97) {
+    auto* p = static_cast<unsigned char*>(malloc::Alloc(n));
+    ASSERT_NE(p, nullptr);
+    ASSERT_TRUE(IsAlignedTo(p, n > 8 ? 16 : n > 4 ? 8 : 4)) << n;
+    ASSERT_GE(malloc::UsableSize(p), n == 0 ? 1 : n);
+    memset(p, static_cast<int>(n % 251), malloc::UsableSize(p));
+    all.emplace_back(p, n);
+  }
+  for (auto& [p, n] : all) {
+    for (size_t i = 0; i < malloc::UsableSize(p); ++i) ASSERT_EQ(p[i], n % 251) << n;
+    malloc::Free(p);
+  }
+}
+
+TEST(MallocTest, ZeroBytesAreABlockWithAnAddress) {
+  std::set<void*> seen;
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(seen.insert(malloc::Alloc(0)).second);
+  for (void* p : seen) malloc::Free(p);
+}
+
+TEST(MallocTest, FreeOfNullDoesNothing) {
+  malloc::Free(nullptr);
+  EXPECT_EQ(malloc::UsableSize(nullptr), 0u);
+}
+
+TEST(MallocTest, ImpossibleSizesAreNull) {
+  for (size_t n : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, SIZE_MAX - 8191, size_t{1} << 60}) {
+    EXPECT_EQ(malloc::Alloc(n), nullptr) << n;
+    EXPECT_EQ(malloc::AllocAligned(64, n), nullptr) << n;
+    EXPECT_EQ(malloc::AllocAligned(size_t{1} << 30, n), nullptr) << n;
+  }
+  EXPECT_EQ(malloc::AllocZeroed(SIZE_MAX / 2, 3), nullptr);
+  EXPECT_EQ(malloc::AllocAligned(size_t{1} << 63, 1), nullptr);
+  void* p = malloc::Alloc(100);  // and life goes on
+  EXPECT_NE(p, nullptr);
+  malloc::Free(p);
+}
+
+TEST(MallocTest, AlignsToAnyPowerOfTwo) {
+  for (size_t align = 1; align <= size_t{1} << 30; align *= 2) {
+    for (size_t n : {size_t{0}, size_t{1}, size_t{24}, size_t{100}, size_t{5000}, size_t{70'000}}) {
+      void* a = malloc::AllocAligned(align, n);
+      void* b = malloc::AllocAligned(align, n);
+      ASSERT_NE(a, nullptr);
+      ASSERT_NE(a, b);
+      ASSERT_TRUE(IsAlignedTo(a, align) && IsAlignedTo(b, align)) << align << ' ' << n;
+      ASSERT_GE(malloc::UsableSize(a), n);
+      memset(a, 1, n);
+      memset(b, 2, n);
+      malloc::Free(a);
+      malloc::Free(b);
+    }
+  }
+}
+
+TEST(MallocTest, LargeObjects) {
+  for (size_t n : {size_t{32'769}, size_t{1} << 20, (size_t{70} << 20) + 1, size_t{300} << 20}) {
+    char* p = static_cast<char*>(malloc::Alloc(n));
+    ASSERT_NE(p, nullptr);
+    EXPECT_GE(malloc::UsableSize(p), n);
+    EXPECT_LT(malloc::UsableSize(p), n + 8192);
+    p[0] = p[n / 2] = p[n - 1] = 1;
+    malloc::Free(p);
+  }
+}
+
+TEST(MallocTest, ZeroedIsZeroAlsoWhenUsedBefore) {
+  for (size_t n : {size_t{3}, size_t{100}, size_t{30'000}, size_t{200'000}, size_t{9} << 20}) {
+    void* dirty = malloc::Alloc(n);
+    memset(dirty, 0xff, n);
+    malloc::Free(dirty);
+    for (int round = 0; round < 2; ++round) {
+      auto* p = static_cast<unsigned char*>(malloc::AllocZeroed(n, 1));
+      for (size_t i = 0; i < n; ++i) ASSERT_EQ(p[i], 0) << n << ' ' << i;
+      malloc::Free(p);
+      malloc::ReleaseFreeMemory();
+    }
+  }
+}
+
+TEST(MallocTest, TinyObjectsShareBlocks) {
+  constexpr int kCount = 15'000;
+  std::vector<char*> all;
+  malloc::Stats before = malloc::ReadStats();
+  for (int i = 0; i < kCount; ++i) {
+    auto* p = static_cast<char*>(malloc::Alloc(static_cast<size_t>(1 + i % 4)));
+    EXPECT_GE(malloc::UsableSize(p), 4u);
+    memset(p, i % 127, 4);
+    all.push_back(p);
+  }
+  malloc::Stats after = malloc::ReadStats();
+  EXPECT_LT(after.in_use - before.in_use, 5u * kCount);
+  for (int i = 0; i < kCount; ++i) {
+    for (int k = 0; k < 4; ++k) ASSERT_EQ(all[static_cast<size_t>(i)][k], i % 127);
+    malloc::Free(all[static_cast<size_t>(i)]);
+  }
+  EXPECT_LT(malloc::ReadStats().in_use, before.in_use + 1000);
+}
+
+TEST(MallocTest, StatsFollowTheProgram) {
+  malloc::Stats a = malloc::ReadStats();
+  std::vector<void*> all;
+  for (int i = 0; i < 1000; ++i) all.push_back(malloc::Alloc(1000));
+  void* large = malloc::Alloc(10 << 20);
+  malloc::Stats b = malloc::ReadStats();
+  EXPECT_GE(b.in_use - a.in_use, 1'000'000u + (10u << 20));
+  EXPECT_EQ(b.in_use_objects - a.in_use_objects, 1001u);
+  EXPECT_GE(b.heap_in_use, b.in_use);
+  EXPECT_EQ(b.heap_sys, b.heap_in_use + b.heap_idle);
+  EXPECT_LE(b.heap_sys, b.heap_reserved);
+  EXPECT_LE(b.heap_released, b.heap_idle);
+  EXPECT_GT(b.metadata, 0u);
+  for (void* p : all) malloc::Free(p);
+  malloc::Free(large);
+  malloc::Stats c = malloc::ReadStats();
+  EXPECT_EQ(c.in_use, a.in_use);
+  EXPECT_EQ(c.in_use_objects, a.in_use_objects);
+}
+
+TEST(MallocTest, ReleaseReturnsMemory) {
+  constexpr size_t kBytes = size_t{24} << 20;
+  char* p = static_cast<char*>(malloc::Alloc(kBytes));
+  memset(p, 1, kBytes);
+  malloc::Free(p);
+  EXPECT_GE(malloc::ReleaseFreeMemory(), kBytes);
+  malloc::Stats s = malloc::ReadStats();
+  EXPECT_EQ(s.heap_released, s.heap_idle);
+  EXPECT_EQ(malloc::ReleaseFreeMemory(), 0u);
+}
+
+TEST(MallocTest, ABurstIsReleasedInPassing) {
+  std::vector<void*> all;
+  for (int i = 0; i < 200'000; ++i) {
+    all.push_back(malloc::Alloc(1024));
+    memset(all.back(), 1, 1024);
+  }
+  for (void* p : all) malloc::Free(p);
+  malloc::Stats s = malloc::ReadStats();
+  EXPECT_LT(s.heap_idle - s.heap_released, size_t{64} << 20);
+  EXPECT_GT(s.scavenged, size_t{100} << 20);
+}
+
+TEST(PmrTest, ContainersWork) {
+  std::pmr::vector<std::pmr::string> v(malloc::Resource());
+  for (int i = 0; i < 1000; ++i) v.emplace_back("a string that is not short, number ").append("x");
+  EXPECT_TRUE(malloc::Resource()->is_equal(*malloc::Resource()));
+  EXPECT_FALSE(malloc::Resource()->is_equal(*std::pmr::new_delete_resource()));
+  void* p = malloc::Resource()->allocate(100, 4096);
+  EXPECT_TRUE(IsAlignedTo(p, 4096));
+  malloc::Resource()->deallocate(p, 100, 4096);
+  EXPECT_THROW((void)malloc::Resource()->allocate(SIZE_MAX / 2, 16), std::bad_alloc);
+}
+
+TEST(AllocatorTest, ContainersWork) {
+  struct alignas(128) Wide {
+    int v = 0;
+  };
+  std::vector<Wide, malloc::Allocator<Wide>> wide(100);
+  EXPECT_TRUE(IsAlignedTo(wide.data(), 128));
+  std::map<int, int, std::less<int>, malloc::Allocator<std::pair<const int, int>>> m;
+  std::list<int, malloc::Allocator<int>> l;
+  for (int i = 0; i < 1000; ++i) {
+    m[i] = i;
+    l.push_back(i);
+  }
+  EXPECT_EQ(m.size(), 1000u);
+  EXPECT_TRUE(malloc::Allocator<int>() == malloc::Allocator<char>());
+  EXPECT_THROW((void)malloc::Allocator<Wide>().allocate(SIZE_MAX / 2), std::bad_array_new_length);
+  EXPECT_THROW((void)malloc::Allocator<char>().allocate(SIZE_MAX / 2), std::bad_alloc);
+}
+
+class MallocDeathTest : public testing::Test {
+ protected:
+  void SetUp() override { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
+};
+
+#define EXPECT_FATAL(statement, text) EXPECT_EXIT(statement, testing::ExitedWithCode(2), text)
+
+TEST_F(MallocDeathTest, ForeignPointers) {
+  int on_stack = 0;
+  EXPECT_FATAL(malloc::Free(&on_stack), "fatal error: malloc: free of a pointer that is not .*0x");
+  void* foreign = std::malloc(10);
+  EXPECT_FATAL(malloc::Free(foreign), "fatal error: malloc: free of a pointer that is not .*0x");
+  std::free(foreign);
+  EXPECT_FATAL(malloc::Free(reinterpret_cast<void*>(UINTPTR_MAX - 7)), "not allocated: 0xfff");
+  EXPECT_FATAL((void)malloc::UsableSize(&on_stack), "fatal error: malloc: size of a pointer");
+}
+
+TEST_F(MallocDeathTest, BadAlignment) {
+  EXPECT_FATAL((void)malloc::AllocAligned(24, 100), "alignment is not a power of two: 0x18");
+  EXPECT_FATAL((void)malloc::AllocAligned(0, 100), "alignment is not a power of two: 0x0");
+}
+
+TEST_F(MallocDeathTest, DoubleFreeOfTheLastOneFreed) {
+  auto twice = [](size_t n) {
+    void* p = malloc::Alloc(n);
+    malloc::Free(p);
+    malloc::Free(p);
+  };
+  EXPECT_FATAL(twice(100), "fatal error: malloc: double free: 0x");
+  EXPECT_FATAL(twice(3), "fatal error: malloc: double free: 0x");
+  EXPECT_FATAL(twice(1 << 20), "fatal error: malloc: free of a pointer that is not allocated: 0x");
+}
+
+TEST_F(MallocDeathTest, MiddleOfALargeObject) {
+  char* p = static_cast<char*>(malloc::Alloc(100'000));
+  // Only the ends of a large object are in the page map, so the text depends on the page.
+  EXPECT_FATAL(malloc::Free(p + 16), "fatal error: malloc: free of a wrong pointer: 0x");
+  EXPECT_FATAL(malloc::Free(p + 50'000), "fatal error: malloc: free of a .*: 0x");
+  malloc::Free(p);
+}
+
+TEST_F(MallocDeathTest, DebugFindsEveryDoubleFree) {
+  if (!rt::kDebug) GTEST_SKIP() << "checked in debug builds";
+  auto later = [](size_t n) {
+    void* a = malloc::Alloc(n);
+    void* b = malloc::Alloc(n);
+    malloc::Free(a);
+    malloc::Free(b);
+    malloc::Free(a);
+  };
+  EXPECT_FATAL(later(100), "fatal error: malloc: double free: 0x");
+  EXPECT_FATAL(later(2), "fatal error: malloc: double free: 0x");
+}
+
+TEST_F(MallocDeathTest, DebugFindsPointersIntoObjects) {
+  if (!rt::kDebug) GTEST_SKIP() << "checked in debug builds";
+  char* p = static_cast<char*>(malloc::Alloc(100));
+  EXPECT_FATAL(malloc::Free(p + 16), "fatal error: malloc: free of a wrong pointer: 0x");
+  malloc::Free(p);
+}
+
+TEST_F(MallocDeathTest, DebugFindsWritesToFreedObjects) {
+  if (!rt::kDebug) GTEST_SKIP() << "checked in debug builds";
+  auto write = [](size_t offset) {
+    char* p = static_cast<char*>(malloc::Alloc(100));
+    malloc::Free(p);
+    *static_cast<volatile char*>(p + offset) = 1;
+    for (int i = 0; i < 1000; ++i) (void)malloc::Alloc(100);
+  };
+  EXPECT_FATAL(write(50), "fatal error: malloc: object was written to after its free: 0x");
+  EXPECT_FATAL(write(1), "fatal error: malloc: corrupted free list: 0x");
+}
+
+}  // namespace
+}  // namespace gort

@@ -1,0 +1,176 @@
+// malloc/override.cc: gort's allocator in place of the C library's and of operator new.
+// What      linking //malloc:override defines malloc, free and their family and every replaceable
+//           operator new and delete, for the whole process: shared libraries use them too.
+// Early     the first calls come from the dynamic linker and the C library, before constructors and
+//           even before main's relocations are all done: see "Start" in mheap.h.
+// Aligned   to 8 bytes at least, 16 from 9 bytes on: tiny objects (4 bytes) are for those who ask
+//           Alloc itself, C programs keep flags in the low bits of pointers.
+// Errors    as the C and C++ standards say: null and errno ENOMEM; the new-handler, then
+//           std::bad_alloc.
+// Sanitizers  bring a malloc of their own; under them this file defines nothing.
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "base/attributes.h"
+#include "base/bits.h"
+#include "gort/malloc/malloc.h"
+#include "malloc/fork.h"
+
+#if !GORT_ASAN && !GORT_TSAN
+
+namespace {
+
+namespace heap = gort::malloc;
+
+constexpr size_t kLeast = 8;
+
+size_t AtLeast(size_t n) { return n < kLeast ? kLeast : n; }
+
+void* OrEnomem(void* p) {
+  if (GORT_UNLIKELY(p == nullptr)) errno = ENOMEM;
+  return p;
+}
+
+size_t OsPage() { return static_cast<size_t>(getpagesize()); }
+
+// The loop that [new.delete.single] asks for. Null only without a handler or when nothrow asks.
+GORT_COLD void* NewSlow(size_t n, size_t align, bool nothrow) {
+  while (true) {
+    std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) {
+      if (nothrow) return nullptr;
+      throw std::bad_alloc();
+    }
+    if (nothrow) {
+      try {
+        handler();
+      } catch (const std::bad_alloc&) {
+        return nullptr;
+      }
+    } else {
+      handler();
+    }
+    if (void* p = heap::AllocAligned(align, AtLeast(n))) return p;
+  }
+}
+
+GORT_ALWAYS_INLINE void* New(size_t n, bool nothrow) {
+  void* p = heap::Alloc(AtLeast(n));
+  return GORT_LIKELY(p != nullptr) ? p : NewSlow(n, kLeast, nothrow);
+}
+
+GORT_ALWAYS_INLINE void* NewAligned(size_t n, std::align_val_t align, bool nothrow) {
+  void* p = heap::AllocAligned(static_cast<size_t>(align), AtLeast(n));
+  return GORT_LIKELY(p != nullptr) ? p : NewSlow(n, static_cast<size_t>(align), nothrow);
+}
+
+// Handlers that are registered first run last before the fork: after all others, which may still
+// allocate. Hence before any other constructor, and not at the first allocation, which may come
+// from inside pthread_atfork itself.
+__attribute__((constructor(101))) void RegisterForkHandlers() {
+  pthread_atfork(&gort::rt::MallocForkPrepare, &gort::rt::MallocForkDone,
+                 &gort::rt::MallocForkDone);
+}
+
+}  // namespace
+
+extern "C" {
+
+void* malloc(size_t n) noexcept { return OrEnomem(heap::Alloc(AtLeast(n))); }
+void free(void* p) noexcept {
+  const int saved = errno;  // POSIX: free leaves errno alone
+  heap::Free(p);
+  errno = saved;
+}
+void* calloc(size_t count, size_t n) noexcept {
+  if (count < kLeast && n < kLeast) return OrEnomem(heap::AllocZeroed(1, AtLeast(count * n)));
+  return OrEnomem(heap::AllocZeroed(count, n));
+}
+
+void* realloc(void* p, size_t n) noexcept {
+  if (p == nullptr) return malloc(n);
+  if (n == 0) {  // as the GNU C library does
+    free(p);
+    return nullptr;
+  }
+  const size_t had = heap::UsableSize(p);
+  if (n <= had && n >= had / 2) return p;
+  void* q = malloc(n);
+  if (q == nullptr) return nullptr;
+  memcpy(q, p, n < had ? n : had);
+  free(p);
+  return q;
+}
+
+void* reallocarray(void* p, size_t count, size_t n) noexcept {
+  size_t total;
+  if (__builtin_mul_overflow(count, n, &total)) return OrEnomem(nullptr);
+  return realloc(p, total);
+}
+
+void* memalign(size_t align, size_t n) noexcept {
+  if (align > SIZE_MAX / 2) return OrEnomem(nullptr);
+  return OrEnomem(heap::AllocAligned(std::bit_ceil(align < kLeast ? kLeast : align), n));
+}
+
+void* aligned_alloc(size_t align, size_t n) noexcept {
+  if (!gort::rt::IsPowerOfTwo(align)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  return memalign(align, n);
+}
+
+int posix_memalign(void** out, size_t align, size_t n) noexcept {
+  if (!gort::rt::IsPowerOfTwo(align) || align % sizeof(void*) != 0) return EINVAL;
+  void* p = heap::AllocAligned(align, n);
+  if (p == nullptr) return ENOMEM;
+  *out = p;
+  return 0;
+}
+
+void* valloc(size_t n) noexcept { return memalign(OsPage(), n); }
+void* pvalloc(size_t n) noexcept {
+  const size_t page = OsPage();
+  if (n > SIZE_MAX - page) return OrEnomem(nullptr);
+  return memalign(page, n == 0 ? page : gort::rt::AlignUp(n, page));
+}
+
+size_t malloc_usable_size(void* p) noexcept { return heap::UsableSize(p); }
+
+}  // extern "C"
+
+void* operator new(size_t n) { return New(n, false); }
+void* operator new[](size_t n) { return New(n, false); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, true); }
+void* operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, true); }
+void* operator new(size_t n, std::align_val_t a) { return NewAligned(n, a, false); }
+void* operator new[](size_t n, std::align_val_t a) { return NewAligned(n, a, false); }
+void* operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return NewAligned(n, a, true);
+}
+void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return NewAligned(n, a, true);
+}
+
+void operator delete(void* p) noexcept { heap::Free(p); }
+void operator delete[](void* p) noexcept { heap::Free(p); }
+void operator delete(void* p, size_t) noexcept { heap::Free(p); }
+void operator delete[](void* p, size_t) noexcept { heap::Free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { heap::Free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { heap::Free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { heap::Free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { heap::Free(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { heap::Free(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { heap::Free(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { heap::Free(p); }
+void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { heap::Free(p); }
+
+#endif  // !GORT_ASAN && !GORT_TSAN
