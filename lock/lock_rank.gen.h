@@ -16,10 +16,11 @@ enum class LockRank : uint8_t {
   kNone,  // not ranked: tests, and locks that are taken with no other lock held
   kSysmon,
   kBoot,
+  kTimerSend,
   kHchan,
   kRoot,
-  kTimers,
   kPolldesc,
+  kTimers,
   kSched,
   kDeadlock,
   kAllg,
@@ -34,16 +35,17 @@ enum class LockRank : uint8_t {
   kPersistent,
 };
 
-inline constexpr int kLockRanks = 19;
+inline constexpr int kLockRanks = 20;
 
 inline constexpr const char* kLockRankName[kLockRanks] = {
   "none",
   "sysmon",
   "boot",
+  "timer_send",
   "hchan",
   "root",
-  "timers",
   "polldesc",
+  "timers",
   "sched",
   "deadlock",
   "allg",
@@ -63,22 +65,23 @@ inline constexpr uint64_t kMayBeHeld[kLockRanks] = {
   0x1,  // none
   0x1,  // sysmon
   0x1,  // boot
-  0xf,  // hchan
-  0xf,  // root
-  0x1f,  // timers
+  0x1,  // timer_send
+  0x1f,  // hchan
+  0x1f,  // root
   0x3f,  // polldesc
-  0x7f,  // sched
-  0xff,  // deadlock
-  0x1ff,  // allg
-  0x1ff,  // allp
-  0x1ff,  // gfree
-  0x1ff,  // sudog
-  0x1fff,  // stackpool
-  0x3fff,  // stacklarge
-  0x7fff,  // scavenge
-  0xffff,  // mcentral
-  0x1ffff,  // mheap
-  0x3ffff,  // persistent
+  0x7f,  // timers
+  0xff,  // sched
+  0x1ff,  // deadlock
+  0x3ff,  // allg
+  0x3ff,  // allp
+  0x3ff,  // gfree
+  0x3ff,  // sudog
+  0x3fff,  // stackpool
+  0x7fff,  // stacklarge
+  0xffff,  // scavenge
+  0x1ffff,  // mcentral
+  0x3ffff,  // mheap
+  0x7ffff,  // persistent
 };
 
 }  // namespace gort::rt

@@ -69,6 +69,7 @@ class ABSL_LOCKABLE Mutex {
 
   // Throws in debug builds unless this thread holds it. Go: assertLockHeld.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() { HeldLocksAssertHolds(this); }
+
   // For pthread_atfork handlers only: a package that must not leave a lock behind in the child takes
   // all it has, more of one rank and in number than held_locks.h would let pass, so these two do
   // not report there.
@@ -81,7 +82,8 @@ class ABSL_LOCKABLE Mutex {
   }
   void UnlockAfterFork() ABSL_UNLOCK_FUNCTION() {
     // pairs with: Lock, LockSlow
-    if (state_.exchange(kUnlocked, std::memory_order_release) == kSleeping) Wake();
+    uint32_t old = state_.exchange(kUnlocked, std::memory_order_release);
+    if (old != kLocked) UnlockSlow(old);
   }
 
   // Somebody holds it; for assertions only.

@@ -1,0 +1,55 @@
+#include "timer/sleep.h"
+
+#include "absl/time/time.h"
+#include "platforms/clock.h"
+#include "platforms/thread.h"
+#include "proc/proc.h"
+#include "timer/timers.h"
+
+namespace gort {
+namespace rt {
+namespace {
+
+// Lives on the sleeper's stack. Nobody stops it, and it is not touched after it was fired: the
+// sleeper may have returned by then.
+struct SleepTimer : Timer {
+  explicit SleepTimer(G* g)
+      : Timer([](Timer* t, uint32_t, int64_t) { return static_cast<SleepTimer*>(t)->gp; }), gp(g) {}
+
+  G* const gp;
+  int64_t wake_at = 0;
+};
+
+// Runs when the sleeper has left its stack, so that the timer cannot wake it too early. The stack
+// stays where it is until the timer has fired. Go: resetForSleep
+bool ArmSleep(G*, void* arg) {
+  auto* t = static_cast<SleepTimer*>(arg);
+  TimerReset(t, t->wake_at, 0);
+  return true;
+}
+
+// A thread that is no M needs no help to wait, and waits more exactly without.
+void SleepThread(int64_t d_ns) {
+  const int64_t wake_at = TimerWhen(d_ns);
+  for (int64_t left = d_ns; left > 0; left = wake_at - Nanotime()) ThreadSleep(left);
+}
+
+}  // namespace
+
+int64_t SaturatedNanoseconds(absl::Duration d) { return absl::ToInt64Nanoseconds(d); }
+
+void SleepNs(int64_t d_ns) {
+  if (d_ns <= 0) return;
+  G* gp = CurrentG();
+  if (gp->foreign) return SleepThread(d_ns);
+  SleepTimer t(gp);
+  t.wake_at = TimerWhen(d_ns);
+  gp->sleep_when = t.wake_at;
+  GoPark(ArmSleep, &t, WaitReason::kSleep);
+}
+
+}  // namespace rt
+
+void Sleep(absl::Duration d) { rt::SleepNs(rt::SaturatedNanoseconds(d)); }
+
+}  // namespace gort

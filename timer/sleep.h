@@ -1,0 +1,54 @@
+// timer/sleep.h: gort::Sleep.
+// What      parks the calling goroutine for at least a time; blocks a thread that is none.
+// Layer     8. No channel in it, so that code without channels can sleep.
+// Contract  | call  | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | Sleep |   x    | -  |  -   |    -    |    x    |   x   |     -     |
+//           Fatal on g0.                                              Go: Sleep (time.go)
+#ifndef GORT_TIMER_SLEEP_H_
+#define GORT_TIMER_SLEEP_H_
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <ratio>
+
+#include "absl/time/time.h"
+
+namespace gort {
+namespace rt {
+
+// d in whole nanoseconds; what does not fit becomes INT64_MIN or INT64_MAX, and so do infinities.
+int64_t SaturatedNanoseconds(absl::Duration d);
+
+// The same for any std::chrono duration, floating point included (NaN: 0).
+template <class Rep, class Period>
+constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
+  using FloatNs = std::chrono::duration<long double, std::nano>;
+  constexpr long double kLimit = 9.2e18L;  // a little less than INT64_MAX
+  const long double ns = std::chrono::duration_cast<FloatNs>(d).count();
+  if (ns >= kLimit) return std::numeric_limits<int64_t>::max();
+  if (ns <= -kLimit) return std::numeric_limits<int64_t>::min();
+  if constexpr (std::numeric_limits<Rep>::is_integer) {
+    return std::chrono::duration_cast<std::chrono::duration<int64_t, std::nano>>(d).count();
+  } else {
+    return ns == ns ? static_cast<int64_t>(ns) : 0;
+  }
+}
+
+// Sleeps d_ns nanoseconds; d_ns <= 0: returns at once. INT64_MAX and whatever reaches beyond the
+// clock's end: for ever (292 years). Go: timeSleep
+void SleepNs(int64_t d_ns);
+
+}  // namespace rt
+
+// Pauses the calling goroutine (or foreign thread) for at least d; the others go on. Zero, negative
+// durations: returns at once. InfiniteDuration: never returns. Go: Sleep
+void Sleep(absl::Duration d);
+template <class Rep, class Period>
+void Sleep(std::chrono::duration<Rep, Period> d) {
+  rt::SleepNs(rt::SaturatedNanoseconds(d));
+}
+
+}  // namespace gort
+
+#endif  // GORT_TIMER_SLEEP_H_
