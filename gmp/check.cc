@@ -23,7 +23,8 @@ void CheckAtomics() {
   if (!v.compare_exchange_strong(expected, 2) || v.load() != 2) Throw("check: cas1");
   expected = 1;
   if (v.compare_exchange_strong(expected, 3) || expected != 2) Throw("check: cas2");
-  if (v.exchange(~uint32_t{0}) != 2 || v.fetch_add(1) != ~uint32_t{0} || v.load() != 0) Throw("check: xadd");
+  if (v.exchange(~uint32_t{0}) != 2 || v.fetch_add(1) != ~uint32_t{0} || v.load() != 0)
+    Throw("check: xadd");
 }
 
 // A context made by hand and entered by gort_switch finds its function, its argument and an aligned

@@ -5,8 +5,8 @@
 
 namespace gort::rt {
 
-// Type sizes, atomics, the offsets that assembly uses, and the switch itself: fatal when one is not as
-// assumed. On the first thread, before anything else runs.
+// Type sizes, atomics, the offsets that assembly uses, and the switch itself: fatal when one is not
+// as assumed. On the first thread, before anything else runs.
 void Check();
 
 }  // namespace gort::rt

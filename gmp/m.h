@@ -18,22 +18,22 @@ namespace gort::rt {
 struct P;
 
 struct alignas(64) M {
-  G* g0 = nullptr;    // const after init; goroutine of the thread's own stack
+  G* g0 = nullptr;                // const after init; goroutine of the thread's own stack
   std::atomic<G*> curg{nullptr};  // owner M writes; atomic for PreemptOne and reports
-  std::atomic<P*> p{nullptr};  // owner M writes; atomic for readers (retake, reports)
-  P* nextp = nullptr;          // guarded by the hand-over: set before park is woken
-  P* oldp = nullptr;           // owner M only; the P before the system call
-  EhGlobals* eh = nullptr;     // const after mstart; the thread's __cxa_get_globals()
-  int* errno_ptr = nullptr;    // const after mstart; the thread's errno
+  std::atomic<P*> p{nullptr};     // owner M writes; atomic for readers (retake, reports)
+  P* nextp = nullptr;             // guarded by the hand-over: set before park is woken
+  P* oldp = nullptr;              // owner M only; the P before the system call
+  EhGlobals* eh = nullptr;        // const after mstart; the thread's __cxa_get_globals()
+  int* errno_ptr = nullptr;       // const after mstart; the thread's errno
   // What the context that is resumed must do for the one that was left (gmp/switch.h).
   void (*after_fn)(G*) = nullptr;            // owner M only
   G* after_g = nullptr;                      // owner M only
   bool (*waitunlockf)(G*, void*) = nullptr;  // owner M only; park in progress
-  bool spinning = false;    // owner M only; out of work and looking (counted in nmspinning)
-  bool blocked = false;     // owner M only; asleep on park
-  int locks = 0;            // owner M only; > 0: must not be switched away or pre-empted
-  int dying = 0;            // owner M only
-  FastRand rand;            // owner M only
+  bool spinning = false;  // owner M only; out of work and looking (counted in nmspinning)
+  bool blocked = false;   // owner M only; asleep on park
+  int locks = 0;          // owner M only; > 0: must not be switched away or pre-empted
+  int dying = 0;          // owner M only
+  FastRand rand;          // owner M only
 
   Note park;                           // sleep and wake-up of this M (and of a foreign thread's G)
   M* schedlink = nullptr;              // guarded by sched.lock; idle list
@@ -51,7 +51,7 @@ struct alignas(64) M {
   std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
   std::atomic<uint32_t> preempt_gen{0};     // atomic; answered pre-emption signals
   int tid = 0;                              // const after mstart; kernel thread id
-  std::atomic<ThreadHandle> thread{0};  // atomic; set by the creator, read when the M is freed
+  std::atomic<ThreadHandle> thread{0};      // atomic; set by the creator, read when the M is freed
   uintptr_t createstack[8] = {};            // const after init; who created the thread
   SigSet sigmask = {};                      // const after minit
   int64_t syscall_pc = 0;                   // owner M only

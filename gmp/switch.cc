@@ -10,9 +10,8 @@ namespace gort::rt {
 uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
   top = AlignDown(top, 16);
 #if defined(__x86_64__)
-  // A function expects its return address at the stack pointer, 8 below a multiple of 16.
-  top -= 16;
-  *reinterpret_cast<uintptr_t*>(top + 8) = 0;
+  // A function finds its return address at the stack pointer, 8 below a multiple of 16.
+  top -= 8;
   *reinterpret_cast<uintptr_t*>(top) = reinterpret_cast<uintptr_t>(&gort_goexit) + 1;
   uintptr_t sp = top - sizeof(SwitchFrame);
 #else

@@ -29,8 +29,9 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   int32_t run = MCount() - sched.nmidle - sched.nmidlelocked - sched.nmsys;
   if (run > 0) return;
   if (run < 0) {
-    Printer() << "runtime: checkdead: nmidle=" << sched.nmidle << " nmidlelocked=" << sched.nmidlelocked
-              << " mcount=" << MCount() << " nmsys=" << sched.nmsys << '\n';
+    Printer() << "runtime: checkdead: nmidle=" << sched.nmidle
+              << " nmidlelocked=" << sched.nmidlelocked << " mcount=" << MCount()
+              << " nmsys=" << sched.nmsys << '\n';
     sched.lock.Unlock();
     Throw("checkdead: inconsistent counts");
   }

@@ -1,8 +1,9 @@
-// proc/find_runnable.cc: where the next goroutine comes from, and going to sleep when there is none.
+// proc/find_runnable.cc: where the next goroutine comes from, and going to sleep when there is
+// none.
 //
 // The danger is a lost wake-up: work is submitted just when the last M that looks for work goes to
-// sleep, and nobody runs it. An M that looks for work is "spinning" and counted in nmspinning; while
-// one is, submitters need not wake anybody. The protocol:
+// sleep, and nobody runs it. An M that looks for work is "spinning" and counted in nmspinning;
+// while one is, submitters need not wake anybody. The protocol:
 //
 //   submitter                                   parker (a spinning M that found nothing)
 //   1. publish the work (seq_cst store)         1. put the P on the idle list: npidle++ (seq_cst)
@@ -10,17 +11,18 @@
 //   3. idle P and nobody spinning: wake one     3. look at every queue, mask and timer again
 //                                               4. found something: take an idle P, spin again
 //
-// In the single total order of these operations either the submitter's reads come after the parker's
-// steps 1 and 2, then it wakes an M; or its store comes before the parker's step 3, then the parker
-// sees the work. Weaken one side and both may miss: tests/model has the proof by exhaustion and shows
-// the loss when either barrier is removed.
+// In the single total order of these operations either the submitter's reads come after the
+// parker's steps 1 and 2, then it wakes an M; or its store comes before the parker's step 3, then
+// the parker sees the work. Weaken one side and both may miss: tests/model has the proof by
+// exhaustion and shows the loss when either barrier is removed.
 //
-// An M that takes work while spinning wakes another (ResetSpinning), so one wake-up grows to as many
-// as there is work for. At most half as many Ms spin as Ps are busy.
+// An M that takes work while spinning wakes another (ResetSpinning), so one wake-up grows to as
+// many as there is work for. At most half as many Ms spin as Ps are busy.
 //
 // Rejected  A central list of waiting Ms under one lock for each submission (the lock is then the
-//           scheduler); waking an M for each goroutine (the M finds nothing: a busy program spends its
-//           time parking and unparking); handing the P directly with each goroutine (loses locality).
+//           scheduler); waking an M for each goroutine (the M finds nothing: a busy program spends
+//           its time parking and unparking); handing the P directly with each goroutine (loses
+//           locality).
 #include "base/throw.h"
 #include "gmp/sched_hooks.h"
 #include "platforms/clock.h"
@@ -82,10 +84,12 @@ Found FromPoller() {
   return Found{gp, false, false};
 }
 
-// Only while spinning Ms are fewer than half of the busy Ps: more would burn CPU against each other.
+// Only while spinning Ms are fewer than half of the busy Ps: more would burn CPU against each
+// other.
 Found FromOthers(Search* s) {
   if (!s->mp->spinning) {
-    int32_t busy = gomaxprocs.load(std::memory_order_relaxed) - sched.npidle.load(std::memory_order_relaxed);
+    int32_t busy =
+        gomaxprocs.load(std::memory_order_relaxed) - sched.npidle.load(std::memory_order_relaxed);
     if (2 * sched.nmspinning.load(std::memory_order_relaxed) >= busy) return None();
     BecomeSpinning(s->mp);
   }
@@ -124,8 +128,8 @@ int64_t CheckTimers(int64_t poll_until) {
   return poll_until;
 }
 
-// Blocks in the poller until I/O, a break or the next timer; no P. Afterwards there is a P again and
-// *found may be set, or this M has to stop. Go: the netpoll part at the end of findRunnable
+// Blocks in the poller until I/O, a break or the next timer; no P. Afterwards there is a P again
+// and *found may be set, or this M has to stop. Go: the netpoll part at the end of findRunnable
 bool SleepInPoller(Search* s, Found* found) {
   int64_t delay = -1;
   sched.poll_until.store(s->poll_until);

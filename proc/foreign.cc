@@ -1,9 +1,9 @@
 // proc/foreign.cc: threads that the runtime did not create.
 //
-// Such a thread gets an M and a G of its own on first use. The G is always "running"; parking it blocks
-// the thread on the M's note, readying it wakes the thread, and no run queue ever holds it. So channels
-// and locks need no second code path. Go's extra Ms (needm) serve the same purpose but take a P; here a
-// foreign thread never needs one, because its own code is not scheduled.
+// Such a thread gets an M and a G of its own on first use. The G is always "running"; parking it
+// blocks the thread on the M's note, readying it wakes the thread, and no run queue ever holds it.
+// So channels and locks need no second code path. Go's extra Ms (needm) serve the same purpose but
+// take a P; here a foreign thread never needs one, because its own code is not scheduled.
 #include <new>
 
 #include "base/throw.h"

@@ -19,8 +19,8 @@ bool IsGoexitPc(uintptr_t pc) {
   return pc > start && pc <= start + 4;
 }
 
-_Unwind_Reason_Code AtFrame(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
-                            _Unwind_Context* context, void*) {
+_Unwind_Reason_Code AtFrame(int, _Unwind_Action actions, _Unwind_Exception_Class,
+                            _Unwind_Exception*, _Unwind_Context* context, void*) {
   if (IsGoexitPc(_Unwind_GetIP(context))) gort_goexit1();
   if ((actions & _UA_END_OF_STACK) != 0) Throw("Goexit: a frame has no unwind information");
   return _URC_NO_REASON;

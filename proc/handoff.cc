@@ -33,8 +33,8 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return;
   }
   // The last P must watch the poller if nobody else does.
-  if (sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) - 1 && sched.lastpoll.load() != 0 &&
-      sched_hooks.netpoll_inited) {
+  if (sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) - 1 &&
+      sched.lastpoll.load() != 0 && sched_hooks.netpoll_inited) {
     sched.lock.Unlock();
     StartM(pp, false);
     return;

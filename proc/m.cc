@@ -36,8 +36,8 @@ void MCommonInit(M* mp, int64_t id) {
   LockGuard l(&sched.lock);
   mp->id = id >= 0 ? id : MReserveId();
   // Two words of state, never both zero: a generator seeded with zero would repeat itself.
-  uint64_t seed = static_cast<uint64_t>(mp->id) * 0x9e3779b97f4a7c15ULL ^
-                  sched.seed ^ (godebug.schedseed != 0 ? 0 : static_cast<uint64_t>(CpuTicks()));
+  uint64_t seed = static_cast<uint64_t>(mp->id) * 0x9e3779b97f4a7c15ULL ^ sched.seed ^
+                  (godebug.schedseed != 0 ? 0 : static_cast<uint64_t>(CpuTicks()));
   mp->rand.Seed(seed != 0 ? seed : 1);
   // Published whole: readers of allm walk it without the lock. Pairs with: acquire loads of allm.
   mp->alllink = allm.load(std::memory_order_relaxed);
@@ -90,8 +90,8 @@ M* AllocM(int64_t id) {
 void ThreadMain(void* arg) { MStart(static_cast<M*>(arg)); }
 
 [[noreturn]] GORT_COLD void ThreadCreateFailed(int err, int64_t count) {
-  Printer() << "runtime: failed to create new OS thread (have " << count << " already; errno=" << err
-            << ")\n";
+  Printer() << "runtime: failed to create new OS thread (have " << count
+            << " already; errno=" << err << ")\n";
   if (err == EAGAIN) {
     Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
   }
@@ -112,7 +112,8 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     ThreadHandle thread = 0;
     int err = ThreadCreate(&thread, &ThreadMain, mp);
     if (err != 0) ThreadCreateFailed(err, mp->id);
-    // The thread may have run and ended by now; its M is not freed before this. Pairs with: TakeFreeM
+    // The thread may have run and ended by now; its M is not freed before this. Pairs with:
+    // TakeFreeM
     mp->thread.store(thread, std::memory_order_release);
   });
 }
@@ -267,7 +268,8 @@ void WakeP() {
   // The submitter's side of the protocol in find_runnable.cc: the work was published before by a
   // sequentially consistent store, so these loads cannot be satisfied earlier.
   if (sched.npidle.load() == 0 || sched.nmspinning.load() != 0) return;
-  if (!sched.main_started.load(std::memory_order_relaxed)) return;  // set before the second M exists
+  if (!sched.main_started.load(std::memory_order_relaxed))
+    return;  // set before the second M exists
   int32_t none = 0;
   if (!sched.nmspinning.compare_exchange_strong(none, 1)) return;
   P* pp;

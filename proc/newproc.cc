@@ -66,8 +66,8 @@ G* GetG(P* pp, const GoOptions* options) {
     return gp;
   }
   if (bytes > kMaxStackBytes) {
-    Printer() << "gort: GoOptions::stack_size " << bytes << " exceeds the limit of " << kMaxStackBytes
-              << " bytes\n";
+    Printer() << "gort: GoOptions::stack_size " << bytes << " exceeds the limit of "
+              << kMaxStackBytes << " bytes\n";
     Fatal("stack size too large");
   }
   if (bytes < kMinGoroutineStack) bytes = kMinGoroutineStack;
@@ -97,7 +97,8 @@ void AllGAdd(G* gp) {
   do {
     gp->alllink = head;
     // Publishes the initialised G; pairs with: acquire loads of allgs.
-  } while (!allgs.compare_exchange_weak(head, gp, std::memory_order_release, std::memory_order_relaxed));
+  } while (
+      !allgs.compare_exchange_weak(head, gp, std::memory_order_release, std::memory_order_relaxed));
   allglen.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -156,7 +157,8 @@ void FreeHeapClosure(G* gp) {
 void FatalNullFunction() { Fatal("go of nil func value"); }
 
 int64_t GCount() {
-  int64_t n = allglen.load(std::memory_order_relaxed) - sched.gfree_n.load(std::memory_order_relaxed) -
+  int64_t n = allglen.load(std::memory_order_relaxed) -
+              sched.gfree_n.load(std::memory_order_relaxed) -
               sched.ngsys.load(std::memory_order_relaxed);
   for (int32_t i = 0; i < gomaxprocs.load(std::memory_order_relaxed); ++i) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize

@@ -1,8 +1,9 @@
 // proc/park.cc: how a goroutine waits and how it is made to run again.
 //
-// A park is two steps on two stacks. On its own stack the goroutine says what it waits for and leaves
-// (GoPark). Whoever is resumed then commits (ParkCommit): status kGWaiting first, then the unlock
-// function, which lets wakers in. A waker therefore never sees a goroutine that is still on its stack.
+// A park is two steps on two stacks. On its own stack the goroutine says what it waits for and
+// leaves (GoPark). Whoever is resumed then commits (ParkCommit): status kGWaiting first, then the
+// unlock function, which lets wakers in. A waker therefore never sees a goroutine that is still on
+// its stack.
 #include "base/throw.h"
 #include "gmp/switch.h"
 #include "proc/proc_internal.h"

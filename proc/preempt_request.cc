@@ -1,5 +1,5 @@
-// proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck) or
-// preempt/'s.
+// proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck)
+// or preempt/'s.
 #include "gmp/sched_hooks.h"
 #include "proc/proc_internal.h"
 

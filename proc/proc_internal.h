@@ -1,5 +1,6 @@
 // proc/proc_internal.h: shared by the files of proc and by runtime/boot and sysmon, not by users.
-// Layer     6. "g0": only on an M's own stack. "P": the caller holds one. "lock": sched.lock is held.
+// Layer     6. "g0": only on an M's own stack. "P": the caller holds one. "lock": sched.lock is
+// held.
 #ifndef GORT_PROC_PROC_INTERNAL_H_
 #define GORT_PROC_PROC_INTERNAL_H_
 
@@ -157,8 +158,10 @@ void ForeignReady(G* gp);
 
 // ---- schedinit.cc ----
 
-// One step of start-up; prints it with its duration when GODEBUG=inittrace=1.
+// One step of start-up, timed; steps may contain steps.
 void InitStep(const char* name, void (*fn)());
+// The steps so far, in order, with their durations, when GODEBUG=inittrace=1.
+void PrintInitTrace();
 // Go: schedinit. On m0's thread, Getg() == &g0.
 void SchedInit();
 // Binds the calling thread to m0: bounds, thread state. Before SchedInit.

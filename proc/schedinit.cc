@@ -5,12 +5,14 @@
 
 #include "base/godebug.h"
 #include "base/throw.h"
+#include "gmp/switch.h"
 #include "malloc/current_mcache.h"
 #include "platforms/auxv.h"
 #include "platforms/clock.h"
 #include "platforms/cpu.h"
 #include "proc/proc_internal.h"
 #include "stack/stack_alloc.h"
+#include "traceback/traceback.h"
 
 namespace gort::rt {
 namespace {
@@ -25,15 +27,11 @@ struct TraceLine {
   int64_t ns;
 };
 
-// Steps before GODEBUG is known are noted and printed once it is.
-constinit TraceLine early[24] = {};
-constinit int n_early = 0;
-constinit bool godebug_known = false;
-
-void PrintLine(const TraceLine& line) {
-  Printer() << "init " << line.name << " @" << (line.start_ns - sched.start_ns) / 1000 << " us, " << line.ns
-            << " ns\n";
-}
+// Steps in the order in which they began; printed together when start-up is over, because whether
+// to print is known only half-way and an outer step's duration only at its end.
+constexpr int kMaxTraceLines = 48;
+constinit TraceLine trace[kMaxTraceLines] = {};
+constinit int n_trace = 0;
 
 // ---- the steps ----
 
@@ -87,8 +85,6 @@ void ReadEnvironment() {
 void ParseDebugVars() {
   ParseGodebug(env_godebug, &godebug);
   if (godebug.schedseed != 0) sched.seed = static_cast<uint64_t>(godebug.schedseed);
-  godebug_known = true;
-  for (int i = 0; i < n_early && godebug.inittrace != 0; ++i) PrintLine(early[i]);
 }
 
 // The name that threads and reports carry.
@@ -104,10 +100,11 @@ int32_t ProcsFromEnvironment() {
   if (const char* text = env_gomaxprocs; text != nullptr && *text != '\0') {
     int64_t v = 0;
     if (!ParseInt64(text, strlen(text), &v) || v <= 0) {
-      Printer() << "gort: GOMAXPROCS: ignoring \"" << text << "\": want an integer from 1 to " << kMaxProcs
-                << '\n';
+      Printer() << "gort: GOMAXPROCS: ignoring \"" << text << "\": want an integer from 1 to "
+                << kMaxProcs << '\n';
     } else if (v > kMaxProcs) {
-      Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs << '\n';
+      Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs
+                << '\n';
       n = kMaxProcs;
     } else {
       n = static_cast<int32_t>(v);
@@ -125,15 +122,21 @@ void ProcsInit() {
 }  // namespace
 
 void InitStep(const char* name, void (*fn)()) {
-  TraceLine line{name, Nanotime(), 0};
+  if (n_trace == kMaxTraceLines) Throw("inittrace: too many steps");
+  TraceLine& line = trace[n_trace++];
+  line.name = name;
+  line.start_ns = Nanotime();
   if (sched.start_ns == 0) sched.start_ns = line.start_ns;
   fn();
   line.ns = Nanotime() - line.start_ns;
-  if (!godebug_known) {
-    if (n_early < static_cast<int>(sizeof early / sizeof *early)) early[n_early++] = line;
-  } else if (godebug.inittrace != 0) {
-    PrintLine(line);
+}
+
+void PrintInitTrace() {
+  for (int i = 0; i < n_trace && godebug.inittrace != 0; ++i) {
+    Printer() << "init " << trace[i].name << " @" << (trace[i].start_ns - sched.start_ns) / 1000
+              << " us, " << trace[i].ns << " ns\n";
   }
+  n_trace = 0;
 }
 
 void SchedInit() {

@@ -1,6 +1,7 @@
 // proc/schedule.cc: one M's loop: find a goroutine, run it, clean up after it.
 //
-// Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the previous
+// Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the
+// previous
 //           activation is abandoned. A loop says the same in C++, and nothing that has a destructor
 //           or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
 #include "base/throw.h"
@@ -128,7 +129,8 @@ G* TakeDirect(G* gp, M* mp) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   // Anything out of the ordinary goes through g0.
   if (gp->lockedm != nullptr || pp->preempt.load(std::memory_order_relaxed) ||
-      sched.gcwaiting.load(std::memory_order_relaxed) || user_disabled_hint.load(std::memory_order_relaxed)) {
+      sched.gcwaiting.load(std::memory_order_relaxed) ||
+      user_disabled_hint.load(std::memory_order_relaxed)) {
     return nullptr;
   }
   uint32_t tick = pp->schedtick.load(std::memory_order_relaxed) + 1;

@@ -75,7 +75,8 @@ void Stop() {
   }
   int32_t n = gomaxprocs.load(std::memory_order_relaxed);
   for (int32_t i = 0; i < n; ++i) {
-    if (allp[i].load(std::memory_order_relaxed)->status.load(std::memory_order_relaxed) != kPGcStop) {
+    if (allp[i].load(std::memory_order_relaxed)->status.load(std::memory_order_relaxed) !=
+        kPGcStop) {
       Throw("stopTheWorld: not stopped");
     }
   }

@@ -1,10 +1,11 @@
 // proc/sudog_cache.cc: sudogs, cached per P, with a central list behind.
+#include "proc/sudog_cache.h"
+
 #include <cstring>
 
 #include "base/throw.h"
 #include "malloc/persistentalloc.h"
 #include "proc/proc_internal.h"
-#include "proc/sudog_cache.h"
 
 namespace gort::rt {
 namespace {

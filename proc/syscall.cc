@@ -1,8 +1,8 @@
 // proc/syscall.cc: leaving the scheduler for a call that may block, and coming back.
 //
-// Entering costs no lock: the P is left behind in kPSyscall, for the M to take back by one CAS. If the
-// call takes long, sysmon (or whoever stops the world) takes the P instead; the CAS then fails and
-// the M has to look for another.
+// Entering costs no lock: the P is left behind in kPSyscall, for the M to take back by one CAS. If
+// the call takes long, sysmon (or whoever stops the world) takes the P instead; the CAS then fails
+// and the M has to look for another.
 #include "base/throw.h"
 #include "gmp/switch.h"
 #include "malloc/current_mcache.h"

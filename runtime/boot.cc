@@ -6,13 +6,13 @@
 #include "gmp/check.h"
 #include "gmp/switch.h"
 #include "netpoll/netpoll.h"
+#include "platforms/clock.h"
 #include "platforms/cpu.h"
 #include "platforms/mem.h"
 #include "proc/go.h"
 #include "proc/proc_internal.h"
 #include "runtime/terminate.h"
 #include "signals/signals.h"
-#include "stack/overflow.h"
 #include "stack/stack_layout.h"
 #include "sysmon/sysmon.h"
 #include "timer/timers.h"
@@ -42,7 +42,9 @@ void Args() {
 }
 
 void OsInit() {
-  ncpu = NumCpu();
+  int n = NumCpuAffinity();
+  int quota = NumCpuCgroup();
+  ncpu = quota > 0 && quota < n ? quota : n;
   PageSize();
   HugePageSize();
 }
@@ -51,12 +53,13 @@ void OsInit() {
 void MainGoroutine() {
   sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
-  OnSystemStack([] { NewM(&Sysmon, nullptr, -1); });
+  InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });
   // During initialisation the first goroutine keeps its thread.
   LockOSThread();
   InstallTerminateHandler();
   UnlockOSThread();
   sched.runtime_init_time = Nanotime();
+  PrintInitTrace();
   int result = boot_main->run(boot_main->arg);
   boot_main->done(boot_main->arg, result);
 }
@@ -86,7 +89,7 @@ void RtGo(int argc, char** argv, const BootMain* main) {
   boot_main = main;
   InitStep("args", &Args);
   InitStep("osinit", &OsInit);
-  SchedInit();
+  InitStep("schedinit", &SchedInit);
   InitStep("hooks", &InstallHooks);
   InitStep("newproc", &NewMain);
   InitStep("mstart", [] { Setg(m0.g0); });

@@ -1,5 +1,6 @@
 // runtime/boot.h: from a thread with a stack to the scheduler's loop.
-// What      RtGo is Go's rt0_go: it binds the calling thread to m0, checks the ground, runs schedinit,
+// What      RtGo is Go's rt0_go: it binds the calling thread to m0, checks the ground, runs
+// schedinit,
 //           makes the first goroutine and enters the loop. Both ways into gort end here: rt0's main
 //           with the process's first thread, Run with a thread of its own (docs/adr/0003).
 // Layer     11.
@@ -21,8 +22,8 @@ struct BootMain {
 // Returns only when the thread may end (it never does: the loop of m0 has no end).
 void RtGo(int argc, char** argv, const BootMain* main);
 
-// The program's main function, as a goroutine; ends the process with its result. argc and argv as the
-// kernel gave them. For rt0.
+// The program's main function, as a goroutine; ends the process with its result. argc and argv as
+// the kernel gave them. For rt0.
 [[noreturn]] void RunProgram(int argc, char** argv, int (*main)(int, char**));
 
 }  // namespace gort::rt

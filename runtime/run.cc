@@ -78,7 +78,8 @@ bool StartRuntime(Call* call) {
   ThreadHandle thread = 0;
   if (int err = ThreadCreate(&thread, &BootThread, nullptr); err != 0) {
     Printer() << "runtime: failed to create the first thread (errno=" << err << ")\n";
-    if (err == EAGAIN) Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
+    if (err == EAGAIN)
+      Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
     Throw("newosproc");
   }
   return true;

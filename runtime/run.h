@@ -7,10 +7,10 @@
 
 namespace gort {
 
-// Runs main as a goroutine and returns its result, once that has returned; other goroutines go on. The
-// first call in a process starts the runtime. From any thread, several at once, and again; from a
-// goroutine it parks. The calling thread itself stays a foreign one and sleeps meanwhile.
-// An exception that leaves main is an uncaught panic: report and exit status 2.
+// Runs main as a goroutine and returns its result, once that has returned; other goroutines go on.
+// The first call in a process starts the runtime. From any thread, several at once, and again; from
+// a goroutine it parks. The calling thread itself stays a foreign one and sleeps meanwhile. An
+// exception that leaves main is an uncaught panic: report and exit status 2.
 int Run(std::function<int()> main);
 
 }  // namespace gort

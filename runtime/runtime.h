@@ -18,6 +18,10 @@
 #include "proc/go.h"
 #include "runtime/run.h"
 
+// Defined by a program that links //rt0:main: its main function, which runs as the first goroutine.
+// Its result is the exit status.
+int gort_main(int argc, char** argv);
+
 namespace gort {
 
 namespace rt {
@@ -28,11 +32,12 @@ void ExitSyscall();
 
 // Lets other goroutines run. Go: runtime.Gosched
 void Gosched();
-// Ends the calling goroutine; destructors of the frames it leaves run, catch (...) does not stop it. When
-// main calls it the program goes on until the other goroutines end, and then dies of a deadlock.
+// Ends the calling goroutine; destructors of the frames it leaves run, catch (...) does not stop
+// it. When main calls it the program goes on until the other goroutines end, and then dies of a
+// deadlock.
 [[noreturn]] void Goexit();
-// Sets how many goroutines may run at once, and returns the previous number; n < 1 only asks. Stops the
-// world for it. At most 1024.
+// Sets how many goroutines may run at once, and returns the previous number; n < 1 only asks. Stops
+// the world for it. At most 1024.
 int GOMAXPROCS(int n);
 // CPUs that this process may use when it started: affinity mask and cgroup quota. At least 1.
 int NumCPU();
@@ -40,15 +45,15 @@ int NumCPU();
 int NumGoroutine();
 // Number of the calling goroutine, for logs; 0 outside of one.
 uint64_t Goid();
-// Wires the calling goroutine to its thread until as many UnlockOSThread calls; a goroutine that ends
-// locked takes the thread with it.
+// Wires the calling goroutine to its thread until as many UnlockOSThread calls; a goroutine that
+// ends locked takes the thread with it.
 void LockOSThread();
 void UnlockOSThread();
 // The calling goroutine's (all: every goroutine's) header and traceback, as in a fatal report.
 std::string Stack(bool all);
 
-// Calls f, which may block in the kernel, and returns its result; the other goroutines go on meanwhile.
-// f must not use gort. If it throws, the exception goes on to the caller.
+// Calls f, which may block in the kernel, and returns its result; the other goroutines go on
+// meanwhile. f must not use gort. If it throws, the exception goes on to the caller.
 template <class F>
 auto Blocking(F&& f) -> decltype(f()) {
   struct Scope {

@@ -28,7 +28,8 @@ void PrintException(Printer& p) {
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
     int status = -1;
-    char* name = type != nullptr ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
+    char* name =
+        type != nullptr ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
     p << "exception of type " << (status == 0 ? name : type != nullptr ? type->name() : "unknown");
   }
 }

@@ -5,10 +5,10 @@
 
 namespace gort::rt {
 
-// Makes std::terminate on a goroutine print "panic: <what()>", the goroutine and its traceback, and exit
-// with status 2. On other threads the handler that was there before is called.
-// The frames that threw are still there: a goroutine's outermost frame ends the search for a handler
-// (gort_goexit has no caller), and a search that finds none does not unwind.
+// Makes std::terminate on a goroutine print "panic: <what()>", the goroutine and its traceback, and
+// exit with status 2. On other threads the handler that was there before is called. The frames that
+// threw are still there: a goroutine's outermost frame ends the search for a handler (gort_goexit
+// has no caller), and a search that finds none does not unwind.
 void InstallTerminateHandler();
 
 }  // namespace gort::rt

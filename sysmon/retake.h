@@ -7,9 +7,9 @@
 
 namespace gort::rt {
 
-// Asks for pre-emption of every goroutine that has run for a time slice, and hands off every P whose M
-// has been in a system call for more than one of sysmon's ticks. `now` in monotonic nanoseconds.
-// Returns how many Ps it handed off.
+// Asks for pre-emption of every goroutine that has run for a time slice, and hands off every P
+// whose M has been in a system call for more than one of sysmon's ticks. `now` in monotonic
+// nanoseconds. Returns how many Ps it handed off.
 int Retake(int64_t now);
 
 }  // namespace gort::rt

@@ -20,12 +20,14 @@ constexpr int64_t kScavengePeriodNs = 250'000'000;
 constexpr int64_t kScavengeBytes = int64_t{256} << 30;  // of address space, a period
 
 bool AllIdle() {
-  return sched.gcwaiting.load() || sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
+  return sched.gcwaiting.load() ||
+         sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
 }
 
 bool MemoryToReturn() { return GfScavengeDebt() || StackScavengeDebt() > 0 || ScavengeDebt() > 0; }
 
-// Stacks of goroutines that were not needed for a period, then pages of free stacks and of the heap.
+// Stacks of goroutines that were not needed for a period, then pages of free stacks and of the
+// heap.
 void ReturnMemory() {
   GfScavenge(/*everything=*/false);
   StackScavenge(kScavengeBytes, kScavengePeriodNs);
@@ -47,7 +49,8 @@ void DeepSleep(int64_t max_ns) {
 
 void PollNetwork(int64_t now) {
   int64_t last = sched.lastpoll.load();
-  if (!sched_hooks.netpoll_inited || sched.netpoll_waiters.load() == 0 || last == 0 || last + kPollNs >= now) {
+  if (!sched_hooks.netpoll_inited || sched.netpoll_waiters.load() == 0 || last == 0 ||
+      last + kPollNs >= now) {
     return;
   }
   sched.lastpoll.compare_exchange_strong(last, now);
