@@ -156,7 +156,12 @@ def _debian_absl_impl(ctx):
                          (target, ["//:include/absl/%s/%s" % (package, h) for h in headers], module))
         ctx.file("absl/%s/BUILD.bazel" % package, _PUBLIC + "\n" + "\n".join(lines) + "\n")
 
-    ctx.symlink("/usr/include/absl", "include/absl")
+    # Copies: a link would be the same file to clang as the one in /usr/include, which every target may include, and so would
+    # escape layering_check.
+    ctx.execute(["mkdir", "include"])
+    copied = ctx.execute(["cp", "-R", "/usr/include/absl", "include"])
+    if copied.return_code != 0:
+        fail("cp: " + copied.stderr)
     ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
     ctx.file("BUILD.bazel", """\
 licenses(["notice"])

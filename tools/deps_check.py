@@ -150,7 +150,8 @@ def _check_edge(target, other, policy):
         if len(other_parts) > 1 and other_parts[1] == "testing" and not target.testonly and target.package != other:
             return "is shipped and may not use a testing package"
         return None
-    if target.testonly and other_parts[0] == "tests":
+    # A test may use test helpers, and hold generated files to their generator.
+    if target.testonly and other_parts[0] in ("tests", "tools", "docs"):
         return None
     if other_parts[0] in NOT_SHIPPED:
         return "may not use what is not shipped"

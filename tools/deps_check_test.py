@@ -59,6 +59,10 @@ class DepsCheckTest(unittest.TestCase):
         self.assert_finds("not shipped", {"gmp/BUILD.bazel": "cc_library(name = 'x', deps = ['//tests/testing:x'])"})
         self.assert_finds("not shipped", {"BUILD.bazel": "alias(name = 'x', actual = '//tests:x')"})
 
+    def test_generated_files(self):
+        self.assertEqual(self.check({"gmp/BUILD.bazel": "py_test(name = 't', data = ['//tools:mk.py', '//docs:x.txt'])"}), [])
+        self.assert_finds("not shipped", {"gmp/BUILD.bazel": "genrule(name = 'x', srcs = ['//tools:mk.py'])"})
+
     def test_testing_package(self):
         self.assert_finds("testing package", {"proc/BUILD.bazel": "cc_library(name = 'x', deps = ['//gmp/testing:x'])"})
 

@@ -14,8 +14,9 @@ OPT_COMPILE_FLAGS = [
     "-fdata-sections",
 ]
 
+# Not gold: its work-around for erratum 843419 of the Cortex-A53 ends in an internal error on our programs.
 LINK_FLAGS = [
-    "-fuse-ld=gold",
+    "-fuse-ld=bfd",
     "-Wl,-no-as-needed",
     "-Wl,-z,relro,-z,now",
     "-pass-exit-codes",

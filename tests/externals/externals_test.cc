@@ -1,3 +1,5 @@
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -92,6 +94,18 @@ TEST(Externals, Debugging) {
   EXPECT_GE(n, 0);
   char name[100];
   if (n > 0) absl::Symbolize(frames[0], name, sizeof name);
+}
+
+// In the style that .bazelrc sets for the configuration.
+TEST(ExternalsDeathTest, Dies) {
+  std::thread thread([] {});
+  EXPECT_EXIT(
+      {
+        std::fputs("the end\n", stderr);
+        std::_Exit(2);
+      },
+      testing::ExitedWithCode(2), "the end");
+  thread.join();
 }
 
 TEST(Externals, Flags) {
