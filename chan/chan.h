@@ -1,0 +1,250 @@
+// gort/chan/chan.h: channels.
+// What      Chan<T> is a shared handle to a channel of T, as cheap to copy as a std::shared_ptr;
+//           Chan<T>{} is the nil channel, on which sends and receives block for ever. SendChan<T>
+//           and RecvChan<T> are views that only send or only receive. select.h waits on several.
+// Layer     7.                                        Go: chan.go
+// Elements  Any movable type. One that is trivially copyable, or whose move constructor and
+//           destructor are noexcept, is carried in the channel itself, without an allocation, and
+//           is moved with the channel's lock held: those two functions must not block. Any other
+//           type is carried on the heap, and what its copy or move throws leaves the channel as it
+//           was, with the value where it was (chan/element.h).
+// Lifetime  The channel lives until its last handle goes; elements that nobody received are then
+//           destroyed. Goroutines that wait on a channel use a handle of somebody's: it must stay.
+// Threads   A channel may be used from any number of goroutines and threads; a handle is an
+// ordinary
+//           object, like a std::shared_ptr.
+// Memory    What happens before a send happens before the end of the receive that gets the element;
+//           what happens before a close, before the end of a receive that sees it; and the n-th
+//           receive from a channel of capacity c happens before the (n+c)-th send ends.
+// Contract  | call             | goroutine | other thread | parks         | allocates         |
+//           | Send, Recv       |     x     | blocks it    | x             | boxed types       |
+//           | TrySend, TryRecv |     x     |      x       | -             | boxed types       |
+//           | Close, Len, Cap  |     x     |      x       | -             | -                 |
+#ifndef GORT_CHAN_CHAN_H_
+#define GORT_CHAN_CHAN_H_
+
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "base/panic.h"
+#include "chan/element.h"
+#include "chan/hchan.h"
+
+namespace gort {
+
+// The element of channels that carry no data, only events. Go: struct{}
+struct Unit {
+  friend constexpr bool operator==(Unit, Unit) { return true; }
+};
+
+enum class RecvState { kValue, kEmpty, kClosed };
+
+template <class T>
+class Chan;
+template <class T>
+class SendChan;
+template <class T>
+class RecvChan;
+template <class T>
+Chan<T> MakeChan(size_t capacity = 0);
+
+namespace rt {
+
+// A counted reference to an HChan, or null. What the three kinds of handle have in common.
+class ChanHandle {
+ public:
+  constexpr ChanHandle() = default;
+  ChanHandle(const ChanHandle& o) : c_(o.c_) { HChanRef(c_); }
+  ChanHandle(ChanHandle&& o) noexcept : c_(std::exchange(o.c_, nullptr)) {}
+  ChanHandle& operator=(ChanHandle o) noexcept {
+    std::swap(c_, o.c_);
+    return *this;
+  }
+  ~ChanHandle() { HChanUnref(c_); }
+
+  // Elements in the buffer, a snapshot; elements that fit into it. 0 for the nil channel.
+  size_t Len() const { return ChanLen(c_); }
+  size_t Cap() const { return ChanCap(c_); }
+  // False: the nil channel.
+  explicit operator bool() const { return c_ != nullptr; }
+
+  // The runtime's object; for the packages of gort.
+  HChan* hchan() const { return c_; }
+
+ protected:
+  explicit ChanHandle(HChan* adopted) : c_(adopted) {}
+
+ private:
+  HChan* c_ = nullptr;
+};
+
+// The sending half of the interface, for a handle class D.
+template <class D, class T>
+class SendOps {
+ public:
+  // Returns once the element is in the buffer or with a receiver. Throws Panic("send on closed
+  // channel"), also when it is closed while this waits. Nil: blocks for ever. Go: c <- v
+  void Send(T v) const requires(kSendByValue<T>) {
+    ChanSend(chan(), std::addressof(v), /*block=*/true);
+  }
+  // Types whose move may throw, which then comes before the send and leaves v to the caller, and
+  // types that calling conventions cannot align.
+  void Send(T&& v) const requires(!kSendByValue<T>) { SendFrom(std::move(v)); }
+  void Send(const T& v) const requires(!kSendByValue<T> && std::is_copy_constructible_v<T>) {
+    SendFrom(v);
+  }
+
+  // Sends if that is possible now; false: it would block, and v is untouched. Throws Panic as Send
+  // does. Nil: false.
+  bool TrySend(T&& v) const {
+    if constexpr (kElemBoxed<T>) {
+      return TrySendBoxed(chan(), v);
+    } else {
+      return ChanSend(chan(), std::addressof(v), /*block=*/false);
+    }
+  }
+  bool TrySend(const T& v) const requires std::is_copy_constructible_v<T> {
+    HChan* c = chan();
+    if (c == nullptr || ChanSendWouldBlock(c)) return false;
+    Outgoing<T> out(v);
+    if (!ChanSend(c, out.raw(), /*block=*/false)) return false;
+    out.SetSent();
+    return true;
+  }
+
+  // No more sends; receivers get what is in the buffer and then see the end; everybody who waits
+  // is woken. Throws Panic("close of closed channel"), Panic("close of nil channel"). Go: close
+  void Close() const { CloseChan(chan()); }
+
+ private:
+  HChan* chan() const { return static_cast<const D*>(this)->hchan(); }
+
+  template <class U>
+  void SendFrom(U&& v) const {
+    HChan* c = chan();
+    Outgoing<T> out(std::forward<U>(v));
+    ChanSend(c, out.raw(), /*block=*/true);
+    out.SetSent();
+  }
+};
+
+// The receiving half.
+template <class D, class T>
+class RecvOps {
+ public:
+  // The next element, or nullopt when the channel is closed and drained. Nil: blocks for ever.
+  // Go: v, ok := <-c
+  std::optional<T> Recv() const {
+    HChan* c = chan();
+    Incoming<T> in;
+    if (ChanRecv(c, in.raw(), /*block=*/true) != RecvResult::kReceived) return std::nullopt;
+    in.SetFull();
+    return in.Take(c);
+  }
+
+  // Receives if that is possible now. kValue: *out was assigned the element; otherwise *out is as
+  // it was. out may be null: the element is dropped. Nil: kEmpty.
+  RecvState TryRecv(T* out) const {
+    HChan* c = chan();
+    Incoming<T> in;
+    switch (ChanRecv(c, in.raw(), /*block=*/false)) {
+      case RecvResult::kClosed:
+        return RecvState::kClosed;
+      case RecvResult::kWouldBlock:
+        return RecvState::kEmpty;
+      case RecvResult::kReceived:
+        break;
+    }
+    in.SetFull();
+    if (out != nullptr) in.TakeInto(c, out);
+    return RecvState::kValue;
+  }
+
+  // Receives one element at a time. *it is an rvalue, so that `for (T v : ch)` moves.
+  class Iterator {
+   public:
+    explicit Iterator(HChan* c) : c_(c) { ++*this; }
+    Iterator(const Iterator&) = delete;
+    Iterator& operator=(const Iterator&) = delete;
+    T&& operator*() { return std::move(in_.value()); }
+    Iterator& operator++() {
+      in_.Reset();
+      done_ = ChanRecv(c_, in_.raw(), /*block=*/true) != RecvResult::kReceived;
+      if (!done_) in_.SetFull();
+      return *this;
+    }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.done_; }
+
+   private:
+    HChan* c_;
+    Incoming<T> in_;
+    bool done_ = false;
+  };
+  // for (T v : ch): until closed and drained. Go: range
+  Iterator begin() const { return Iterator(chan()); }
+  std::default_sentinel_t end() const { return std::default_sentinel; }
+
+ private:
+  HChan* chan() const { return static_cast<const D*>(this)->hchan(); }
+};
+
+}  // namespace rt
+
+template <class T>
+class Chan : public rt::ChanHandle, public rt::SendOps<Chan<T>, T>, public rt::RecvOps<Chan<T>, T> {
+  static_assert(std::is_object_v<T> && std::is_same_v<T, std::remove_cv_t<T>>,
+                "a channel carries objects; use a pointer for anything else");
+
+ public:
+  using value_type = T;
+
+  constexpr Chan() = default;
+  constexpr Chan(std::nullptr_t) {}  // NOLINT: nil
+
+  // Two handles are equal when they are of the same channel, or both nil.
+  friend bool operator==(const Chan& a, const Chan& b) { return a.hchan() == b.hchan(); }
+
+ private:
+  explicit Chan(rt::HChan* adopted) : ChanHandle(adopted) {}
+  template <class U>
+  friend Chan<U> MakeChan(size_t capacity);
+};
+
+// The sending end of a channel.
+template <class T>
+class SendChan : public rt::ChanHandle, public rt::SendOps<SendChan<T>, T> {
+ public:
+  using value_type = T;
+
+  constexpr SendChan() = default;
+  constexpr SendChan(std::nullptr_t) {}              // NOLINT: nil
+  SendChan(Chan<T> c) : ChanHandle(std::move(c)) {}  // NOLINT: as in Go
+  friend bool operator==(const SendChan& a, const SendChan& b) { return a.hchan() == b.hchan(); }
+};
+
+// The receiving end of a channel.
+template <class T>
+class RecvChan : public rt::ChanHandle, public rt::RecvOps<RecvChan<T>, T> {
+ public:
+  using value_type = T;
+
+  constexpr RecvChan() = default;
+  constexpr RecvChan(std::nullptr_t) {}              // NOLINT: nil
+  RecvChan(Chan<T> c) : ChanHandle(std::move(c)) {}  // NOLINT: as in Go
+  friend bool operator==(const RecvChan& a, const RecvChan& b) { return a.hchan() == b.hchan(); }
+};
+
+// A new channel with room for `capacity` elements; 0: every send waits for its receive. Throws
+// Panic("makechan: size out of range") for a capacity that no memory can hold. Go: make
+template <class T>
+Chan<T> MakeChan(size_t capacity) {
+  static_assert(std::is_move_constructible_v<T>, "elements are moved into the channel");
+  return Chan<T>(rt::MakeHChan(&rt::kElemType<T>, capacity));
+}
+
+}  // namespace gort
+
+#endif  // GORT_CHAN_CHAN_H_

@@ -1,0 +1,264 @@
+// gort/chan/select.h: waiting on several channels at once.
+// What      Select(OnRecv(a, f), OnSend(b, v, g), Default(h)) runs exactly one case and its
+// function
+//           and returns its index in the argument list. Selector does it for cases that are
+//           only known at run time.
+// Layer     7.                                        Go: select.go
+// Choice    Uniformly random among the cases that are ready when it looks. Default is taken only if
+//           there was an instant when no other case was ready. A nil channel is never ready.
+// Elements  See chan.h. The value to send is copied or moved into the case when that is made.
+// Functions run on the caller's stack, after the choice, with no lock held. What they throw, or
+// what
+//           moving an element throws, leaves Select; the choice stands.
+// Contract  | call              | goroutine | other thread | parks | allocates             |
+//           | Select            |     x     | blocks it    |   x   | boxed types           |
+//           | Selector          |     x     | blocks it    |   x   | adding a case, boxed  |
+//           | with a Default    |     x     |      x       |   -   | as above              |
+#ifndef GORT_CHAN_SELECT_H_
+#define GORT_CHAN_SELECT_H_
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "chan/chan.h"
+#include "chan/element.h"
+#include "chan/hchan.h"
+
+namespace gort {
+namespace rt {
+
+// One case of SelectGo. Go: scase
+struct SelectCase {
+  HChan* c = nullptr;    // null: never ready
+  void* elem = nullptr;  // as in ChanSend or ChanRecv
+  bool is_send = false;
+  Sudog* sudog = nullptr;  // SelectGo's own
+};
+
+inline constexpr int kSelectDefault = -1;
+
+// Does one of cases[0 .. n) and returns its index; *received is false when that is a receive that
+// saw the end of its channel. Not block: kSelectDefault if no case is ready. `order` is scratch
+// space for 2 * n indices. Throws Panic("send on closed channel") when that is the case chosen.
+// Go: selectgo
+int SelectGo(SelectCase* cases, uint32_t* order, int n, bool block, bool* received);
+
+struct Nothing {
+  template <class... A>
+  void operator()(A&&...) const {}
+};
+
+template <class F, class T>
+concept RecvHandler = std::invocable<F&, std::optional<T>>;
+template <class F>
+concept Handler = std::invocable<F&>;
+
+// The three kinds of case. Add() gives the case to SelectGo, Run() is called when it was chosen.
+template <class T, class F>
+class RecvCase {
+ public:
+  static constexpr bool kIsDefault = false;
+
+  RecvCase(ChanHandle ch, F f) : ch_(std::move(ch)), f_(std::move(f)) {}
+  void Add(SelectCase* sc) {
+    sc->c = ch_.hchan();
+    sc->elem = in_.raw();
+    sc->is_send = false;
+  }
+  void Run(bool received) {
+    if (!received) {
+      std::invoke(f_, std::optional<T>());
+      return;
+    }
+    in_.SetFull();
+    std::optional<T> v = in_.Take(ch_.hchan());
+    in_.Reset();
+    std::invoke(f_, std::move(v));
+  }
+
+ private:
+  ChanHandle ch_;
+  Incoming<T> in_;
+  [[no_unique_address]] F f_;
+};
+
+template <class T, class F>
+class SendCase {
+ public:
+  static constexpr bool kIsDefault = false;
+
+  template <class U>
+  SendCase(ChanHandle ch, U&& v, F f)
+      : ch_(std::move(ch)), out_(std::forward<U>(v)), f_(std::move(f)) {}
+  // Once sent, the case has nothing left to send and is never ready again.
+  void Add(SelectCase* sc) {
+    sc->c = sent_ ? nullptr : ch_.hchan();
+    sc->elem = out_.raw();
+    sc->is_send = true;
+  }
+  void Run(bool) {
+    out_.SetSent();
+    sent_ = true;
+    std::invoke(f_);
+  }
+
+ private:
+  ChanHandle ch_;
+  Outgoing<T> out_;
+  bool sent_ = false;
+  [[no_unique_address]] F f_;
+};
+
+template <class F>
+class DefaultCase {
+ public:
+  static constexpr bool kIsDefault = true;
+
+  explicit DefaultCase(F f) : f_(std::move(f)) {}
+  void Add(SelectCase*) {}
+  void Run(bool) { std::invoke(f_); }
+
+ private:
+  [[no_unique_address]] F f_;
+};
+
+template <class C>
+concept SelectableCase = requires(C c, SelectCase* sc) {
+  { std::remove_reference_t<C>::kIsDefault } -> std::convertible_to<bool>;
+  c.Add(sc);
+  c.Run(true);
+};
+
+template <class C>
+inline constexpr bool kIsDefaultCase = std::remove_reference_t<C>::kIsDefault;
+
+}  // namespace rt
+
+// f(std::optional<T>) is called with the element, or with nullopt when ch is closed and drained.
+template <class T, rt::RecvHandler<T> F = rt::Nothing>
+auto OnRecv(Chan<T> ch, F f = {}) {
+  return rt::RecvCase<T, F>(std::move(ch), std::move(f));
+}
+template <class T, rt::RecvHandler<T> F = rt::Nothing>
+auto OnRecv(RecvChan<T> ch, F f = {}) {
+  return rt::RecvCase<T, F>(std::move(ch), std::move(f));
+}
+
+// f() is called when the value was sent.
+template <class T, rt::Handler F = rt::Nothing>
+auto OnSend(Chan<T> ch, std::type_identity_t<T> value, F f = {}) {
+  return rt::SendCase<T, F>(std::move(ch), std::move(value), std::move(f));
+}
+template <class T, rt::Handler F = rt::Nothing>
+auto OnSend(SendChan<T> ch, std::type_identity_t<T> value, F f = {}) {
+  return rt::SendCase<T, F>(std::move(ch), std::move(value), std::move(f));
+}
+
+// f() is called when no other case is ready; with it, Select does not block.
+template <rt::Handler F = rt::Nothing>
+auto Default(F f = {}) {
+  return rt::DefaultCase<F>(std::move(f));
+}
+
+// Runs exactly one case and returns its index in the argument list. No cases: blocks for ever.
+template <rt::SelectableCase... C>
+int Select(C&&... cases) {
+  constexpr int kCases = sizeof...(C);
+  constexpr int kDefaults = (int{rt::kIsDefaultCase<C>} + ... + 0);
+  static_assert(kDefaults <= 1, "a select has at most one default");
+  constexpr int n = kCases - kDefaults;
+  if constexpr (kCases == 0) {
+    rt::ParkForever(rt::WaitReason::kSelectNoCases);
+  } else {
+    rt::SelectCase scases[n + 1];  // the last is a place for the default to write to
+    uint32_t order[2 * n + 1];
+    int k = 0;
+    (cases.Add(&scases[rt::kIsDefaultCase<C> ? n : k++]), ...);
+    bool received = false;
+    const int chosen = rt::SelectGo(scases, order, n, kDefaults == 0, &received);
+    int argument = -1;
+    k = 0;
+    auto run_if_chosen = [&](auto& c) {
+      ++argument;
+      if (chosen != (rt::kIsDefaultCase<decltype(c)> ? rt::kSelectDefault : k++)) return false;
+      c.Run(received);
+      return true;
+    };
+    static_cast<void>((run_if_chosen(cases) || ...));
+    return argument;
+  }
+}
+
+// A select whose cases are added at run time. Run may be called again: cases keep their functions
+// and stay, except that a send that was chosen is spent and never ready again. Not thread-safe;
+// movable. Go: reflect.Select
+class Selector {
+ public:
+  Selector() = default;
+  Selector(Selector&&) = default;
+  Selector& operator=(Selector&&) = default;
+
+  template <class Ch, class F = rt::Nothing>
+  Selector& Recv(const Ch& ch, F f = {}) {
+    using T = typename Ch::value_type;
+    static_assert(std::is_convertible_v<Ch, RecvChan<T>>, "not a channel to receive from");
+    return Push(rt::RecvCase<T, F>(RecvChan<T>(ch), std::move(f)));
+  }
+  template <class Ch, class F = rt::Nothing>
+  Selector& Send(const Ch& ch, typename Ch::value_type value, F f = {}) {
+    using T = typename Ch::value_type;
+    static_assert(std::is_convertible_v<Ch, SendChan<T>>, "not a channel to send to");
+    return Push(rt::SendCase<T, F>(SendChan<T>(ch), std::move(value), std::move(f)));
+  }
+  // Throws Panic("select: multiple default cases").
+  template <class F = rt::Nothing>
+  Selector& Default(F f = {}) {
+    if (default_ >= 0) throw Panic("select: multiple default cases");
+    Push(rt::DefaultCase<F>(std::move(f)));
+    default_ = static_cast<int>(cases_.size()) - 1;
+    return *this;
+  }
+
+  // As Select; the index is the number of cases added before the chosen one.
+  int Run();
+
+  // Cases added.
+  size_t size() const { return cases_.size(); }
+
+ private:
+  struct Case {
+    virtual ~Case() = default;
+    virtual void Add(rt::SelectCase* sc) = 0;
+    virtual void Run(bool received) = 0;
+  };
+  template <class C>
+  struct CaseOf final : Case {
+    explicit CaseOf(C&& c) : impl(std::move(c)) {}
+    void Add(rt::SelectCase* sc) override { impl.Add(sc); }
+    void Run(bool received) override { impl.Run(received); }
+    C impl;
+  };
+
+  template <class C>
+  Selector& Push(C&& c) {
+    scases_.reserve(cases_.size() + 1);
+    order_.reserve(2 * (cases_.size() + 1));
+    cases_.push_back(std::make_unique<CaseOf<C>>(std::move(c)));
+    return *this;
+  }
+
+  std::vector<std::unique_ptr<Case>> cases_;
+  std::vector<rt::SelectCase> scases_;  // scratch space of Run
+  std::vector<uint32_t> order_;         // scratch space of Run
+  int default_ = -1;                    // index of the default; -1: none
+};
+
+}  // namespace gort
+
+#endif  // GORT_CHAN_SELECT_H_

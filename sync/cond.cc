@@ -1,0 +1,80 @@
+#include "sync/cond.h"
+
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/sudog.h"
+#include "gmp/wait_reason.h"
+#include "proc/proc.h"
+
+namespace gort::rt {
+namespace {
+
+// a was drawn before b; the tickets may have wrapped around.
+bool Before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
+
+}  // namespace
+
+void NotifyList::Wait(uint32_t ticket) {
+  G* gp = CurrentG();
+  lock_.Lock();
+  if (Before(ticket, notify_.load(std::memory_order_relaxed))) {  // written under lock_
+    lock_.Unlock();
+    return;
+  }
+  Sudog* s = AcquireSudog();
+  s->g = gp;
+  s->ticket = ticket;
+  s->next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = s;
+  last_ = s;
+  GoParkUnlock(&lock_, WaitReason::kSyncCondWait);
+  s->ticket = 0;
+  ReleaseSudog(s);
+}
+
+Sudog* NotifyList::Remove(uint32_t ticket) {
+  // Nearly always the first: the list is in the order of falling asleep, the tickets in that of
+  // drawing them.
+  Sudog* prev = nullptr;
+  for (Sudog* s = first_; s != nullptr; prev = s, s = s->next) {
+    if (s->ticket != ticket) continue;
+    (prev != nullptr ? prev->next : first_) = s->next;
+    if (last_ == s) last_ = prev;
+    s->next = nullptr;
+    return s;
+  }
+  return nullptr;
+}
+
+void NotifyList::NotifyOne() {
+  // Nobody has drawn a ticket that was not called: the usual Signal without a waiter.
+  if (wait_.load() == notify_.load()) return;
+  G* gp = nullptr;
+  {
+    LockGuard guard(&lock_);
+    const uint32_t ticket = notify_.load(std::memory_order_relaxed);  // written under lock_
+    if (ticket == wait_.load()) return;
+    notify_.store(ticket + 1);
+    if (Sudog* s = Remove(ticket)) gp = s->g;
+  }
+  if (gp != nullptr) GoReady(gp);
+}
+
+void NotifyList::NotifyAll() {
+  if (wait_.load() == notify_.load()) return;
+  GQueue woken;
+  {
+    LockGuard guard(&lock_);
+    notify_.store(wait_.load());
+    for (Sudog* s = first_; s != nullptr;) {
+      Sudog* next = s->next;
+      s->next = nullptr;
+      woken.PushBack(s->g);
+      s = next;
+    }
+    first_ = last_ = nullptr;
+  }
+  while (G* gp = woken.Pop()) GoReady(gp);
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,101 @@
+#include "sync/mutex.h"
+
+#include "base/attributes.h"
+#include "base/throw.h"
+#include "platforms/clock.h"
+#include "sync/sema.h"
+#include "sync/spin.h"
+
+// Where this differs from Go: Unlock clears the lock and books the waiter out in one step, whereas
+// Go clears it first and then looks at the state again. A C++ mutex may be gone by then: the lock
+// is free after the first step, and its next owner may be the one who destroys it. Here an Unlock
+// touches the object after that step only while it owes a waiter its semaphore unit, and that
+// waiter, who cannot return without it, still needs the object.
+
+namespace gort {
+namespace {
+
+constexpr int64_t kStarvationNs = 1'000'000;
+
+}  // namespace
+
+GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
+  int64_t waiting_since = 0;  // 0: has not slept yet
+  bool starving = false;
+  bool awake = false;  // this goroutine is the one that kWoken stands for
+  int spins = 0;
+  uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
+  while (true) {
+    const bool busy = (s & (kLocked | kStarving)) != 0;
+    if ((s & (kLocked | kStarving)) == kLocked && rt::CanSpin(spins)) {
+      // Says so, lest Unlock wake another. Relaxed: kWoken guards no data.
+      if (!awake && (s & kWoken) == 0 && s >= kOneWaiter) {
+        awake = state_.compare_exchange_strong(s, s | kWoken, std::memory_order_relaxed);
+      }
+      rt::DoSpin();
+      ++spins;
+      s = state_.load(std::memory_order_relaxed);
+      continue;
+    }
+    uint32_t wanted = busy ? s + kOneWaiter : s | kLocked;
+    if (starving && (s & kLocked) != 0) wanted |= kStarving;
+    if (awake) wanted &= ~kWoken;
+    // pairs with: Unlock, UnlockSlow
+    if (!state_.compare_exchange_weak(s, wanted, std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
+      continue;
+    }
+    if (!busy) return;
+
+    // One who has waited before goes to the head of the queue.
+    const bool again = waiting_since != 0;
+    if (!again) waiting_since = rt::Nanotime();
+    rt::SemAcquire(&sema_, /*lifo=*/again, reason);
+    starving = starving || rt::Nanotime() - waiting_since > kStarvationNs;
+    s = state_.load(std::memory_order_relaxed);
+    // Whoever set kStarving cannot have been served before us, so it concerns this wake-up.
+    if ((s & kStarving) != 0) return TakeHandedOver(starving);
+    awake = true;
+    spins = 0;
+  }
+}
+
+// In starvation mode the lock is this waiter's: nobody else takes it though it looks free.
+void Mutex::TakeHandedOver(bool starving) {
+  uint32_t s = state_.load(std::memory_order_relaxed);
+  if ((s & (kLocked | kWoken)) != 0 || s < kOneWaiter) rt::Throw("sync: inconsistent mutex state");
+  uint32_t change = kLocked - kOneWaiter;
+  if (!starving || s / kOneWaiter == 1) change -= kStarving;
+  state_.fetch_add(change, std::memory_order_acquire);  // pairs with: UnlockSlow
+}
+
+bool Mutex::TryLock() {
+  uint32_t s = state_.load(std::memory_order_relaxed);
+  while ((s & (kLocked | kStarving)) == 0) {
+    // pairs with: Unlock, UnlockSlow
+    if (state_.compare_exchange_weak(s, s | kLocked, std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+GORT_NOINLINE void Mutex::UnlockSlow(uint32_t s) {
+  while (true) {
+    if ((s & kLocked) == 0) rt::Fatal("sync: unlock of unlocked mutex");
+    const bool hand_over = (s & kStarving) != 0;
+    const bool wake = !hand_over && s >= kOneWaiter && (s & kWoken) == 0;
+    uint32_t wanted = s - kLocked;
+    if (wake) wanted = (wanted - kOneWaiter) | kWoken;
+    // pairs with: LockFor, LockSlow, TakeHandedOver, TryLock
+    if (!state_.compare_exchange_weak(s, wanted, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+      continue;
+    }
+    if (hand_over || wake) rt::SemRelease(&sema_, hand_over);
+    return;
+  }
+}
+
+}  // namespace gort

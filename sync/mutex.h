@@ -1,0 +1,82 @@
+// gort/sync/mutex.h: a lock that parks the goroutine.
+// What      gort::Mutex. Normal mode: the lock goes to whoever takes it first, waiters queue in
+// order
+//           of arrival. A waiter that has not got it within 1 ms turns on starvation mode: the lock
+//           is handed from owner to waiter, first come first served, until a waiter is the last or
+//           waited less than that.
+// Layer     7.                                        Go: sync.Mutex
+// Use       Not recursive, not tied to a goroutine: any may unlock. Also lock, unlock, try_lock,
+// for
+//           std::lock_guard and its kin. May be destroyed by the goroutine that locks and unlocks
+//           it last, even if another has not returned from Unlock yet.
+// Contract  | call    | goroutine | other thread | parks | allocates |
+//           | Lock    |     x     | blocks it    |   x   |     -     |
+//           | TryLock |     x     |      x       |   -   |     -     |
+//           | Unlock  |     x     |      x       |   -   |     -     |
+#ifndef GORT_SYNC_MUTEX_H_
+#define GORT_SYNC_MUTEX_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "gmp/wait_reason.h"
+
+namespace gort {
+
+class Once;
+class RWMutex;
+
+class ABSL_LOCKABLE Mutex {
+ public:
+  constexpr Mutex() = default;
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  // Go: Mutex.Lock
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { LockFor(rt::WaitReason::kSyncMutexLock); }
+  // True: locked. Never waits; fails while waiters are being served in turn. Go: Mutex.TryLock
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
+  // Fatal when it is not locked: "sync: unlock of unlocked mutex". Go: Mutex.Unlock
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    uint32_t s = kLocked;
+    // pairs with: LockFor, LockSlow, TryLock
+    if (!state_.compare_exchange_strong(s, 0, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+      UnlockSlow(s);
+    }
+  }
+
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { Lock(); }
+  bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return TryLock(); }
+  void unlock() ABSL_UNLOCK_FUNCTION() { Unlock(); }
+
+ private:
+  friend class Once;
+  friend class RWMutex;
+
+  // state_: three flags, and above them the number of waiters.
+  static constexpr uint32_t kLocked = 1;
+  static constexpr uint32_t kWoken = 2;  // somebody is awake and trying: Unlock need wake nobody
+  static constexpr uint32_t kStarving = 4;
+  static constexpr uint32_t kOneWaiter = 8;
+
+  void LockFor(rt::WaitReason reason) ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    uint32_t s = 0;
+    // pairs with: Unlock, UnlockSlow
+    if (!state_.compare_exchange_strong(s, kLocked, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+      LockSlow(reason);
+    }
+  }
+  void LockSlow(rt::WaitReason reason);
+  void TakeHandedOver(bool starving);
+  void UnlockSlow(uint32_t s);
+
+  std::atomic<uint32_t> state_{0};
+  std::atomic<uint32_t> sema_{0};
+};
+
+}  // namespace gort
+
+#endif  // GORT_SYNC_MUTEX_H_

@@ -1,0 +1,58 @@
+// gort/sync/rwmutex.h: many readers or one writer.
+// What      gort::RWMutex. A writer that waits keeps new readers out, and when it is done the
+// readers
+//           that came meanwhile go before the next writer: neither side starves.
+// Layer     7.                                        Go: sync.RWMutex
+// Use       Not recursive: a second RLock by one goroutine deadlocks when a writer came between.
+// Also
+//           lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for
+//           std::shared_lock and its kin. Destroy it only when all calls have returned.
+// Contract  | call              | goroutine | other thread | parks | allocates |
+//           | Lock, RLock       |     x     | blocks it    |   x   |     -     |
+//           | TryLock, TryRLock |     x     |      x       |   -   |     -     |
+//           | Unlock, RUnlock   |     x     |      x       |   -   |     -     |
+#ifndef GORT_SYNC_RWMUTEX_H_
+#define GORT_SYNC_RWMUTEX_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "sync/mutex.h"
+
+namespace gort {
+
+class ABSL_LOCKABLE RWMutex {
+ public:
+  constexpr RWMutex() = default;
+  RWMutex(const RWMutex&) = delete;
+  RWMutex& operator=(const RWMutex&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
+  // Fatal when it is not locked for writing: "sync: Unlock of unlocked RWMutex".
+  void Unlock() ABSL_UNLOCK_FUNCTION();
+
+  void RLock() ABSL_SHARED_LOCK_FUNCTION();
+  bool TryRLock() ABSL_SHARED_TRYLOCK_FUNCTION(true);
+  // Fatal when it is not locked for reading: "sync: RUnlock of unlocked RWMutex".
+  void RUnlock() ABSL_UNLOCK_FUNCTION();
+
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { Lock(); }
+  bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return TryLock(); }
+  void unlock() ABSL_UNLOCK_FUNCTION() { Unlock(); }
+  void lock_shared() ABSL_SHARED_LOCK_FUNCTION() { RLock(); }
+  bool try_lock_shared() ABSL_SHARED_TRYLOCK_FUNCTION(true) { return TryRLock(); }
+  void unlock_shared() ABSL_UNLOCK_FUNCTION() { RUnlock(); }
+
+ private:
+  Mutex writers_;  // held by the writer, from the beginning of Lock to the end of Unlock
+  std::atomic<uint32_t> writer_sem_{0};
+  std::atomic<uint32_t> reader_sem_{0};
+  std::atomic<int32_t> readers_{0};    // active and waiting; less kMaxReaders while a writer is in
+  std::atomic<int32_t> departing_{0};  // active readers that the writer waits for
+};
+
+}  // namespace gort
+
+#endif  // GORT_SYNC_RWMUTEX_H_

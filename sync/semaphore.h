@@ -1,0 +1,48 @@
+// gort/sync/semaphore.h: a counted number of units to share out.
+// What      gort::Semaphore(n). Acquire(k) takes k units at once, in order of arrival: one who
+// waits
+//           for many is not overtaken by others who want few.
+// Layer     7.                                        Go: golang.org/x/sync/semaphore
+// Lifetime  May be destroyed when all Acquires have returned and all units are back.
+// Contract  | call                | goroutine | other thread | parks | allocates |
+//           | Acquire             |     x     | blocks it    |   x   | sudog     |
+//           | TryAcquire, Release |     x     |      x       |   -   |     -     |
+#ifndef GORT_SYNC_SEMAPHORE_H_
+#define GORT_SYNC_SEMAPHORE_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "lock/mutex.h"
+
+namespace gort {
+namespace rt {
+struct Sudog;
+}  // namespace rt
+
+class Semaphore {
+ public:
+  // n >= 0 units, all free.
+  explicit constexpr Semaphore(int64_t n) : size_(n), free_(n) {}
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+
+  // Takes k >= 0 units, waiting for them if need be. k greater than the semaphore's size: waits for
+  // ever, without being in the way of others.
+  void Acquire(int64_t k = 1);
+  // Takes them if they are free and nobody waits for others.
+  bool TryAcquire(int64_t k = 1);
+  // Gives k units back. Throws Panic("semaphore: released more than held").
+  void Release(int64_t k = 1);
+
+ private:
+  const int64_t size_;
+  rt::Mutex lock_{rt::LockRank::kRoot};
+  int64_t free_ ABSL_GUARDED_BY(lock_);
+  rt::Sudog* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // waiters, linked by next
+  rt::Sudog* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+};
+
+}  // namespace gort
+
+#endif  // GORT_SYNC_SEMAPHORE_H_

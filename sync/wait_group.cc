@@ -1,0 +1,69 @@
+#include "sync/wait_group.h"
+
+#include "base/attributes.h"
+#include "base/panic.h"
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/sudog.h"
+#include "gmp/wait_reason.h"
+#include "proc/proc.h"
+
+// The counter and the flag "somebody waits" are one word, so the Add that takes the counter to 0
+// knows in that very step whether anybody must be woken. If not, it has touched the object for the
+// last time. If so, the waiters, and with them the object, stay until it has taken their list off
+// and released the lock. Go's counterpart releases a semaphore once per waiter and looks at the
+// object in between.
+
+namespace gort {
+
+void WaitGroup::Add(int64_t delta) {
+  // acquire/release pairs with: itself (all Adds happen before the wake-up) and Wait.
+  const int64_t old = state_.fetch_add(delta * kOne, std::memory_order_acq_rel);
+  const int64_t now = old + delta * kOne;
+  if (GORT_UNLIKELY(now < 0)) throw Panic("sync: negative WaitGroup counter");
+  if (GORT_UNLIKELY(delta > 0 && old == kWaiters)) {
+    throw Panic("sync: WaitGroup misuse: Add called concurrently with Wait");
+  }
+  if (delta < 0 && now == kWaiters) WakeAll();
+}
+
+GORT_NOINLINE void WaitGroup::WakeAll() {
+  rt::GQueue woken;
+  {
+    rt::LockGuard guard(&lock_);
+    state_.fetch_and(~kWaiters, std::memory_order_acq_rel);  // pairs with: Add, Wait
+    for (rt::Sudog* s = first_; s != nullptr;) {
+      rt::Sudog* next = s->next;
+      s->next = nullptr;
+      woken.PushBack(s->g);
+      s = next;
+    }
+    first_ = last_ = nullptr;
+  }
+  while (rt::G* gp = woken.Pop()) rt::GoReady(gp);
+}
+
+void WaitGroup::Wait() {
+  int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
+  if (s / kOne == 0) return;
+  rt::G* gp = rt::CurrentG();
+  lock_.Lock();
+  s = state_.load(std::memory_order_acquire);  // pairs with: Add
+  // Only with the flag set does the last Add come for the list, and then it waits for this lock.
+  while (s / kOne != 0 && (s & kWaiters) == 0 &&
+         !state_.compare_exchange_weak(s, s | kWaiters, std::memory_order_acquire)) {
+  }
+  if (s / kOne == 0) {
+    lock_.Unlock();
+    return;
+  }
+  rt::Sudog* sudog = rt::AcquireSudog();
+  sudog->g = gp;
+  sudog->next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = sudog;
+  last_ = sudog;
+  rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncWaitGroupWait);
+  rt::ReleaseSudog(sudog);
+}
+
+}  // namespace gort

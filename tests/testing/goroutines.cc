@@ -1,0 +1,47 @@
+#include "tests/testing/goroutines.h"
+
+#include "gmp/status.h"
+#include "gmp/wait_reason.h"
+#include "gort/runtime.h"
+#include "platforms/clock.h"
+#include "proc/proc.h"
+
+namespace gort::testing {
+
+void InGort(const std::function<void()>& body) {
+  gort::Run([&] {
+    body();
+    return 0;
+  });
+}
+
+bool Eventually(const std::function<bool()>& cond) {
+  const int64_t deadline = rt::Nanotime() + 30'000'000'000;
+  while (!cond()) {
+    if (rt::Nanotime() > deadline) return false;
+    gort::Gosched();
+  }
+  return true;
+}
+
+Procs::Procs(int n) : before_(gort::GOMAXPROCS(n)) {}
+Procs::~Procs() { gort::GOMAXPROCS(before_); }
+
+void Probe::State::Enter() { gp.store(rt::CurrentG()); }
+
+bool Probe::Parked() const {
+  rt::G* gp = s_->gp.load();
+  return gp != nullptr && (rt::ReadGStatus(gp) & ~rt::kGScan) == rt::kGWaiting;
+}
+
+bool Probe::Settle() const {
+  return Eventually([this] { return done() || Parked(); });
+}
+
+std::string Probe::Waits() const {
+  if (!Settle()) return "running";
+  if (done()) return "";
+  return rt::WaitReasonText(s_->gp.load()->waitreason);
+}
+
+}  // namespace gort::testing

@@ -1,0 +1,84 @@
+// tests/testing/goroutines.h: for tests that run goroutines.
+// What      the body of a test as a goroutine, waiting for a condition without sleeping, and
+// telling
+//           whether a goroutine has parked, and why.
+#ifndef GORT_TESTS_TESTING_GOROUTINES_H_
+#define GORT_TESTS_TESTING_GOROUTINES_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gmp/g.h"
+#include "proc/go.h"
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define GORT_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define GORT_TEST_SANITIZED 1
+#endif
+#endif
+#ifndef GORT_TEST_SANITIZED
+#define GORT_TEST_SANITIZED 0
+#endif
+
+namespace gort::testing {
+
+// Runs body as a goroutine and waits for its end.
+void InGort(const std::function<void()>& body);
+
+// Lets other goroutines run until cond(); false when that takes more than 30 seconds.
+bool Eventually(const std::function<bool()>& cond);
+
+// GOMAXPROCS for the life of the object.
+class Procs {
+ public:
+  explicit Procs(int n);
+  ~Procs();
+
+ private:
+  int before_;
+};
+
+// A goroutine under observation.
+class Probe {
+ public:
+  // Returns once f has returned or the goroutine has parked.
+  template <class F>
+  explicit Probe(F f) : s_(std::make_shared<State>()) {
+    gort::Go([s = s_, f = std::move(f)]() mutable {
+      s->Enter();
+      f();
+      s->done.store(true);
+    });
+    settled_ = Settle();
+  }
+
+  bool done() const { return s_->done.load(); }
+  // Why it waits, in the words of tracebacks; "" when it is done, "running" when it neither ended
+  // nor parked within 30 seconds.
+  std::string Waits() const;
+  // Waits until it is done; false when that takes more than 30 seconds.
+  bool Finish() const {
+    return Eventually([this] { return done(); });
+  }
+
+ private:
+  struct State {
+    std::atomic<rt::G*> gp{nullptr};
+    std::atomic<bool> done{false};
+    void Enter();
+  };
+  bool Parked() const;
+  bool Settle() const;
+
+  std::shared_ptr<State> s_;
+  bool settled_ = false;
+};
+
+}  // namespace gort::testing
+
+#endif  // GORT_TESTS_TESTING_GOROUTINES_H_
