@@ -81,7 +81,8 @@ TEST(OverrideTest, CFamily) {
   if (kOverridden) {  // asan's dies instead
     EXPECT_EQ(posix_memalign(&p, 24, 10), EINVAL);
     EXPECT_EQ(posix_memalign(&p, 2, 10), EINVAL);
-    EXPECT_EQ(Escape(aligned_alloc(24, 48)), nullptr);
+    volatile size_t bad = 24;
+    EXPECT_EQ(Escape(aligned_alloc(bad, 48)), nullptr);
   }
   p = Escape(aligned_alloc(256, 512));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(p) % 256, 0u);
