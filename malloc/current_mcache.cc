@@ -3,10 +3,8 @@
 #include <pthread.h>
 
 #include "absl/base/thread_annotations.h"
-#include "base/bits.h"
 #include "base/throw.h"
 #include "lock/mutex.h"
-#include "malloc/mheap.h"
 #include "malloc/size_classes.h"
 
 namespace gort::rt {

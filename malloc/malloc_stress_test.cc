@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/attributes.h"
 #include "base/rand.h"
 #include "gort/malloc/malloc.h"
 #include "gtest/gtest.h"
@@ -20,6 +21,8 @@ namespace gort {
 namespace {
 
 constexpr int kThreads = 4;
+// The sanitizers make everything an order of magnitude slower.
+constexpr int kSlower = GORT_TSAN ? 10 : GORT_ASAN ? 3 : 1;
 
 uint64_t Seed() {
   static const uint64_t seed = [] {
@@ -71,7 +74,7 @@ TEST(MallocStressTest, ThreadsWithSharedBlocks) {
   const malloc::Stats before = malloc::ReadStats();
   OnThreads([&](int t) {
     rt::FastRand rng(Seed() + static_cast<uint64_t>(t));
-    for (int i = 0; i < 60'000; ++i) {
+    for (int i = 0; i < 60'000 / kSlower; ++i) {
       Slot& slot = pool[rng.N(kSlots)];
       std::vector<Block> mine;
       {
@@ -96,7 +99,7 @@ TEST(MallocStressTest, ThreadsWithSharedBlocks) {
 }
 
 TEST(MallocStressTest, OneAllocatesAnotherFrees) {
-  constexpr int kCount = 100'000;
+  constexpr int kCount = 100'000 / kSlower;
   std::vector<std::atomic<unsigned char*>> ring(1024);
   const malloc::Stats before = malloc::ReadStats();
   std::thread producer([&] {
@@ -126,7 +129,7 @@ TEST(MallocStressTest, OneAllocatesAnotherFrees) {
 TEST(MallocStressTest, ManyShortThreadsLeaveNothingBehind) {
   const malloc::Stats before = malloc::ReadStats();
   uint64_t metadata = 0;
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 50 / kSlower + 10; ++round) {
     OnThreads([&](int t) {
       for (size_t n = 1; n < 5000; n += 13) malloc::Free(malloc::Alloc(n));
     });
@@ -149,7 +152,7 @@ TEST(MallocStressTest, CachesThatMoveBetweenThreads) {
   OnThreads([&](int t) {
     rt::FastRand rng(Seed() ^ static_cast<uint64_t>(t + 100));
     std::vector<Block> blocks;
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 2000 / kSlower; ++i) {
       Proc& pp = procs[rng.N(3)];
       std::lock_guard<std::mutex> acquire(pp.mu);
       ASSERT_EQ(rt::SetThreadMCache(pp.cache), nullptr);
@@ -178,7 +181,7 @@ TEST(MallocStressTest, ScavengerBesideAllocation) {
   OnThreads([&](int t) {
     rt::FastRand rng(Seed() ^ static_cast<uint64_t>(t + 200));
     std::vector<Block> blocks;
-    for (int i = 0; i < 10'000; ++i) {
+    for (int i = 0; i < 10'000 / kSlower; ++i) {
       blocks.push_back(Block::Make(&rng));
       if (blocks.size() < 100) continue;
       std::swap(blocks[rng.N(100)], blocks.back());

