@@ -1,6 +1,7 @@
 #include "base/throw.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,13 +39,25 @@ void WriteAll(const char* s, size_t n) {
   errno = saved;
 }
 
+// The death may come from a signal handler, which runs with every signal blocked; a fault in the
+// report would then end the process without our handler's last word and with another status.
+void UnblockFaults() {
+  sigset_t faults;
+  sigemptyset(&faults);
+  for (int sig : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigaddset(&faults, sig);
+  pthread_sigmask(SIG_UNBLOCK, &faults, nullptr);
+}
+
 // Takes the right to report. False: this thread has it already and died again in its report.
 // Another thread's later call does not return: the first one ends the process.
 bool ClaimReport() {
   int self = Tid();
   int owner = 0;
   // relaxed: a token and no more; the report reads what its own thread wrote.
-  if (dying_tid.compare_exchange_strong(owner, self, std::memory_order_relaxed)) return true;
+  if (dying_tid.compare_exchange_strong(owner, self, std::memory_order_relaxed)) {
+    UnblockFaults();
+    return true;
+  }
   if (owner == self) return false;
   while (true) pause();
 }

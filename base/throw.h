@@ -9,7 +9,8 @@
 //           Needs about 1 KiB of stack. errno is left as it was.
 // Invariant one report a process: the first thread to die prints, the others stop where they die.
 //           A second death on the reporting thread (a fault inside the report) adds its one line
-//           and exits, so that a broken traceback never hides the reason or hangs.
+//           and exits, so that a broken traceback never hides the reason or hangs. From a signal
+//           handler too: the report runs with SIGSEGV, SIGBUS, SIGFPE and SIGILL unblocked.
 #ifndef GORT_BASE_THROW_H_
 #define GORT_BASE_THROW_H_
 

@@ -192,6 +192,22 @@ TEST(Throw, AFaultInsideTheReportExitsWithStatus2) {
   EXPECT_EQ(r.err, "fatal error: first\n");
 }
 
+TEST(Throw, AFaultInsideAReportFromASignalHandlerExitsWithStatus2) {
+  ChildResult r = RunInChild([] {
+    struct sigaction sa = {};
+    sa.sa_handler = [](int) { BeginFatal(); };
+    sigfillset(&sa.sa_mask);
+    sigaction(SIGSEGV, &sa, nullptr);
+    sa.sa_handler = [](int) { Throw("from a handler"); };
+    sigaction(SIGUSR1, &sa, nullptr);
+    static void* no_access = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fatal_report_hook.Set([](bool) { *static_cast<volatile char*>(no_access) = 0; });
+    raise(SIGUSR1);
+  });
+  EXPECT_EQ(r.exit_status, 2) << "signal " << r.signal;
+  EXPECT_EQ(r.err, "fatal error: from a handler\n");
+}
+
 TEST(Check, PassesSilentlyAndFailsWithTextAndPlace) {
   GORT_CHECK(1 + 1 == 2);
   ChildResult r = RunInChild([] { GORT_CHECK(1 + 1 == 3); });

@@ -17,8 +17,6 @@ namespace {
 using testing::ChildResult;
 using testing::RunInChild;
 
-// With clang -Wthread-safety this class compiles only because every access is under the lock; what
-// must not compile is in annotations_test.py.
 class Counter {
  public:
   void Add() {

@@ -5,7 +5,7 @@
                                of ranks that may already be held when it is taken
   mklockrank.py -dot IN OUT    the same order as a Graphviz graph; OUT named .svg goes through dot(1)
 
-OUT "-" is standard output. //lock:lock_rank_test holds the checked-in files to this program.
+OUT "-" is standard output. //tools:mklockrank_test holds the checked-in files to this program.
 """
 import subprocess
 import sys
