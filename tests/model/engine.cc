@@ -1,0 +1,247 @@
+#include "tests/model/engine.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+namespace gort::rt::model {
+namespace {
+
+constexpr size_t kStackBytes = 256 << 10;
+constexpr int kMaxSteps = 5000;  // of one execution; more: it does not end
+
+Engine* current_engine;
+uint64_t next_execution = 1;  // over all engines, so that no Cell is taken for another's
+
+const char* OrderName(std::memory_order order) {
+  switch (order) {
+    case std::memory_order_relaxed:
+      return "relaxed";
+    case std::memory_order_consume:
+    case std::memory_order_acquire:
+      return "acquire";
+    case std::memory_order_release:
+      return "release";
+    case std::memory_order_acq_rel:
+      return "acq_rel";
+    case std::memory_order_seq_cst:
+      break;
+  }
+  return "seq_cst";
+}
+
+}  // namespace
+
+Engine::Engine(const Options& options, const std::function<void()>& body)
+    : options_(options),
+      body_(body),
+      memory_(&choices_, options.max_stale_reads, options.future_reads) {
+  for (Thread& t : threads_) t.stack = std::make_unique<char[]>(kStackBytes);
+}
+
+Engine& Engine::Current() {
+  if (current_engine == nullptr) {
+    fprintf(stderr, "model: an access outside Explore\n");
+    abort();
+  }
+  return *current_engine;
+}
+
+Result Engine::Explore() {
+  Result result;
+  Engine* outer = std::exchange(current_engine, this);
+  choices_.Clear(options_.replay);
+  do {
+    RunOnce();
+    result.executions++;
+    if (memory_.Open() || memory_.Void()) {
+      result.void_executions++;
+    } else if (!failure_.empty()) {
+      result.ok = false;
+      result.schedule = choices_.ToString();
+      tracing_ = true;
+      RunOnce();
+      result.failure = failure_;
+      result.trace = trace_;
+      break;
+    }
+    if (!options_.replay.empty()) break;
+    result.complete = !choices_.Advance();
+  } while (!result.complete && result.executions < options_.max_executions);
+  current_engine = outer;
+  return result;
+}
+
+void Engine::RunOnce() {
+  execution_ = next_execution++;
+  choices_.Begin();
+  memory_.Reset();
+  n_threads_ = preemptions_ = steps_ = 0;
+  others_done_ = true;
+  aborting_ = false;
+  failure_.clear();
+  trace_.clear();
+  Start(0, body_);
+  n_threads_ = 1;
+  current_ = 0;
+  swapcontext(&explorer_, &threads_[0].context);
+  // Whoever is left over is unwound, so that its objects are destroyed.
+  aborting_ = true;
+  for (current_ = 0; current_ < n_threads_; current_++) {
+    Thread& t = threads_[current_];
+    if (t.state != State::kDone) swapcontext(&explorer_, &t.context);
+  }
+}
+
+void Engine::Start(int thread, std::function<void()> body) {
+  Thread& t = threads_[thread];
+  t.body = std::move(body);
+  t.state = State::kRunning;
+  t.clock = thread == 0 ? Clock{} : clock();
+  getcontext(&t.context);
+  t.context.uc_stack.ss_sp = t.stack.get();
+  t.context.uc_stack.ss_size = kStackBytes;
+  t.context.uc_link = nullptr;
+  makecontext(&t.context, &Engine::Trampoline, 0);
+}
+
+void Engine::Trampoline() { current_engine->ThreadMain(); }
+
+void Engine::ThreadMain() {
+  Thread& t = threads_[current_];
+  try {
+    if (!aborting_) t.body();
+  } catch (const Unwind&) {
+  }
+  t.body = nullptr;
+  t.state = State::kDone;
+  others_done_ = true;
+  for (int i = 1; i < n_threads_; i++) {
+    if (threads_[i].state != State::kDone) others_done_ = false;
+  }
+  const int next = aborting_ ? -1 : Pick();
+  if (next >= 0) {
+    current_ = next;
+    setcontext(&threads_[next].context);
+  }
+  if (!aborting_) NoteDeadlock();
+  setcontext(&explorer_);
+}
+
+bool Engine::Enabled(const Thread& t) const {
+  return t.state == State::kRunning || (t.state == State::kWaiting && *t.ready);
+}
+
+int Engine::Pick() {
+  int candidates[kMaxThreads];
+  int n = 0;
+  const bool current_enabled = Enabled(threads_[current_]);
+  if (current_enabled) candidates[n++] = current_;
+  if (!current_enabled || preemptions_ < options_.max_preemptions) {
+    for (int i = 0; i < n_threads_; i++) {
+      if (i != current_ && Enabled(threads_[i])) candidates[n++] = i;
+    }
+  }
+  if (n == 0) return -1;
+  const int next = candidates[choices_.Choose(n)];
+  if (current_enabled && next != current_) preemptions_++;
+  return next;
+}
+
+void Engine::SwitchTo(int thread) {
+  Thread& from = threads_[std::exchange(current_, thread)];
+  swapcontext(&from.context, &threads_[thread].context);
+}
+
+bool Engine::Point() {
+  if (std::uncaught_exceptions() > 0) return false;
+  if (memory_.Void()) aborting_ = true;
+  if (aborting_) throw Unwind{};
+  if (++steps_ > kMaxSteps) {
+    NoteFailure("the execution does not end");
+    EndThread();
+  }
+  const int next = Pick();
+  if (next != current_) SwitchTo(next);
+  if (aborting_) throw Unwind{};
+  return true;
+}
+
+void Engine::Block(const bool* ready) {
+  Thread& t = threads_[current_];
+  while (!*ready) {
+    t.state = State::kWaiting;
+    t.ready = ready;
+    const int next = Pick();
+    if (next < 0) {
+      NoteDeadlock();
+      aborting_ = true;
+      throw Unwind{};
+    }
+    SwitchTo(next);
+    if (aborting_) throw Unwind{};
+  }
+  t.state = State::kRunning;
+}
+
+void Engine::Spawn(std::function<void()> body) {
+  if (n_threads_ == kMaxThreads) abort();
+  Start(n_threads_, std::move(body));
+  n_threads_++;
+  others_done_ = false;
+  clock().at[current_]++;  // what the parent does from here on is not ordered
+}
+
+void Engine::JoinAll() {
+  if (!Point()) return;
+  Block(&others_done_);
+  for (int i = 1; i < n_threads_; i++) clock().Join(threads_[i].clock);
+}
+
+void Engine::NoteDeadlock() {
+  std::string text = "deadlock: waiting for ever:";
+  bool any = false;
+  for (int i = 0; i < n_threads_; i++) {
+    if (threads_[i].state != State::kWaiting) continue;
+    text += " T" + std::to_string(i);
+    any = true;
+  }
+  if (any && failure_.empty()) failure_ = text;
+}
+
+void Engine::NoteFailure(const std::string& text) {
+  if (failure_.empty()) failure_ = text;
+  if (tracing_) trace_ += "T" + std::to_string(current_) + " FAILURE: " + text + "\n";
+  if (memory_.Open()) return;
+  aborting_ = true;
+  throw Unwind{};
+}
+
+void Engine::EndThread() { throw Unwind{}; }
+
+uint32_t Engine::Locate(Cell* cell, uint64_t initial) {
+  if (cell->execution != execution_) {
+    cell->execution = execution_;
+    cell->location = memory_.Add(initial);
+  }
+  return cell->location;
+}
+
+void Engine::StepDone(const Cell& cell, const char* what, uint64_t value, std::memory_order order) {
+  if (!tracing_) return;
+  char line[160];
+  char number[16];
+  snprintf(number, sizeof number, "#%u", cell.location);
+  snprintf(line, sizeof line, "T%d %-8s %-12s %#" PRIx64 " (%s%s)\n", current_, what,
+           cell.name != nullptr ? cell.name : number, value, OrderName(order),
+           what[0] == 'l' ? memory_.Remark() : "");
+  trace_ += line;
+}
+
+void Engine::Note(const char* what) {
+  if (tracing_) trace_ += "T" + std::to_string(current_) + " " + what + "\n";
+}
+
+}  // namespace gort::rt::model

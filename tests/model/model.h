@@ -1,0 +1,135 @@
+// tests/model/model.h: runs a small multi-threaded test body under all schedules and all outcomes
+// of its atomic accesses that C++20's memory model allows.
+// What      The body's threads are coroutines on one OS thread. Every access to a model::Atomic is
+// a
+//           scheduling point; what a load returns is a decision too (tests/model/memory.h, also for
+//           what is not explored). Schedules with more than max_preemptions switches away from a
+//           thread that could go on are left out. Finds failed Checks, calls of Throw, data races
+//           on model::Var, and deadlocks: threads that wait for ever, such as lost wake-ups.
+// Replay    An execution is a function of its schedule, a list of numbers that a failure prints
+//           together with the trace. Schedules in which a load ran ahead of its store replay within
+//           the run that found them only.
+// Example   Result r = Explore({}, [] {
+//             Atomic<int> a{0};
+//             Spawn([&] { a.store(1, std::memory_order_release); });
+//             JoinAll();
+//             Check(a.load() == 1, "stored");
+//           });
+#ifndef GORT_TESTS_MODEL_MODEL_H_
+#define GORT_TESTS_MODEL_MODEL_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tests/model/clock.h"
+
+namespace gort::rt::model {
+
+struct Options {
+  int max_preemptions = 2;
+  int max_stale_reads = 2;    // of the same store by the same thread in a row
+  bool future_reads = false;  // relaxed loads may run ahead of other threads' stores
+  uint64_t max_executions = 20'000'000;
+  std::string replay = {};  // run this schedule only
+};
+
+struct Result {
+  bool ok = true;
+  bool complete = false;  // everything within the bounds was visited
+  uint64_t executions = 0;
+  uint64_t void_executions = 0;  // started with a load of a store that never came
+  std::string failure;           // what failed first
+  std::string schedule;          // for Options::replay
+  std::string trace;             // its steps, one a line
+};
+
+// Runs body until a schedule fails or all have passed. Body creates its state, Spawns threads and
+// ends with JoinAll; it must do the same thing each time but for what the atomics return.
+Result Explore(const Options& options, const std::function<void()>& body);
+
+// The rest is for the body and its threads.
+
+void Spawn(std::function<void()> body);
+// Waits for all spawned threads; what they did happens before the return.
+void JoinAll();
+// The execution is a failure unless cond.
+void Check(bool cond, const char* text);
+// Ends the calling thread: the execution is a failure.
+[[noreturn]] void Fail(const char* text);
+
+// A flag to sleep on. Signal happens before the Wait that it ends.
+class Event {
+ public:
+  Event() = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void Signal();
+  // Returns when Signal was called, at once if it has been, and resets the flag.
+  void Wait();
+
+ private:
+  bool set_ = false;
+  Clock clock_;
+};
+
+// A lock; waiting for it is not a pre-emption.
+class Lock {
+ public:
+  Lock() = default;
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  void Acquire();
+  void Release();
+
+ private:
+  bool free_ = true;
+  Clock clock_;
+};
+
+class LockScope {
+ public:
+  explicit LockScope(Lock* lock) : lock_(lock) { lock_->Acquire(); }
+  ~LockScope() noexcept(false) { lock_->Release(); }
+  LockScope(const LockScope&) = delete;
+  LockScope& operator=(const LockScope&) = delete;
+
+ private:
+  Lock* lock_;
+};
+
+// Happens-before bookkeeping of one plain object.
+class RaceDetector {
+ public:
+  void Read();
+  void Write();
+
+ private:
+  int writer_ = -1;
+  uint32_t write_time_ = 0;
+  Clock reads_;
+};
+
+// Plain data: two accesses, one of them a write, that no happens-before orders are a failure.
+template <class T>
+class Var {
+ public:
+  Var() = default;
+  explicit Var(T value) : value_(value) {}
+  T Get() {
+    race_.Read();
+    return value_;
+  }
+  void Set(T value) {
+    race_.Write();
+    value_ = value;
+  }
+
+ private:
+  T value_{};
+  RaceDetector race_;
+};
+
+}  // namespace gort::rt::model
+
+#endif  // GORT_TESTS_MODEL_MODEL_H_
