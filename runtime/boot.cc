@@ -42,9 +42,7 @@ void Args() {
 }
 
 void OsInit() {
-  int n = NumCpuAffinity();
-  int quota = NumCpuCgroup();
-  ncpu = quota > 0 && quota < n ? quota : n;
+  ncpu = DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
   PageSize();
   HugePageSize();
 }
