@@ -110,6 +110,7 @@ GORT_NOINLINE bool WaitIn(WaitQ* q, HChan* c, G* gp, void* elem, WaitReason reas
   gp->param = nullptr;
   gp->waiting = nullptr;
   bool success = s->success;
+  s->c = nullptr;
   ReleaseSudog(s);
   return success;
 }
