@@ -139,10 +139,14 @@ class RecvOps {
   // Go: v, ok := <-c
   std::optional<T> Recv() const {
     HChan* c = chan();
+    std::optional<T> v;
     Incoming<T> in;
-    if (ChanRecv(c, in.raw(), /*block=*/true) != RecvResult::kReceived) return std::nullopt;
-    in.SetFull();
-    return in.Take(c);
+    if (ChanRecv(c, in.raw(), /*block=*/true) == RecvResult::kReceived) {
+      in.SetFull();
+      in.Take(c, &v);
+    }
+    Opaque(&v);
+    return v;
   }
 
   // Receives if that is possible now. kValue: *out was assigned the element; otherwise *out is as
