@@ -122,12 +122,13 @@ void Engine::ThreadMain() {
   t.state = State::kDone;
   others_done_ = true;
   for (int i = 1; i < n_threads_; i++) {
-    if (threads_[i].state != State::kDone) others_done_ = false;
+    if (threads_[i].state != State::kDone && !threads_[i].daemon) others_done_ = false;
   }
   if (parent_ >= 0) {  // it took no step
     current_ = std::exchange(parent_, -1);
     setcontext(&threads_[current_].context);
   }
+  if (current_ == 0) setcontext(&explorer_);  // the body is over
   const int next = aborting_ ? -1 : Pick();
   if (next >= 0) {
     current_ = next;
@@ -209,12 +210,13 @@ bool Engine::Point(const Step& step, const bool* ready) {
   return true;
 }
 
-void Engine::Spawn(std::function<void()> body) {
+void Engine::Spawn(std::function<void()> body, bool daemon) {
   if (n_threads_ == kMaxThreads) abort();
   clock().at[current_]++;
   const int thread = n_threads_++;
   Start(thread, std::move(body));
-  others_done_ = false;
+  threads_[thread].daemon = daemon;
+  others_done_ = others_done_ && daemon;
   clock().at[current_]++;  // what the parent does from here on is not ordered
   // Up to its first step it can affect nobody.
   parent_ = current_;
@@ -224,7 +226,9 @@ void Engine::Spawn(std::function<void()> body) {
 
 void Engine::JoinAll() {
   if (!Point({&others_done_}, &others_done_)) return;
-  for (int i = 1; i < n_threads_; i++) clock().Join(threads_[i].clock);
+  for (int i = 1; i < n_threads_; i++) {
+    if (!threads_[i].daemon) clock().Join(threads_[i].clock);
+  }
 }
 
 void Engine::NoteDeadlock() {

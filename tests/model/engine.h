@@ -47,7 +47,7 @@ class Engine {
   // A scheduling point before a step that can be taken when *ready (null: always); other threads
   // may go first. False: the thread is being unwound and must have no effect.
   bool Point(const Step& step, const bool* ready = nullptr);
-  void Spawn(std::function<void()> body);
+  void Spawn(std::function<void()> body, bool daemon);
   void JoinAll();
   // Notes a failure. Returns only if the execution may still turn out to be void.
   void NoteFailure(const std::string& text);
@@ -71,6 +71,7 @@ class Engine {
     std::unique_ptr<char[]> stack;
     std::function<void()> body;
     State state = State::kDone;
+    bool daemon = false;
     const bool* ready = nullptr;
     Step step;
     Clock clock;

@@ -11,7 +11,9 @@ Result Explore(const Options& options, const std::function<void()>& body) {
   return Engine(options, body).Explore();
 }
 
-void Spawn(std::function<void()> body) { Engine::Current().Spawn(std::move(body)); }
+void Spawn(std::function<void()> body) { Engine::Current().Spawn(std::move(body), false); }
+
+void SpawnDaemon(std::function<void()> body) { Engine::Current().Spawn(std::move(body), true); }
 
 void JoinAll() { Engine::Current().JoinAll(); }
 

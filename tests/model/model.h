@@ -51,7 +51,9 @@ Result Explore(const Options& options, const std::function<void()>& body);
 // The rest is for the body and its threads.
 
 void Spawn(std::function<void()> body);
-// Waits for all spawned threads; what they did happens before the return.
+// A thread that nobody waits for: the execution may end while it sleeps.
+void SpawnDaemon(std::function<void()> body);
+// Waits for all spawned threads but daemons; what they did happens before the return.
 void JoinAll();
 // The execution is a failure unless cond.
 void Check(bool cond, const char* text);
