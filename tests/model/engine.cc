@@ -56,8 +56,8 @@ Result Engine::Explore() {
   do {
     RunOnce();
     result.executions++;
-    if (memory_.Open() || memory_.Void()) {
-      result.void_executions++;
+    if (memory_.Open() || memory_.Void() || repeats_) {
+      result.cut_executions++;
     } else if (!failure_.empty()) {
       result.ok = false;
       result.schedule = choices_.ToString();
@@ -79,8 +79,10 @@ void Engine::RunOnce() {
   choices_.Begin();
   memory_.Reset();
   n_threads_ = preemptions_ = steps_ = 0;
+  asleep_ = 0;
+  parent_ = -1;
   others_done_ = true;
-  aborting_ = false;
+  aborting_ = repeats_ = false;
   failure_.clear();
   trace_.clear();
   Start(0, body_);
@@ -98,7 +100,8 @@ void Engine::RunOnce() {
 void Engine::Start(int thread, std::function<void()> body) {
   Thread& t = threads_[thread];
   t.body = std::move(body);
-  t.state = State::kRunning;
+  t.state = State::kAlive;
+  t.ready = nullptr;
   t.clock = thread == 0 ? Clock{} : clock();
   getcontext(&t.context);
   t.context.uc_stack.ss_sp = t.stack.get();
@@ -119,8 +122,13 @@ void Engine::ThreadMain() {
   t.state = State::kDone;
   others_done_ = true;
   for (int i = 1; i < n_threads_; i++) {
-    if (threads_[i].state != State::kDone) others_done_ = false;
+    if (threads_[i].state != State::kDone && !threads_[i].daemon) others_done_ = false;
   }
+  if (parent_ >= 0) {  // it took no step
+    current_ = std::exchange(parent_, -1);
+    setcontext(&threads_[current_].context);
+  }
+  if (current_ == 0) setcontext(&explorer_);  // the body is over
   const int next = aborting_ ? -1 : Pick();
   if (next >= 0) {
     current_ = next;
@@ -131,7 +139,7 @@ void Engine::ThreadMain() {
 }
 
 bool Engine::Enabled(const Thread& t) const {
-  return t.state == State::kRunning || (t.state == State::kWaiting && *t.ready);
+  return t.state != State::kDone && (t.ready == nullptr || *t.ready);
 }
 
 int Engine::Pick() {
@@ -139,15 +147,35 @@ int Engine::Pick() {
   int n = 0;
   const bool current_enabled = Enabled(threads_[current_]);
   if (current_enabled) candidates[n++] = current_;
-  if (!current_enabled || preemptions_ < options_.max_preemptions) {
+  if (!current_enabled || Reduces() || preemptions_ < options_.max_preemptions) {
     for (int i = 0; i < n_threads_; i++) {
       if (i != current_ && Enabled(threads_[i])) candidates[n++] = i;
     }
   }
   if (n == 0) return -1;
+  if (Reduces()) return PickAwake(candidates, n);
   const int next = candidates[choices_.Choose(n)];
   if (current_enabled && next != current_) preemptions_++;
   return next;
+}
+
+int Engine::PickAwake(const int* candidates, int n) {
+  int awake[kMaxThreads];
+  int n_awake = 0;
+  for (int i = 0; i < n; i++) {
+    if ((asleep_ >> candidates[i] & 1) == 0) awake[n_awake++] = candidates[i];
+  }
+  if (n_awake == 0) {
+    repeats_ = true;
+    return -1;
+  }
+  const uint32_t chosen = choices_.Choose(n_awake);
+  for (uint32_t i = 0; i < chosen; i++) asleep_ |= 1u << awake[i];
+  const Step& step = threads_[awake[chosen]].step;
+  for (int t = 0; t < n_threads_; t++) {
+    if (threads_[t].step.Depends(step)) asleep_ &= ~(1u << t);
+  }
+  return awake[chosen];
 }
 
 void Engine::SwitchTo(int thread) {
@@ -155,7 +183,7 @@ void Engine::SwitchTo(int thread) {
   swapcontext(&from.context, &threads_[thread].context);
 }
 
-bool Engine::Point() {
+bool Engine::Point(const Step& step, const bool* ready) {
   if (std::uncaught_exceptions() > 0) return false;
   if (memory_.Void()) aborting_ = true;
   if (aborting_) throw Unwind{};
@@ -163,48 +191,52 @@ bool Engine::Point() {
     NoteFailure("the execution does not end");
     EndThread();
   }
-  const int next = Pick();
-  if (next != current_) SwitchTo(next);
-  if (aborting_) throw Unwind{};
-  return true;
-}
-
-void Engine::Block(const bool* ready) {
   Thread& t = threads_[current_];
-  while (!*ready) {
-    t.state = State::kWaiting;
-    t.ready = ready;
+  t.step = step;
+  t.ready = ready;
+  if (parent_ >= 0) {
+    SwitchTo(std::exchange(parent_, -1));
+  } else {
     const int next = Pick();
     if (next < 0) {
       NoteDeadlock();
       aborting_ = true;
       throw Unwind{};
     }
-    SwitchTo(next);
-    if (aborting_) throw Unwind{};
+    if (next != current_) SwitchTo(next);
   }
-  t.state = State::kRunning;
+  if (aborting_) throw Unwind{};
+  t.ready = nullptr;
+  return true;
 }
 
-void Engine::Spawn(std::function<void()> body) {
+void Engine::Spawn(std::function<void()> body, bool daemon) {
   if (n_threads_ == kMaxThreads) abort();
-  Start(n_threads_, std::move(body));
-  n_threads_++;
-  others_done_ = false;
+  clock().at[current_]++;
+  const int thread = n_threads_++;
+  Start(thread, std::move(body));
+  threads_[thread].daemon = daemon;
+  others_done_ = others_done_ && daemon;
   clock().at[current_]++;  // what the parent does from here on is not ordered
+  // Up to its first step it can affect nobody.
+  parent_ = current_;
+  SwitchTo(thread);
+  if (aborting_) throw Unwind{};
 }
 
 void Engine::JoinAll() {
-  if (!Point()) return;
-  Block(&others_done_);
-  for (int i = 1; i < n_threads_; i++) clock().Join(threads_[i].clock);
+  if (!Point({&others_done_}, &others_done_)) return;
+  for (int i = 1; i < n_threads_; i++) {
+    if (!threads_[i].daemon) clock().Join(threads_[i].clock);
+  }
 }
 
 void Engine::NoteDeadlock() {
+  if (repeats_) return;
   std::string text = "deadlock: waiting for ever:";
   bool any = false;
   for (int i = 0; i < n_threads_; i++) {
-    if (threads_[i].state != State::kWaiting) continue;
+    if (threads_[i].state == State::kDone) continue;
     text += " T" + std::to_string(i);
     any = true;
   }
@@ -216,6 +248,7 @@ void Engine::NoteFailure(const std::string& text) {
   if (tracing_) trace_ += "T" + std::to_string(current_) + " FAILURE: " + text + "\n";
   if (memory_.Open()) return;
   aborting_ = true;
+  parent_ = -1;
   throw Unwind{};
 }
 

@@ -1,5 +1,9 @@
 // tests/model/engine.h: the threads of an execution and the order in which they take their steps.
 // What      the inside of tests/model/model.h.
+// Reduction Without a bound on pre-emptions, of all orders of independent steps (different objects,
+//           or two loads) one is enough: once a thread's next step has been tried first, the thread
+//           sleeps in the siblings until a step that depends on its own is taken (Godefroid's sleep
+//           sets). With a bound they would leave out too much, so all orders are tried.
 #ifndef GORT_TESTS_MODEL_ENGINE_H_
 #define GORT_TESTS_MODEL_ENGINE_H_
 
@@ -20,6 +24,18 @@
 
 namespace gort::rt::model {
 
+// A thread's next step.
+struct Step {
+  const void* object = nullptr;
+  bool load = false;
+  bool seq_cst = false;
+
+  bool Depends(const Step& other) const {
+    if (object != other.object) return false;
+    return !load || !other.load || (seq_cst && other.seq_cst);
+  }
+};
+
 class Engine {
  public:
   Engine(const Options& options, const std::function<void()>& body);
@@ -28,12 +44,10 @@ class Engine {
   // The engine whose execution is going on. Aborts if there is none.
   static Engine& Current();
 
-  // A scheduling point: another thread may go first. False: the thread is being unwound and must
-  // have no effect.
-  bool Point();
-  // The calling thread goes on when *ready, others do until then.
-  void Block(const bool* ready);
-  void Spawn(std::function<void()> body);
+  // A scheduling point before a step that can be taken when *ready (null: always); other threads
+  // may go first. False: the thread is being unwound and must have no effect.
+  bool Point(const Step& step, const bool* ready = nullptr);
+  void Spawn(std::function<void()> body, bool daemon);
   void JoinAll();
   // Notes a failure. Returns only if the execution may still turn out to be void.
   void NoteFailure(const std::string& text);
@@ -51,13 +65,15 @@ class Engine {
 
  private:
   struct Unwind {};
-  enum class State { kRunning, kWaiting, kDone };
+  enum class State { kAlive, kDone };
   struct Thread {
     ucontext_t context = {};
     std::unique_ptr<char[]> stack;
     std::function<void()> body;
     State state = State::kDone;
+    bool daemon = false;
     const bool* ready = nullptr;
+    Step step;
     Clock clock;
   };
 
@@ -66,11 +82,13 @@ class Engine {
   static void Trampoline();
   void ThreadMain();
   bool Enabled(const Thread& t) const;
-  // The thread that takes the next step; -1: none can.
+  // The thread that takes the next step; -1: none can, or the execution repeats another.
   int Pick();
+  // Chooses among candidates[0..n) and lets those before the chosen one sleep.
+  int PickAwake(const int* candidates, int n);
   void SwitchTo(int thread);
   void NoteDeadlock();
-  bool Aborting() const { return aborting_; }
+  bool Reduces() const { return options_.max_preemptions < 0; }
 
   const Options options_;
   const std::function<void()> body_;
@@ -81,6 +99,9 @@ class Engine {
   int current_ = 0;
   int preemptions_ = 0;
   int steps_ = 0;
+  uint32_t asleep_ = 0;   // bit t: thread t's next step was tried before
+  bool repeats_ = false;  // all threads that could go on are asleep
+  int parent_ = -1;       // who waits for the new thread to reach its first step
   uint64_t execution_ = 0;
   bool others_done_ = false;
   bool aborting_ = false;

@@ -11,7 +11,9 @@ Result Explore(const Options& options, const std::function<void()>& body) {
   return Engine(options, body).Explore();
 }
 
-void Spawn(std::function<void()> body) { Engine::Current().Spawn(std::move(body)); }
+void Spawn(std::function<void()> body) { Engine::Current().Spawn(std::move(body), false); }
+
+void SpawnDaemon(std::function<void()> body) { Engine::Current().Spawn(std::move(body), true); }
 
 void JoinAll() { Engine::Current().JoinAll(); }
 
@@ -27,7 +29,7 @@ void Fail(const char* text) {
 
 void Event::Signal() {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return;
+  if (!engine.Point({this})) return;
   engine.Note("signals");
   engine.clock().at[engine.current()]++;
   clock_.Join(engine.clock());
@@ -36,9 +38,7 @@ void Event::Signal() {
 
 void Event::Wait() {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return;
-  engine.Note("waits");
-  engine.Block(&set_);
+  if (!engine.Point({this}, &set_)) return;
   engine.Note("is woken");
   engine.clock().Join(clock_);
   set_ = false;
@@ -46,8 +46,7 @@ void Event::Wait() {
 
 void Lock::Acquire() {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return;
-  engine.Block(&free_);
+  if (!engine.Point({this}, &free_)) return;
   engine.Note("locks");
   engine.clock().Join(clock_);
   free_ = false;
@@ -55,7 +54,7 @@ void Lock::Acquire() {
 
 void Lock::Release() {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return;
+  if (!engine.Point({this})) return;
   engine.Note("unlocks");
   engine.clock().at[engine.current()]++;
   clock_ = engine.clock();
@@ -90,7 +89,7 @@ void RaceDetector::Write() {
 
 uint64_t CellLoad(Cell* cell, uint64_t initial, std::memory_order order) {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return initial;
+  if (!engine.Point({cell, true, order == std::memory_order_seq_cst})) return initial;
   const uint32_t location = engine.Locate(cell, initial);
   const uint64_t value = engine.memory().Load(location, engine.current(), &engine.clock(), order);
   engine.StepDone(*cell, "load", value, order);
@@ -99,7 +98,7 @@ uint64_t CellLoad(Cell* cell, uint64_t initial, std::memory_order order) {
 
 void CellStore(Cell* cell, uint64_t initial, uint64_t value, std::memory_order order) {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return;
+  if (!engine.Point({cell})) return;
   const uint32_t location = engine.Locate(cell, initial);
   engine.memory().Store(location, engine.current(), &engine.clock(), value, order);
   engine.StepDone(*cell, "store", value, order);
@@ -107,7 +106,7 @@ void CellStore(Cell* cell, uint64_t initial, uint64_t value, std::memory_order o
 
 uint64_t CellRmwBegin(Cell* cell, uint64_t initial) {
   Engine& engine = Engine::Current();
-  if (!engine.Point()) return initial;
+  if (!engine.Point({cell})) return initial;
   return engine.memory().Newest(engine.Locate(cell, initial));
 }
 

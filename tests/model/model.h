@@ -27,7 +27,7 @@
 namespace gort::rt::model {
 
 struct Options {
-  int max_preemptions = 2;
+  int max_preemptions = -1;   // switches away from a thread that could go on; -1: any number
   int max_stale_reads = 2;    // of the same store by the same thread in a row
   bool future_reads = false;  // relaxed loads may run ahead of other threads' stores
   uint64_t max_executions = 20'000'000;
@@ -38,10 +38,10 @@ struct Result {
   bool ok = true;
   bool complete = false;  // everything within the bounds was visited
   uint64_t executions = 0;
-  uint64_t void_executions = 0;  // started with a load of a store that never came
-  std::string failure;           // what failed first
-  std::string schedule;          // for Options::replay
-  std::string trace;             // its steps, one a line
+  uint64_t cut_executions = 0;  // of them: repeat others, or loaded what was then never stored
+  std::string failure;          // what failed first
+  std::string schedule;         // for Options::replay
+  std::string trace;            // its steps, one a line
 };
 
 // Runs body until a schedule fails or all have passed. Body creates its state, Spawns threads and
@@ -51,7 +51,9 @@ Result Explore(const Options& options, const std::function<void()>& body);
 // The rest is for the body and its threads.
 
 void Spawn(std::function<void()> body);
-// Waits for all spawned threads; what they did happens before the return.
+// A thread that nobody waits for: the execution may end while it sleeps.
+void SpawnDaemon(std::function<void()> body);
+// Waits for all spawned threads but daemons; what they did happens before the return.
 void JoinAll();
 // The execution is a failure unless cond.
 void Check(bool cond, const char* text);
