@@ -16,16 +16,20 @@
 #include "absl/time/time.h"
 #include "base/attributes.h"
 #include "base/rand.h"
-#include "gort/runtime.h"
 #include "gtest/gtest.h"
 #include "platforms/clock.h"
-#include "tests/timer/latch.h"
+#include "proc/go.h"
+#include "proc/proc.h"
+#include "tests/testing/goroutines.h"
+#include "timer/testing/latch.h"
 
 namespace gort {
 namespace {
 
-using rt::Latch;
+using rt::Gosched;
 using rt::Nanotime;
+using testing::InGort;
+using testing::Latch;
 
 #if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
 constexpr int kSleepers = 10'000;
@@ -33,17 +37,16 @@ constexpr int kSleepers = 10'000;
 constexpr int kSleepers = 200'000;
 #endif
 
-// Runs f as a main goroutine with n Ps.
+// Runs f as a goroutine with n Ps.
 void RunWith(int procs, void (*f)()) {
-  gort::Run([=] {
-    int before = GOMAXPROCS(procs);
+  InGort([=] {
+    int before = rt::GoMaxProcs(procs);
     f();
-    GOMAXPROCS(before);
-    return 0;
+    rt::GoMaxProcs(before);
   });
 }
 
-class Sleeping : public testing::TestWithParam<int> {};
+class Sleeping : public ::testing::TestWithParam<int> {};
 
 TEST_P(Sleeping, LastsAtLeastAsLongAsAsked) {
   RunWith(GetParam(), [] {
@@ -146,21 +149,21 @@ TEST_P(Sleeping, WhileTheNumberOfPsChanges) {
       });
     }
     for (int i = 0; i < 30; ++i) {
-      GOMAXPROCS(1 + static_cast<int>(rand.N(6)));
+      rt::GoMaxProcs(1 + static_cast<int>(rand.N(6)));
       Sleep(absl::Microseconds(500));
     }
     latch->Wait();
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Procs, Sleeping, testing::Values(1, 4));
+INSTANTIATE_TEST_SUITE_P(Procs, Sleeping, ::testing::Values(1, 4));
 
 TEST(SleepingThread, ThatIsNoGoroutine) {
   int64_t before = Nanotime();
   Sleep(std::chrono::microseconds(300));
   EXPECT_GE(Nanotime() - before, 300'000);
   std::atomic<int> n{0};
-  gort::Run([&] {
+  InGort([&] {
     Latch latch(4);
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
@@ -172,7 +175,6 @@ TEST(SleepingThread, ThatIsNoGoroutine) {
     }
     latch.Wait();
     for (auto& t : threads) t.join();
-    return 0;
   });
   EXPECT_EQ(n.load(), 4);
 }
@@ -196,7 +198,7 @@ TEST(SleepConversions, Saturate) {
 #if !GORT_ASAN && !GORT_TSAN
 // With nothing to do but wait for far timers the process sleeps.
 TEST(SleepingProcess, UsesNoCpu) {
-  gort::Run([] {
+  InGort([] {
     static Latch never(1);  // its goroutine outlives the test
     Go([] {
       Sleep(absl::Hours(1));
@@ -213,7 +215,6 @@ TEST(SleepingProcess, UsesNoCpu) {
     };
     EXPECT_LT(us(after) - us(before), 50'000);
     EXPECT_LT(after.ru_nvcsw - before.ru_nvcsw, 100);
-    return 0;
   });
 }
 #endif
