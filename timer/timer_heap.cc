@@ -2,14 +2,27 @@
 
 #include <cstring>
 
+#include "base/attributes.h"
 #include "base/throw.h"
 #include "platforms/mem.h"
+#if GORT_ASAN
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace gort::rt {
 namespace {
 
 // at_[1], the first of four siblings, begins a cache line.
 constexpr size_t kFront = 64 - sizeof(WhenHeap::Entry);
+
+// Pending timers that nobody else refers to are no leaks; LeakSanitizer does not look into mappings
+// by itself.
+void TellLeakCheck([[maybe_unused]] void* map, [[maybe_unused]] size_t bytes,
+                   [[maybe_unused]] bool mapped) {
+#if GORT_ASAN
+  (mapped ? __lsan_register_root_region : __lsan_unregister_root_region)(map, bytes);
+#endif
+}
 
 static_assert(sizeof(WhenHeap::Entry) * WhenHeap::kArity == 64, "siblings fill a cache line");
 
@@ -21,6 +34,7 @@ void WhenHeap::Grow(size_t bytes) {
   Entry* at = reinterpret_cast<Entry*>(map + kFront);
   if (n_ != 0) std::memcpy(at, at_, n_ * sizeof(Entry));
   Release();
+  TellLeakCheck(map, bytes, true);
   at_ = at;
   map_ = map;
   map_bytes_ = bytes;
@@ -28,7 +42,9 @@ void WhenHeap::Grow(size_t bytes) {
 }
 
 void WhenHeap::Release() {
-  if (map_ != nullptr) MemUnmap(map_, map_bytes_);
+  if (map_ == nullptr) return;
+  TellLeakCheck(map_, map_bytes_, false);
+  MemUnmap(map_, map_bytes_);
 }
 
 void WhenHeap::SiftUp(size_t i, Entry e) {
