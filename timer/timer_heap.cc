@@ -32,19 +32,25 @@ void WhenHeap::Grow(size_t bytes) {
   char* map = static_cast<char*>(MemMap(bytes, PageSize()));
   if (map == nullptr) Throw("timer heap: out of memory");
   Entry* at = reinterpret_cast<Entry*>(map + kFront);
-  if (n_ != 0) std::memcpy(at, at_, n_ * sizeof(Entry));
-  Release();
+  const size_t n = n_;
+  if (n != 0) std::memcpy(at, at_, n * sizeof(Entry));
+  Free();
   TellLeakCheck(map, bytes, true);
   at_ = at;
+  n_ = n;
   map_ = map;
   map_bytes_ = bytes;
   capacity_ = (bytes - kFront) / sizeof(Entry);
 }
 
-void WhenHeap::Release() {
-  if (map_ == nullptr) return;
-  TellLeakCheck(map_, map_bytes_, false);
-  MemUnmap(map_, map_bytes_);
+void WhenHeap::Free() {
+  if (map_ != nullptr) {
+    TellLeakCheck(map_, map_bytes_, false);
+    MemUnmap(map_, map_bytes_);
+  }
+  at_ = nullptr;
+  map_ = nullptr;
+  n_ = capacity_ = map_bytes_ = 0;
 }
 
 void WhenHeap::SiftUp(size_t i, Entry e) {
@@ -103,7 +109,7 @@ void WhenHeap::Shrink() {
 }
 
 void WhenHeap::TakeAll(WhenHeap* other) {
-  Release();
+  Free();
   at_ = other->at_;
   n_ = other->n_;
   capacity_ = other->capacity_;
