@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "base/attributes.h"
 #include "base/rand.h"
@@ -142,8 +143,12 @@ int Settle(const Cases& s, G* gp, Attempt* attempt) ABSL_NO_THREAD_SAFETY_ANALYS
                                                                          : Attempt::kWouldBlock;
   for (uint32_t i = 0; i < s.m; ++i) {
     SelectCase& sc = s.cases[s.lock[i]];
-    if (sc.sudog != winner) (sc.is_send ? sc.c->sendq : sc.c->recvq).Remove(sc.sudog);
-    ReleaseSudog(std::exchange(sc.sudog, nullptr));
+    Sudog* sg = std::exchange(sc.sudog, nullptr);
+    if (sg != winner) (sc.is_send ? sc.c->sendq : sc.c->recvq).Remove(sg);
+    sg->elem = nullptr;
+    sg->c = nullptr;
+    sg->waitlink = nullptr;
+    ReleaseSudog(sg);
   }
   return chosen;
 }
@@ -163,6 +168,7 @@ int SelectGo(SelectCase* cases, uint32_t* order, int n, bool block, bool* receiv
     if (!block) return kSelectDefault;
     ParkForever(WaitReason::kSelectNoCases);
   }
+  PreemptCheck();
   if (n == 1) return One(cases[0], block, received);
   G* gp = CurrentG();
   const Cases s = Order(cases, order, n);

@@ -19,7 +19,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -55,9 +54,13 @@ struct Nothing {
 };
 
 template <class F, class T>
-concept RecvHandler = std::invocable<F&, std::optional<T>>;
+concept RecvHandler = requires(F& f, std::optional<T> v) {
+  f(std::move(v));
+};
 template <class F>
-concept Handler = std::invocable<F&>;
+concept Handler = requires(F& f) {
+  f();
+};
 
 // The three kinds of case. Add() gives the case to SelectGo, Run() is called when it was chosen.
 template <class T, class F>
@@ -71,18 +74,21 @@ class RecvCase {
     sc->elem = in_.raw();
     sc->is_send = false;
   }
-  void Run(bool received) {
-    if (!received) {
-      std::invoke(f_, std::optional<T>());
-      return;
-    }
-    in_.SetFull();
-    std::optional<T> v = in_.Take(ch_.hchan());
-    in_.Reset();
-    std::invoke(f_, std::move(v));
-  }
+  // The result of Take becomes f's parameter without a move.
+  void Run(bool received) { static_cast<void>(f_(Take(received))); }
 
  private:
+  std::optional<T> Take(bool received) {
+    std::optional<T> v;
+    if (received) {
+      in_.SetFull();
+      in_.Take(ch_.hchan(), &v);
+      in_.Reset();
+    }
+    Opaque(&v);
+    return v;
+  }
+
   ChanHandle ch_;
   Incoming<T> in_;
   [[no_unique_address]] F f_;
@@ -105,7 +111,7 @@ class SendCase {
   void Run(bool) {
     out_.SetSent();
     sent_ = true;
-    std::invoke(f_);
+    static_cast<void>(f_());
   }
 
  private:
@@ -122,7 +128,7 @@ class DefaultCase {
 
   explicit DefaultCase(F f) : f_(std::move(f)) {}
   void Add(SelectCase*) {}
-  void Run(bool) { std::invoke(f_); }
+  void Run(bool) { static_cast<void>(f_()); }
 
  private:
   [[no_unique_address]] F f_;
@@ -151,13 +157,13 @@ auto OnRecv(RecvChan<T> ch, F f = {}) {
 }
 
 // f() is called when the value was sent.
-template <class T, rt::Handler F = rt::Nothing>
-auto OnSend(Chan<T> ch, std::type_identity_t<T> value, F f = {}) {
-  return rt::SendCase<T, F>(std::move(ch), std::move(value), std::move(f));
+template <class T, std::convertible_to<T> U = T, rt::Handler F = rt::Nothing>
+auto OnSend(Chan<T> ch, U&& value, F f = {}) {
+  return rt::SendCase<T, F>(std::move(ch), std::forward<U>(value), std::move(f));
 }
-template <class T, rt::Handler F = rt::Nothing>
-auto OnSend(SendChan<T> ch, std::type_identity_t<T> value, F f = {}) {
-  return rt::SendCase<T, F>(std::move(ch), std::move(value), std::move(f));
+template <class T, std::convertible_to<T> U = T, rt::Handler F = rt::Nothing>
+auto OnSend(SendChan<T> ch, U&& value, F f = {}) {
+  return rt::SendCase<T, F>(std::move(ch), std::forward<U>(value), std::move(f));
 }
 
 // f() is called when no other case is ready; with it, Select does not block.
@@ -210,11 +216,12 @@ class Selector {
     static_assert(std::is_convertible_v<Ch, RecvChan<T>>, "not a channel to receive from");
     return Push(rt::RecvCase<T, F>(RecvChan<T>(ch), std::move(f)));
   }
-  template <class Ch, class F = rt::Nothing>
-  Selector& Send(const Ch& ch, typename Ch::value_type value, F f = {}) {
+  template <class Ch, std::convertible_to<typename Ch::value_type> U = typename Ch::value_type,
+            class F = rt::Nothing>
+  Selector& Send(const Ch& ch, U&& value, F f = {}) {
     using T = typename Ch::value_type;
     static_assert(std::is_convertible_v<Ch, SendChan<T>>, "not a channel to send to");
-    return Push(rt::SendCase<T, F>(SendChan<T>(ch), std::move(value), std::move(f)));
+    return Push(rt::SendCase<T, F>(SendChan<T>(ch), std::forward<U>(value), std::move(f)));
   }
   // Throws Panic("select: multiple default cases").
   template <class F = rt::Nothing>

@@ -43,7 +43,7 @@ void OtherSide(void* p) {
   Throw("check: a finished context was resumed");
 }
 
-void CheckSwitch() {
+[[maybe_unused]] void CheckSwitch() {
   alignas(16) static constinit char stack[8 << 10] = {};
   Round round;
   uintptr_t sp = MakeContext(reinterpret_cast<uintptr_t>(stack + sizeof stack), &OtherSide, &round);

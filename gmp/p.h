@@ -16,7 +16,7 @@
 namespace gort::rt {
 
 struct M;
-struct MCache;
+class MCache;
 struct StackCache;
 struct Sudog;
 struct TimerHeap;

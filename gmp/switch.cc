@@ -35,12 +35,11 @@ uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
 
 void SystemStack(void (*fn)(void*), void* arg) {
   G* gp = Getg();
-  M* mp = gp->m;
-  G* g0 = mp->g0;
-  if (gp == g0 || gp == mp->gsignal || gp->foreign) {
+  if (gp == nullptr || gp->foreign || gp == gp->m->g0 || gp == gp->m->gsignal) {
     fn(arg);
     return;
   }
+  G* g0 = gp->m->g0;
 #if GORT_ASAN
   __sanitizer_start_switch_fiber(&gp->asan_fake_stack, reinterpret_cast<void*>(g0->stack.lo),
                                  g0->stack.hi - g0->stack.lo);

@@ -104,7 +104,8 @@ class MCache : public ListNode<MCache> {
 
 // A new, empty cache. Never null (out of memory is fatal). Go: allocmcache (mcache.go).
 MCache* AllocMCache();
-// Flushes c and takes it back. No thread may use it any more. Go: freemcache (mcache.go).
+// Flushes c and takes it back. No thread may use it any more. Not for mcache0, whose P 0 lives as
+// long as the process (fatal). Go: freemcache (mcache.go).
 void FreeMCache(MCache* c);
 
 // Objects of span_class in all caches together. A moment's value.

@@ -12,7 +12,7 @@ namespace gort::rt {
 
 Source::Source(uint64_t token) : token_(token) {
   EXPECT_EQ(pipe2(fds_, O_CLOEXEC | O_NONBLOCK), 0);
-  EXPECT_EQ(PollerAdd(fds_[0], token), 0);
+  EXPECT_EQ(PollerAdd(fds_[0], token_), 0);
 }
 
 Source::~Source() {

@@ -19,6 +19,8 @@ GORT_COPTS = [
     "-Woverloaded-virtual",
     "-Wpointer-arith",
     "-Wundef",
+    # struct here and class there matters to one compiler that gort does not build with.
+    "-Wno-mismatched-tags",
     "-Wno-sign-compare",
     "-Wno-unused-parameter",
     # The current M and G are read on every scheduler path.

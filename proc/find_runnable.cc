@@ -226,6 +226,7 @@ Found FindRunnable() {
       GcStopM();
       continue;
     }
+    s.now = 0;  // the clock has moved on since the last round
     s.poll_until = 0;
     Found found = FromHere(&s);
     if (found.gp == nullptr) found = FromGlobal(&s);

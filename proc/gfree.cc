@@ -96,22 +96,22 @@ void GfPut(P* pp, G* gp) {
 
 void GfPurge(P* pp) { SpillTo(pp, 0); }
 
-int64_t GfScavenge(bool everything) {
+namespace {
+
+// Takes the stacks of the dead Gs that were not needed since the last call.
+void TakeUnusedStacks() {
   GList idle;
   {
     LockGuard l(&sched.gfree_lock);
-    int32_t n = everything ? with_stack.now : with_stack.low;
-    for (int32_t i = 0; i < n; ++i) {
+    for (int32_t n = with_stack.low; n > 0; --n) {
       idle.Push(sched.gfree_stack.Pop());
       --with_stack.now;
       sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
     }
     with_stack.low = with_stack.now;
   }
-  int64_t bytes = 0;
   GList bare;
   while (G* gp = idle.Pop()) {
-    bytes += static_cast<int64_t>(gp->stack.hi - gp->stack.lo);
     StackFree(gp->stack, nullptr);
     gp->stack = StackBounds{};
     gp->stackguard1 = 0;
@@ -119,12 +119,21 @@ int64_t GfScavenge(bool everything) {
   }
   LockGuard l(&sched.gfree_lock);
   while (G* gp = bare.Pop()) PushGlobal(gp);
-  return bytes;
 }
 
-bool GfScavengeDebt() {
-  LockGuard l(&sched.gfree_lock);
-  return with_stack.now > 0;
+}  // namespace
+
+void ScavengeStacks(int64_t unused_ns) {
+  TakeUnusedStacks();
+  StackScavenge(INT64_MAX, unused_ns);
+}
+
+bool StacksToScavenge() {
+  {
+    LockGuard l(&sched.gfree_lock);
+    if (with_stack.now > 0) return true;
+  }
+  return StackScavengeDebt() > 0;
 }
 
 }  // namespace gort::rt

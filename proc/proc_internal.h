@@ -117,9 +117,10 @@ void GfPurge(P* pp);
 // A new G without a stack, kGIdle. Go: malg (without the stack)
 G* AllocG();
 void AllGAdd(G* gp);
-// Releases stacks of dead Gs that were not needed for a while; bytes freed. Called by sysmon.
-int64_t GfScavenge(bool everything);
-bool GfScavengeDebt();
+// Gives back the memory of stacks of dead goroutines that were not needed since the last call and that
+// have been free for unused_ns. For sysmon, which calls it while StacksToScavenge.
+void ScavengeStacks(int64_t unused_ns);
+bool StacksToScavenge();
 // Frees the closure of gp if it is not on its stack.
 void FreeHeapClosure(G* gp);
 // Ends gp, on another stack. Go: goexit0

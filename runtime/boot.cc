@@ -42,15 +42,14 @@ void Args() {
 }
 
 void OsInit() {
-  int n = NumCpuAffinity();
-  int quota = NumCpuCgroup();
-  ncpu = quota > 0 && quota < n ? quota : n;
+  ncpu = DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
   PageSize();
   HugePageSize();
 }
 
 // Go: runtime.main
 void MainGoroutine() {
+  Getg()->is_main = true;
   sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });

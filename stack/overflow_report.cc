@@ -6,13 +6,13 @@
 namespace gort::rt {
 namespace {
 
-void HeaderOnly(const G* gp, const SigCtx*) {
+void HeaderOnly(const G* gp, const SigCtx*, bool) {
   if (gp != nullptr) Printer() << "goroutine " << gp->goid << " [running]:\n";
 }
 
 }  // namespace
 
-constinit Hook<void(const G*, const SigCtx*)> overflow_traceback_hook{&HeaderOnly};
+constinit Hook<void(const G*, const SigCtx*, bool)> overflow_traceback_hook{&HeaderOnly};
 
 GORT_COLD void StackOverflowFatal(const G* gp, size_t limit, StackBounds stack, uintptr_t sp,
                                   const SigCtx* ctx) {
@@ -26,7 +26,7 @@ GORT_COLD void StackOverflowFatal(const G* gp, size_t limit, StackBounds stack, 
     p.Hex(stack.hi) << "]\n";
     p << "fatal error: stack overflow\n\n";
   }
-  overflow_traceback_hook(gp, ctx);
+  overflow_traceback_hook(gp, ctx, false);
   ExitFatal();
 }
 

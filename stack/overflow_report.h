@@ -15,9 +15,9 @@
 namespace gort::rt {
 
 // Prints "goroutine N [running]:" and the frames, from where the signal interrupted (ctx) or, when
-// ctx is null, from the caller. gp may be null: unknown. The default prints the header alone; set
-// by runtime/boot.cc to traceback's. Runs on the signal stack or on the caller's.
-extern Hook<void(const G* gp, const SigCtx* ctx)> overflow_traceback_hook;
+// ctx is null, from the caller; `all` is false. gp may be null: unknown. The default prints the
+// header alone; set by runtime/boot.cc to TracebackReport. On the signal stack or the caller's.
+extern Hook<void(const G* gp, const SigCtx* ctx, bool all)> overflow_traceback_hook;
 
 // gp overflowed `stack` (null: the goroutine is not known any more), whose reservation has `limit`
 // bytes, at stack pointer sp (0: found later, by a canary). Ends the process with status 2.

@@ -6,7 +6,6 @@
 #include "platforms/clock.h"
 #include "platforms/thread.h"
 #include "proc/proc_internal.h"
-#include "stack/stack_alloc.h"
 #include "sysmon/retake.h"
 
 namespace gort::rt {
@@ -17,20 +16,17 @@ constexpr int64_t kMaxSleepNs = 10'000'000;
 constexpr int kIdleRounds = 50;  // rounds without success before the sleep begins to double
 constexpr int64_t kPollNs = 10'000'000;
 constexpr int64_t kScavengePeriodNs = 250'000'000;
-constexpr int64_t kScavengeBytes = int64_t{256} << 30;  // of address space, a period
 
 bool AllIdle() {
   return sched.gcwaiting.load() ||
          sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
 }
 
-bool MemoryToReturn() { return GfScavengeDebt() || StackScavengeDebt() > 0 || ScavengeDebt() > 0; }
+bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 
-// Stacks of goroutines that were not needed for a period, then pages of free stacks and of the
-// heap.
+// Stacks of goroutines that were not needed for a period, then free pages of the heap.
 void ReturnMemory() {
-  GfScavenge(/*everything=*/false);
-  StackScavenge(kScavengeBytes, kScavengePeriodNs);
+  ScavengeStacks(kScavengePeriodNs);
   ScavengeOne(ScavengeDebt());
 }
 
@@ -65,6 +61,7 @@ void PollNetwork(int64_t now) {
 
 void Sysmon() {
   ThreadSetName("gort-sysmon");
+  SetBackgroundScavenger(true);
   {
     LockGuard l(&sched.lock);
     ++sched.nmsys;

@@ -20,7 +20,7 @@ namespace rt {
 // d in whole nanoseconds; what does not fit becomes INT64_MIN or INT64_MAX, and so do infinities.
 int64_t SaturatedNanoseconds(absl::Duration d);
 
-// The same for any std::chrono duration, floating point included (NaN: 0).
+// The same for any std::chrono duration, floating point included (rounded; NaN: 0).
 template <class Rep, class Period>
 constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
   using FloatNs = std::chrono::duration<long double, std::nano>;
@@ -31,7 +31,7 @@ constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
   if constexpr (std::numeric_limits<Rep>::is_integer) {
     return std::chrono::duration_cast<std::chrono::duration<int64_t, std::nano>>(d).count();
   } else {
-    return ns == ns ? static_cast<int64_t>(ns) : 0;
+    return ns == ns ? static_cast<int64_t>(ns < 0 ? ns - 0.5L : ns + 0.5L) : 0;
   }
 }
 

@@ -63,7 +63,7 @@ struct Timer {
   int64_t period = 0;          // guarded by ts->mu; ns; 0: once
   int64_t key = 0;             // guarded by ts->mu; time of the entry that counts; 0: none does
   uint32_t n_entries = 0;      // guarded by ts->mu
-  uint32_t seq = 0;            // guarded by ts->mu; counts Reset and Stop
+  uint32_t seq = 1;            // guarded by ts->mu; counts Reset and Stop
   uint32_t fire_seq = 0;       // guarded by ts->mu; seq when last taken from the heap to be fired
   bool swept = false;          // guarded by ts->mu; mark of Sweep
   Timer* free_link = nullptr;  // whoever dropped the last reference

@@ -1,9 +1,58 @@
-#ifndef X2
-#define X2
+// traceback/traceback.h: what a goroutine was doing, for people.
+// What      Go's form: a header line, two lines a frame, who created it, an empty line.
+//
+//             goroutine 7 [chan receive, 5 minutes]:
+//             worker(...)
+//                 /path/to/program+0x2f1c
+//             created by main() in goroutine 1
+//                 /path/to/program+0x1a80
+//
+//           An object with an offset is what `addr2line -e /path/to/program 0x2f1c` takes.
+// Layer     5. Functions that print to a Printer allocate nothing and take no lock of ours; those
+//           marked (signal) may run in signal handlers.                      Go: traceback.go
+// Freezing  another goroutine's stack is read while its status carries the scan bit, which keeps
+//           everybody from running it; one that runs on another thread is named, not walked.
+#ifndef GORT_TRACEBACK_TRACEBACK_H_
+#define GORT_TRACEBACK_TRACEBACK_H_
+
+#include <cstdint>
 #include <string>
+
+#include "base/throw.h"
+#include "gmp/g.h"
+#include "platforms/sigctx.h"
+
 namespace gort::rt {
-inline void TracebackInit() {}
-inline void FatalReport(bool) {}
-inline std::string StackText(bool) { return ""; }
-}
-#endif
+
+// Reads the program's symbols, so that the first fatal report does not have to. Go: tracebackinit
+void TracebackInit();
+
+// "goroutine 7 [chan receive, 2 minutes, locked to thread]:" and a newline. (signal)
+// Go: goroutineheader
+void PrintGoroutineHeader(Printer& p, const G* gp);
+// The frames of gp: the calling context if it is the caller's own (or the caller runs on that
+// thread's system stack on its behalf), a parked context otherwise. At most 100 frames: the
+// innermost 50, and the outermost 50. Requires: gp is the caller's, or frozen. (signal)
+void PrintTraceback(Printer& p, G* gp);
+// The frames that a signal interrupted. (signal)
+void PrintTracebackAt(Printer& p, const SigCtx& ctx);
+// "created by main() in goroutine 1" and its place; nothing for goroutines of the runtime's own
+// making and for the main goroutine. (signal) Go: printcreatedby
+void PrintCreatedBy(Printer& p, const G* gp);
+// Every goroutine but me and the runtime's own, each after an empty line, oldest first (in no order
+// when there are more than a few thousand). (signal) Go: tracebackothers
+void TracebackOthers(Printer& p, const G* me);
+
+// What fatal_report_hook shall be: an empty line, the current goroutine (or the system stack that
+// the fault is on), then, when all, the others. (signal)
+void FatalReport(bool all);
+// The same for a fault that a signal reported, without the empty line: gp (null: a thread without
+// one) was interrupted at ctx (null: the caller's own context). What overflow_traceback_hook and
+// signal_report_hook shall be. (signal)
+void TracebackReport(const G* gp, const SigCtx* ctx, bool all);
+// The text of the above as gort::Stack returns it. Allocates; not in signal handlers. Go: Stack
+std::string StackText(bool all);
+
+}  // namespace gort::rt
+
+#endif  // GORT_TRACEBACK_TRACEBACK_H_

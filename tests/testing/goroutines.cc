@@ -15,11 +15,13 @@ void InGort(const std::function<void()>& body) {
   });
 }
 
+void Yield() { gort::Gosched(); }
+
 bool Eventually(const std::function<bool()>& cond) {
   const int64_t deadline = rt::Nanotime() + 30'000'000'000;
   while (!cond()) {
     if (rt::Nanotime() > deadline) return false;
-    gort::Gosched();
+    Yield();
   }
   return true;
 }

@@ -30,6 +30,9 @@ namespace gort::testing {
 // Runs body as a goroutine and waits for its end.
 void InGort(const std::function<void()>& body);
 
+// Lets other goroutines run once. Go: Gosched
+void Yield();
+
 // Lets other goroutines run until cond(); false when that takes more than 30 seconds.
 bool Eventually(const std::function<bool()>& cond);
 
@@ -51,7 +54,10 @@ class Probe {
   explicit Probe(F f) : s_(std::make_shared<State>()) {
     gort::Go([s = s_, f = std::move(f)]() mutable {
       s->Enter();
-      f();
+      {
+        F mine = std::move(f);  // what it captured is gone when done is set
+        mine();
+      }
       s->done.store(true);
     });
     settled_ = Settle();

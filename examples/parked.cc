@@ -1,0 +1,102 @@
+// examples/parked.cc: very many goroutines parked at once, every one with a guarded stack of its
+// own, and what becomes of their memory when they have ended.
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/time/time.h"
+#include "examples/flags.h"
+#include "gflags/gflags.h"
+#include "gort/chan/chan.h"
+#include "gort/runtime.h"
+#include "gort/sync/sync.h"
+#include "gort/timer/sleep.h"
+
+DEFINE_int64(n, 1'000'000, "how many goroutines");
+DEFINE_int64(max_mib, 5120, "exit status 1 if more than this is resident at the peak; 0: no limit");
+DEFINE_bool(fall, true, "exit status 1 unless the resident size falls below a quarter of the peak");
+DEFINE_int32(seconds, 30, "how long to wait for that");
+
+namespace {
+
+bool FromOne(const char*, int64_t n) { return n >= 1; }
+DEFINE_validator(n, &FromOne);
+
+double Mib(int64_t kib) { return static_cast<double>(kib) / 1024; }
+
+// Of /proc/self/status, in KiB.
+int64_t ResidentKib() {
+  int64_t kib = -1;
+  if (FILE* f = std::fopen("/proc/self/status", "re")) {
+    char line[256];
+    while (std::fgets(line, sizeof line, f) != nullptr) {
+      if (std::sscanf(line, "VmRSS: %" SCNd64, &kib) == 1) break;
+    }
+    std::fclose(f);
+  }
+  return kib;
+}
+
+int64_t Mappings() {
+  int64_t lines = 0;
+  if (FILE* f = std::fopen("/proc/self/maps", "re")) {
+    for (int c; (c = std::getc(f)) != EOF;) lines += c == '\n' ? 1 : 0;
+    std::fclose(f);
+  }
+  return lines;
+}
+
+double Since(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+}
+
+}  // namespace
+
+int gort_main(int argc, char** argv) {
+  if (!gort::examples::ParseFlags(argc, argv, "usage: parked [flags]", __FILE__).empty()) {
+    gort::examples::BadUsage("there are no arguments");
+  }
+  const int64_t before = ResidentKib();
+  auto begin = std::chrono::steady_clock::now();
+  gort::Chan<gort::Unit> gate = gort::MakeChan<gort::Unit>();
+  std::atomic<int64_t> arrived{0};
+  gort::WaitGroup all;
+  for (int64_t i = 0; i < FLAGS_n; ++i) {
+    all.Go([&arrived, gate] {
+      arrived.fetch_add(1);
+      gate.Recv();
+    });
+  }
+  while (arrived.load() < FLAGS_n) gort::Gosched();
+  const int64_t peak = ResidentKib();
+  std::printf("%d goroutines parked after %.2f s: %.0f MiB resident, %.0f bytes each, %" PRId64
+              " mappings\n",
+              gort::NumGoroutine() - 1, Since(begin), Mib(peak),
+              1024.0 * static_cast<double>(peak - before) / static_cast<double>(FLAGS_n),
+              Mappings());
+  bool ok = FLAGS_max_mib == 0 || peak <= FLAGS_max_mib * 1024;
+  if (!ok) std::printf("more than %" PRId64 " MiB\n", FLAGS_max_mib);
+
+  begin = std::chrono::steady_clock::now();
+  gate.Close();
+  all.Wait();
+  std::printf("all ended after %.2f s\n", Since(begin));
+  begin = std::chrono::steady_clock::now();
+  int64_t now = ResidentKib();
+  for (double next = 0; now * 4 >= peak && Since(begin) < FLAGS_seconds; now = ResidentKib()) {
+    if (Since(begin) >= next) {
+      std::printf("%.1f s later: %.0f MiB resident\n", Since(begin), Mib(now));
+      next = next == 0 ? 0.5 : next * 2;
+    }
+    gort::Sleep(absl::Milliseconds(20));
+  }
+  std::printf("%.1f s later: %.0f MiB resident, %.0f %% of the peak\n", Since(begin), Mib(now),
+              100.0 * static_cast<double>(now) / static_cast<double>(peak));
+  if (FLAGS_fall && now * 4 >= peak) ok = false;
+  return std::fflush(stdout) == 0 && ok ? 0 : 1;
+}

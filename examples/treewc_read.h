@@ -1,0 +1,29 @@
+// examples/treewc_read.h: counting one file.
+#ifndef GORT_EXAMPLES_TREEWC_READ_H_
+#define GORT_EXAMPLES_TREEWC_READ_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "examples/treewc_count.h"
+#include "examples/treewc_walk.h"
+
+namespace gort::examples {
+
+struct FileResult {
+  Counts counts;               // of what could be read
+  const char* what = nullptr;  // what failed: "open"; null: nothing
+  int error = 0;               // errno value; 0: no longer a regular file
+};
+
+// Counts the file chunk by chunk, each read into *buffer, which sets the size. Adds to *bytes as it
+// goes. From a goroutine: opening and reading are done by gort::Blocking, all of them by one call
+// for a file that is smaller than the buffer.
+FileResult CountFile(const FilePlace& place, TextMode mode, std::vector<char>* buffer,
+                     std::atomic<uint64_t>* bytes);
+
+}  // namespace gort::examples
+
+#endif  // GORT_EXAMPLES_TREEWC_READ_H_

@@ -1,0 +1,51 @@
+// timer/testing/latch.h: waits until a count has come down to zero.
+// What      what a WaitGroup does, from proc alone: timer's tests must not need //sync, which may
+//           itself come to use timers.
+#ifndef GORT_TIMER_TESTING_LATCH_H_
+#define GORT_TIMER_TESTING_LATCH_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "gmp/g.h"
+#include "gmp/wait_reason.h"
+#include "lock/mutex.h"
+#include "proc/proc.h"
+
+namespace gort::testing {
+
+class Latch {
+ public:
+  explicit Latch(int64_t n) : n_(n) {}
+
+  // Goroutines, threads, g0.
+  void Done() {
+    rt::G* waiter = nullptr;
+    {
+      rt::LockGuard l(&mu_);
+      if (--n_ == 0) waiter = waiter_;
+    }
+    if (waiter != nullptr) rt::GoReady(waiter);
+  }
+
+  // By one goroutine or thread. The latch must outlive the last Done.
+  void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    rt::G* gp = rt::CurrentG();
+    mu_.Lock();
+    if (n_ == 0) {
+      mu_.Unlock();
+      return;
+    }
+    waiter_ = gp;
+    rt::GoParkUnlock(&mu_, rt::WaitReason::kSyncWaitGroupWait);
+  }
+
+ private:
+  rt::Mutex mu_;
+  int64_t n_ ABSL_GUARDED_BY(mu_);
+  rt::G* waiter_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+}  // namespace gort::testing
+
+#endif  // GORT_TIMER_TESTING_LATCH_H_

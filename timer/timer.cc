@@ -1,0 +1,171 @@
+// timer/timer.cc: the timers that users see.
+//
+// Who keeps what alive. A UserTimer is the runtime's Timer plus a payload: the channel, or the
+// function of an AfterFunc. The payload has users: every handle, the armed state, and every
+// goroutine that runs the function. The last user destroys the payload, and is never the scheduler
+// when the payload is the program's own code: handles and goroutines belong to the program, and
+// when a timer is fired, its armed state's share goes to the goroutine that is started. What the
+// heap may still hold then is an empty shell (Timer::refs), which anybody can free.
+//
+// No stale time. Stop and Reset of a timer with a channel, and its send, exclude each other by
+// send_lock. The send compares Timer::seq with the one it was fired under; Stop and Reset change it
+// and empty the channel. So whatever was fired before them is either taken out or not sent at all.
+#include "timer/timer.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "base/panic.h"
+#include "lock/mutex.h"
+#include "platforms/clock.h"
+#include "proc/go.h"
+#include "proc/proc.h"
+#include "timer/timers.h"
+
+namespace gort::rt {
+
+struct UserTimer : Timer {
+  UserTimer(Fire fire_fn, bool repeats) : Timer(fire_fn), ticker(repeats) {
+    release = [](Timer* t) { delete static_cast<UserTimer*>(t); };
+  }
+
+  const bool ticker;
+  std::atomic<int32_t> users{1};     // atomic; see the top of the file
+  Chan<absl::Time> c;                // const until the last user goes; nil: an AfterFunc
+  std::unique_ptr<TimerCallback> f;  // const until the last user goes
+  Mutex send_lock{LockRank::kTimerSend};
+  uint32_t sent_seq ABSL_GUARDED_BY(send_lock) = 0;  // Timer::seq of the newest send
+};
+
+namespace {
+
+void Use(UserTimer* t) {
+  t->users.fetch_add(1, std::memory_order_relaxed);  // relaxed: the caller is a user
+}
+
+void Unuse(UserTimer* t) {
+  if (t->users.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // pairs with: itself
+  t->f.reset();
+  t->c = Chan<absl::Time>();
+  TimerUnref(t);
+}
+
+// Sends the time at which the timer was due. The channel holds one: a tick that finds it full is
+// dropped. Go: sendTime
+G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
+  auto* t = static_cast<UserTimer*>(timer);
+  {
+    LockGuard l(&t->send_lock);
+    // Written under send_lock as well as under the heap's lock.
+    if (t->seq == seq) {
+      t->sent_seq = seq;
+      t->c.TrySend(absl::FromUnixNanos(Walltime() - late_ns));
+    }
+  }
+  if (!t->ticker) Unuse(t);
+  return nullptr;
+}
+
+// Go: goFunc
+G* FireFunc(Timer* timer, uint32_t, int64_t) {
+  Go([t = TimerRef(static_cast<UserTimer*>(timer))] { t.get()->f->Run(); });
+  return nullptr;
+}
+
+// send_lock of a timer with a channel, with the goroutine kept on its thread meanwhile.
+class SendLock {
+ public:
+  explicit SendLock(UserTimer* t) ABSL_NO_THREAD_SAFETY_ANALYSIS : mp_(AcquireM()), t_(t) {
+    t_->send_lock.Lock();
+  }
+  ~SendLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    t_->send_lock.Unlock();
+    ReleaseM(mp_);
+  }
+  SendLock(const SendLock&) = delete;
+  SendLock& operator=(const SendLock&) = delete;
+
+ private:
+  M* const mp_;
+  UserTimer* const t_;
+};
+
+// Stops t (when == 0) or arms it. The armed state is a user: one is added before arming, because
+// the timer may be fired before TimerReset returns, and taken back if there was one already.
+bool Change(UserTimer* t, int64_t when, int64_t period_ns, bool* taken) {
+  bool pending;
+  if (when == 0) {
+    pending = TimerStop(t, taken);
+  } else {
+    Use(t);
+    pending = TimerReset(t, when, period_ns, taken);
+  }
+  if (pending) Unuse(t);  // not the last: the caller has a handle
+  return pending;
+}
+
+bool ChangeChan(UserTimer* t, int64_t when, int64_t period_ns) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  SendLock lock(t);
+  const uint32_t seq = t->seq;
+  bool taken;
+  bool pending = Change(t, when, period_ns, &taken);
+  // Taken from the heap and on its way to us, but now it will not be sent: as good as stopped.
+  if (!t->ticker && taken && t->sent_seq != seq) pending = true;
+  // Sent, but not received. Go: timerchandrain
+  if (t->c.TryRecv(nullptr) == RecvState::kValue) pending = true;
+  return pending;
+}
+
+}  // namespace
+
+TimerRef::TimerRef(const TimerRef& o) : t_(o.t_) {
+  if (t_ != nullptr) Use(t_);
+}
+
+TimerRef::~TimerRef() {
+  if (t_ != nullptr) Unuse(t_);
+}
+
+TimerRef NewChanTimer(int64_t d_ns, int64_t period_ns) {
+  CurrentG();  // a foreign thread may be the first to come
+  TimerRef t(new UserTimer(&FireChan, period_ns > 0));
+  t.get()->c = MakeChan<absl::Time>(1);
+  Change(t.get(), TimerWhen(d_ns), period_ns, nullptr);
+  return t;
+}
+
+TimerRef NewFuncTimer(int64_t d_ns, std::unique_ptr<TimerCallback> f) {
+  CurrentG();
+  TimerRef t(new UserTimer(&FireFunc, false));
+  t.get()->f = std::move(f);
+  Change(t.get(), TimerWhen(d_ns), 0, nullptr);
+  return t;
+}
+
+bool StopTimer(UserTimer* t) {
+  if (t == nullptr) PanicUninitialised("time: Stop called on uninitialized Timer");
+  return t->c ? ChangeChan(t, 0, 0) : Change(t, 0, 0, nullptr);
+}
+
+bool ResetTimer(UserTimer* t, int64_t d_ns, int64_t period_ns) {
+  if (t == nullptr) PanicUninitialised("time: Reset called on uninitialized Timer");
+  const int64_t when = TimerWhen(d_ns);
+  return t->c ? ChangeChan(t, when, period_ns) : Change(t, when, period_ns, nullptr);
+}
+
+RecvChan<absl::Time> ChanOf(const UserTimer* t) {
+  return t != nullptr ? RecvChan<absl::Time>(t->c) : RecvChan<absl::Time>();
+}
+
+int64_t TickerPeriod(int64_t d_ns, bool positive, const char* text) {
+  if (!positive) throw Panic(text);
+  return d_ns > 0 ? d_ns : 1;
+}
+
+void PanicUninitialised(const char* text) { throw Panic(text); }
+
+}  // namespace gort::rt

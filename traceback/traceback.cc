@@ -1,0 +1,187 @@
+#include "traceback/traceback.h"
+
+#include <atomic>
+
+#include "base/attributes.h"
+#include "gmp/getg.h"
+#include "gmp/m.h"
+#include "gmp/sched.h"
+#include "gmp/status.h"
+#include "platforms/clock.h"
+#include "traceback/frame_printer.h"
+#include "traceback/symbolize.h"
+#include "traceback/unwind.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kMinute = 60ll * 1'000'000'000;
+
+// Up to so many goroutines are put in order; more would need memory or quadratic time.
+constexpr int kOrdered = 4096;
+
+bool AddFrame(const Frame& frame, void* arg) {
+  static_cast<FramePrinter*>(arg)->Add(frame);
+  return true;
+}
+
+// Keeps gp from running while its stack is read. False: it is running (or in a system call) on
+// another thread, or dead.
+bool FreezeG(G* gp, uint32_t status) {
+  return (status == kGWaiting || status == kGRunnable || status == kGPreempted) &&
+         CasToGScanStatus(gp, status);
+}
+
+void PrintOther(Printer& p, G* gp) {
+  uint32_t status = ReadGStatus(gp);
+  if ((status & kGScan) != 0) status &= ~uint32_t{kGScan};  // another report is reading it
+  bool frozen = FreezeG(gp, status);
+  p << '\n';
+  PrintGoroutineHeader(p, gp);
+  if (frozen && !gp->foreign) {
+    PrintTraceback(p, gp);
+  } else {
+    p << "\tgoroutine running on other thread; stack unavailable\n";
+  }
+  PrintCreatedBy(p, gp);
+  if (frozen) CasFromGScanStatus(gp, status | kGScan);
+}
+
+bool Shown(const G* gp, const G* me) {
+  if (gp == me || gp->system || gp->goid == 0) return false;
+  uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
+  return status != kGDead && status != kGIdle;
+}
+
+// The goroutine that the calling context belongs to; null: none, it is a system stack's.
+G* CallersG() {
+  G* gp = Getg();
+  if (gp == nullptr || gp->m == nullptr || gp != gp->m->g0) return gp;
+  // On g0: for a goroutine that called SystemStack, or for the scheduler itself.
+  G* curg = gp->m->curg;
+  return curg != nullptr && (ReadGStatus(curg) & ~uint32_t{kGScan}) == kGRunning ? curg : nullptr;
+}
+
+// skip_to: see FramePrinter::SkipTo.
+void PrintCurrent(Printer& p, const G* gp, const SigCtx* ctx, const void* skip_to) {
+  if (gp == nullptr || gp->goid == 0) {
+    p << "runtime stack:\n";
+  } else {
+    PrintGoroutineHeader(p, gp);
+  }
+  FramePrinter frames(p);
+  if (ctx != nullptr) {
+    UnwindSigCtx(*ctx, &AddFrame, &frames);
+  } else {
+    frames.SkipTo(skip_to);
+    UnwindCurrent(0, &AddFrame, &frames);
+  }
+  frames.Finish();
+  if (gp != nullptr) PrintCreatedBy(p, gp);
+}
+
+}  // namespace
+
+void PrintGoroutineHeader(Printer& p, const G* gp) {
+  uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
+  p << "goroutine " << gp->goid << " [";
+  if (status == kGWaiting && gp->waitreason != WaitReason::kZero) {
+    p << WaitReasonText(gp->waitreason);
+  } else {
+    p << GStatusName(status);
+  }
+  if (status == kGWaiting || status == kGSyscall) {
+    int64_t waited = gp->waitsince != 0 ? Nanotime() - gp->waitsince : 0;
+    if (waited >= kMinute) p << ", " << waited / kMinute << " minutes";
+  }
+  if (gp->lockedm != nullptr) p << ", locked to thread";
+  p << "]:\n";
+}
+
+GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {
+  FramePrinter frames(p);
+  if (gp == CallersG()) {
+    frames.SkipTo(__builtin_frame_address(0));
+    UnwindCurrent(0, &AddFrame, &frames);
+  } else {
+    UnwindGobuf(gp->sched, &AddFrame, &frames);
+    // It has never run: its first function is all there is to say.
+    if (frames.empty() && gp->startpc != 0) frames.Add({gp->startpc, 0, true});
+  }
+  frames.Finish();
+}
+
+void PrintTracebackAt(Printer& p, const SigCtx& ctx) {
+  FramePrinter frames(p);
+  UnwindSigCtx(ctx, &AddFrame, &frames);
+  frames.Finish();
+}
+
+void PrintCreatedBy(Printer& p, const G* gp) {
+  if (gp->gopc == 0 || gp->goid <= 1) return;
+  PrintCreator(p, gp->gopc - 1, gp->parent_goid);
+}
+
+void TracebackInit() {
+  Symbol symbol;
+  Symbolize(reinterpret_cast<uintptr_t>(&TracebackInit), &symbol);
+}
+
+void TracebackOthers(Printer& p, const G* me) {
+  // One report at a time fills the array; a second one (of another thread) does without.
+  static constinit std::atomic<bool> busy{false};
+  static constinit G* order[kOrdered];
+  G* newest = allgs.load(std::memory_order_acquire);  // pairs with: allgadd's release
+  bool mine = !busy.exchange(true, std::memory_order_acquire);
+  int n = 0;
+  G* gp = newest;
+  for (; mine && gp != nullptr && n < kOrdered; gp = gp->alllink) {
+    if (Shown(gp, me)) order[n++] = gp;
+  }
+  if (mine && gp == nullptr) {
+    while (n > 0) PrintOther(p, order[--n]);
+  } else {
+    for (gp = newest; gp != nullptr; gp = gp->alllink) {
+      if (Shown(gp, me)) PrintOther(p, gp);
+    }
+  }
+  if (mine) busy.store(false, std::memory_order_release);
+}
+
+namespace {
+
+void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
+  Printer p;
+  PrintCurrent(p, gp, ctx, skip_to);
+  p.Flush();
+  if (all) TracebackOthers(p, gp);
+}
+
+}  // namespace
+
+GORT_NOINLINE void FatalReport(bool all) {
+  Printer() << '\n';
+  Report(CallersG(), nullptr, all, __builtin_frame_address(0));
+}
+
+GORT_NOINLINE void TracebackReport(const G* gp, const SigCtx* ctx, bool all) {
+  Report(gp, ctx, all, __builtin_frame_address(0));
+}
+
+GORT_NOINLINE std::string StackText(bool all) {
+  std::string text;
+  // The size is known only afterwards; goroutines may come and go between two attempts.
+  for (size_t room = 16 << 10;; room *= 4) {
+    text.resize(room);
+    Printer p(text.data(), room);
+    G* gp = CallersG();
+    PrintCurrent(p, gp, nullptr, __builtin_frame_address(0));
+    if (all) TracebackOthers(p, gp);
+    if (p.size() < room) {
+      text.resize(p.size());
+      return text;
+    }
+  }
+}
+
+}  // namespace gort::rt

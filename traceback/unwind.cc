@@ -1,0 +1,113 @@
+#include "traceback/unwind.h"
+
+#include <unwind.h>
+
+#include "base/attributes.h"
+#include "gmp/switch.h"
+#include "platforms/mem.h"
+#include "traceback/unwind_regs.h"
+
+extern "C" {
+int gort_unwind_from(const gort::rt::UnwindRegs* regs, _Unwind_Trace_Fn fn, void* arg);
+int gort_unwind_from_signal(const gort::rt::UnwindRegs* regs, _Unwind_Trace_Fn fn, void* arg);
+}
+
+namespace gort::rt {
+namespace {
+
+static_assert(sizeof(UnwindRegs) == 8 * (GORT_UNWIND_PC + 1));
+
+// A walk that goes wrong must not go on for ever.
+constexpr int kMaxFrames = 1'000'000;
+
+struct Walk {
+  FrameFn fn;
+  void* arg;
+  int skip;
+  int depth;
+};
+
+bool InGoexit(uintptr_t pc) {
+  // The routine is a nop, a call and a trap.
+  return pc - reinterpret_cast<uintptr_t>(&gort_goexit) < 16;
+}
+
+_Unwind_Reason_Code OnFrame(_Unwind_Context* context, void* arg) {
+  Walk* walk = static_cast<Walk*>(arg);
+  if (walk->skip > 0) {
+    --walk->skip;
+    return _URC_NO_REASON;
+  }
+  int exact = 0;
+  uintptr_t pc = _Unwind_GetIPInfo(context, &exact);
+  if (pc == 0 || InGoexit(pc) || ++walk->depth > kMaxFrames) return _URC_NORMAL_STOP;
+  Frame frame{pc, _Unwind_GetCFA(context), exact != 0};
+  return walk->fn(frame, walk->arg) ? _URC_NO_REASON : _URC_NORMAL_STOP;
+}
+
+// No page of code begins so low.
+bool IsCode(uintptr_t pc) { return pc >= 4096 && MemReadable(reinterpret_cast<void*>(pc)); }
+
+// Undoes a call that jumped into the void: the context is then that of a return to the caller.
+bool PopReturn(UnwindRegs* regs) {
+#if defined(__x86_64__)
+  uintptr_t sp = regs->sp();
+  if (sp % sizeof(uintptr_t) != 0 || !MemReadable(reinterpret_cast<void*>(sp))) return false;
+  regs->r[GORT_UNWIND_PC] = *reinterpret_cast<uintptr_t*>(sp);
+  regs->r[GORT_UNWIND_SP] = sp + sizeof(uintptr_t);
+#else
+  regs->r[GORT_UNWIND_PC] = regs->r[30];
+#endif
+  return true;
+}
+
+}  // namespace
+
+GORT_NOINLINE void UnwindCurrent(int skip, FrameFn fn, void* arg) {
+  Walk walk{fn, arg, skip + 1, 0};  // and this function's own frame
+  _Unwind_Backtrace(&OnFrame, &walk);
+  asm volatile("" : : "r"(&walk) : "memory");  // not a tail call
+}
+
+void UnwindGobuf(const Gobuf& buf, FrameFn fn, void* arg) {
+  if (buf.sp == 0 || FrameOf(buf)->pc == reinterpret_cast<uintptr_t>(&gort_gostart)) return;
+  UnwindRegs regs(buf);
+  Walk walk{fn, arg, 1, 0};  // gort_unwind_from
+  gort_unwind_from(&regs, &OnFrame, &walk);
+}
+
+void UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg) {
+  UnwindRegs regs(ctx);
+  Walk walk{fn, arg, 1, 0};
+  if (IsCode(regs.pc())) {
+    gort_unwind_from_signal(&regs, &OnFrame, &walk);
+    return;
+  }
+  if (!fn({regs.pc(), 0, true}, arg)) return;
+  if (PopReturn(&regs)) gort_unwind_from(&regs, &OnFrame, &walk);
+}
+
+namespace {
+
+struct Pcs {
+  uintptr_t* at;
+  uintptr_t* end;
+};
+
+}  // namespace
+
+GORT_NOINLINE int Callers(int skip, uintptr_t* pcs, int max) {
+  Pcs out{pcs, pcs + max};
+  if (max <= 0) return 0;
+  UnwindCurrent(
+      skip + 1,
+      [](const Frame& frame, void* arg) {
+        Pcs* p = static_cast<Pcs*>(arg);
+        *p->at++ = frame.lookup_pc();
+        return p->at != p->end;
+      },
+      &out);
+  return static_cast<int>(out.at - pcs);
+}
+
+}  // namespace gort::rt
