@@ -100,19 +100,25 @@ class SendOps {
   // Sends if that is possible now; false: it would block, and v is untouched. Throws Panic as Send
   // does. Nil: false.
   bool TrySend(T&& v) const {
+    bool sent;
     if constexpr (kElemBoxed<T>) {
-      return TrySendBoxed(chan(), v);
+      sent = TrySendBoxed(chan(), v);
     } else {
-      return ChanSend(chan(), std::addressof(v), /*block=*/false);
+      sent = ChanSend(chan(), std::addressof(v), /*block=*/false);
     }
+    if (!sent) PollFailed();
+    return sent;
   }
   bool TrySend(const T& v) const requires std::is_copy_constructible_v<T> {
     HChan* c = chan();
-    if (c == nullptr || ChanSendWouldBlock(c)) return false;
-    Outgoing<T> out(v);
-    if (!ChanSend(c, out.raw(), /*block=*/false)) return false;
-    out.SetSent();
-    return true;
+    bool sent = false;
+    if (c != nullptr && !ChanSendWouldBlock(c)) {
+      Outgoing<T> out(v);
+      sent = ChanSend(c, out.raw(), /*block=*/false);
+      if (sent) out.SetSent();
+    }
+    if (!sent) PollFailed();
+    return sent;
   }
 
   // No more sends; receivers get what is in the buffer and then see the end; everybody who waits
@@ -158,6 +164,7 @@ class RecvOps {
       case RecvResult::kClosed:
         return RecvState::kClosed;
       case RecvResult::kWouldBlock:
+        PollFailed();
         return RecvState::kEmpty;
       case RecvResult::kReceived:
         break;

@@ -93,9 +93,9 @@ constexpr ElemType MakeElemType() {
 template <class T>
 inline constexpr ElemType kElemType = MakeElemType<T>();
 
-// The compiler must take *p for something that anybody may have written. gcc 12 otherwise follows the
-// path on which a receive got nothing into the caller's `*v`, and warns of an uninitialised read
-// there, though the caller knows better.
+// The compiler must take *p for something that anybody may have written. gcc 12 otherwise follows
+// the path on which a receive got nothing into the caller's `*v`, and warns of an uninitialised
+// read there, though the caller knows better.
 template <class T>
 GORT_ALWAYS_INLINE void Opaque(T* p) {
   asm volatile("" : : "r"(p) : "memory");

@@ -216,6 +216,7 @@ bool ChanSend(HChan* c, void* elem, bool block) {
     ParkForever(WaitReason::kChanSendNil);
   }
   if (!block && ChanSendWouldBlock(c)) return false;
+  if (block) PreemptCheck();
   G* gp = block ? CurrentG() : nullptr;  // may allocate: not under the lock
   do {
     G* wake = nullptr;
@@ -311,6 +312,7 @@ RecvResult ChanRecv(HChan* c, void* dst, bool block) {
     if (!c->closed.load(std::memory_order_acquire)) return RecvResult::kWouldBlock;
     if (Empty(c)) return RecvResult::kClosed;
   }
+  if (block) PreemptCheck();
   G* gp = block ? CurrentG() : nullptr;  // may allocate: not under the lock
   do {
     G* wake = nullptr;
@@ -379,6 +381,8 @@ bool ChanSendWouldBlock(const HChan* c) {
 bool ChanRecvWouldBlock(const HChan* c) {
   return Empty(c) && !c->closed.load(std::memory_order_acquire);  // pairs with: CloseChan
 }
+
+GORT_NOINLINE void PollFailed() { PreemptCheck(); }
 
 GORT_COLD void ParkForever(WaitReason reason) {
   CurrentG();  // a foreign thread is attached here

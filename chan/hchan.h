@@ -16,7 +16,7 @@
 // Ordering  closed, qcount and the heads of the queues are written with the lock held and read
 //           without it by the checks at the start of non-blocking operations (see hchan.cc).
 // Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
-//           | ChanSend/Recv |   x    | -  |  -   |    -    |    x    | block | sudog     |
+//           | ChanSend/Recv |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
 //           |  non-blocking |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | CloseChan     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 #ifndef GORT_CHAN_HCHAN_H_
@@ -128,6 +128,11 @@ size_t ChanCap(const HChan* c);
 // True when a send / a receive would block now; asked without the lock. Requires: c is not null.
 bool ChanSendWouldBlock(const HChan* c);
 bool ChanRecvWouldBlock(const HChan* c);
+
+// Called by the typed front when a non-blocking operation had to report that it would block: its
+// caller may be polling in a loop, and this is where it can be pre-empted. Not part of the
+// operations themselves, which may be called with runtime locks held.
+void PollFailed();
 
 // ---- for select.cc ----
 

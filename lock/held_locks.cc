@@ -12,6 +12,7 @@ struct Held {
 
 struct HeldLocks {
   int n = 0;
+  int more = 0;  // channels held beyond the record: a select locks as many as it has cases
   Held held[kMaxHeldLocks] = {};
 };
 
@@ -40,7 +41,11 @@ bool Allowed(const Held& held, const Held& taken) {
 }
 
 void Push(HeldLocks* h, const Held& taken) {
-  if (h->n == kMaxHeldLocks) Throw("too many locks held");
+  if (h->n == kMaxHeldLocks) {
+    if (taken.rank != LockRank::kHchan) Throw("too many locks held");
+    ++h->more;
+    return;
+  }
   h->held[h->n++] = taken;
 }
 
@@ -67,6 +72,10 @@ GORT_NOINLINE void HeldLocksReleaseSlow(const void* lock) {
     h.held[i] = h.held[--h.n];
     return;
   }
+  if (h.more > 0) {
+    --h.more;
+    return;
+  }
   Throw("unlock of a lock that this thread does not hold");
 }
 
@@ -75,10 +84,10 @@ GORT_NOINLINE bool HeldLocksHoldsSlow(const void* lock) {
   for (int i = 0; i < h.n; ++i) {
     if (h.held[i].lock == lock) return true;
   }
-  return false;
+  return h.more > 0;
 }
 
-GORT_NOINLINE int HeldLocksCountSlow() { return t_held.n; }
+GORT_NOINLINE int HeldLocksCountSlow() { return t_held.n + t_held.more; }
 
 void HeldLocksAssertHolds(const void* lock) {
   if constexpr (kDebug) {

@@ -6,7 +6,8 @@
 // m.locksHeld Invariant the record is the thread's: a lock is released by the thread that took it.
 // It may be
 //           taken on a goroutine's stack and released on g0 of the same thread (parking does that),
-//           never after the goroutine has moved on. At most kMaxHeldLocks at a time.
+//           never after the goroutine has moved on. At most kMaxHeldLocks at a time; channels
+//           beyond that are counted only.
 // Context   as for the locks: any stack but that of a signal handler.
 #ifndef GORT_LOCK_HELD_LOCKS_H_
 #define GORT_LOCK_HELD_LOCKS_H_

@@ -49,7 +49,7 @@ void AcquireP(P* pp) {
     Throw("acquirep: invalid p state");
   }
   mp->p.store(pp, std::memory_order_relaxed);  // readers other than the owner only peek
-  pp->m.store(mp, std::memory_order_relaxed);
+  pp->m.store(mp, std::memory_order_release);  // pairs with: PreemptOne
   SetPStatus(pp, kPRunning);
   SetThreadMCache(pp->mcache);
 }

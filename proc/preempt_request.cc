@@ -6,10 +6,11 @@
 namespace gort::rt {
 
 bool PreemptOne(P* pp) {
-  M* mp = pp->m.load(std::memory_order_relaxed);
+  // acquire: what is behind the pointers was made by other threads. pairs with: AcquireP, Wire
+  M* mp = pp->m.load(std::memory_order_acquire);
   G* self = Getg();
   if (mp == nullptr || (self != nullptr && mp == self->m)) return false;
-  G* gp = mp->curg.load(std::memory_order_relaxed);
+  G* gp = mp->curg.load(std::memory_order_acquire);  // pairs with: Tie
   if (gp == nullptr || gp == mp->g0) return false;
   gp->preempt.store(true, std::memory_order_relaxed);
   // Seen late or by the goroutine that runs next, it costs one needless yield.

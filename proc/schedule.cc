@@ -30,7 +30,7 @@ uint32_t BumpTick(std::atomic<uint32_t>* tick) {
 // Ties gp to mp; the caller switches to it. Go: first half of execute
 void Tie(M* mp, G* gp, bool inherit_time) {
   P* pp = mp->p.load(std::memory_order_relaxed);
-  mp->curg.store(gp, std::memory_order_relaxed);
+  mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
   gp->m = mp;
   CasGStatus(gp, kGRunnable, kGRunning);
   gp->waitsince = 0;

@@ -23,7 +23,7 @@ GORT_COLD void StopForWorld(P* pp) {
 // Ties pp, which is kPIdle and ours alone, to this M. Go: wirep
 void Wire(M* mp, P* pp) {
   mp->p.store(pp, std::memory_order_relaxed);
-  pp->m.store(mp, std::memory_order_relaxed);
+  pp->m.store(mp, std::memory_order_release);  // pairs with: PreemptOne
   SetPStatus(pp, kPRunning);
   SetThreadMCache(pp->mcache);
 }

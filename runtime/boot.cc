@@ -49,6 +49,7 @@ void OsInit() {
 
 // Go: runtime.main
 void MainGoroutine() {
+  Getg()->is_main = true;
   sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });

@@ -19,7 +19,15 @@ class Call {
  public:
   explicit Call(std::function<int()> main) : main_(std::move(main)) {}
 
-  int Invoke() { return main_(); }
+  // On the goroutine. Counted as a main by itself and only while it runs: the thread that waits is
+  // not there yet, or no more, when goroutines of an earlier Run are all that is left asleep.
+  // Goexit leaves the count as it is.
+  int Invoke() {
+    MainBegin();
+    int result = main_();
+    MainEnd();
+    return result;
+  }
 
   void Done(int result) {
     G* waiter;
@@ -90,7 +98,6 @@ bool StartRuntime(Call* call) {
 
 int Run(std::function<int()> main) {
   rt::Call call(std::move(main));
-  rt::MainBegin();
   if (!rt::StartRuntime(&call)) {
     GoOptions options;
     options.stack_size = rt::kMainStack;
@@ -100,9 +107,7 @@ int Run(std::function<int()> main) {
       call.Done(call.Invoke());
     });
   }
-  int result = call.Wait();
-  rt::MainEnd();
-  return result;
+  return call.Wait();
 }
 
 }  // namespace gort

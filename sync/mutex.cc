@@ -3,6 +3,7 @@
 #include "base/attributes.h"
 #include "base/throw.h"
 #include "platforms/clock.h"
+#include "proc/proc.h"
 #include "sync/sema.h"
 #include "sync/spin.h"
 
@@ -93,7 +94,10 @@ GORT_NOINLINE void Mutex::UnlockSlow(uint32_t s) {
                                       std::memory_order_relaxed)) {
       continue;
     }
-    if (hand_over || wake) rt::SemRelease(&sema_, hand_over);
+    if (!hand_over && !wake) return;
+    rt::SemRelease(&sema_, hand_over);
+    // Whoever locks and unlocks in a loop comes by here, so that the waiter can run at last.
+    rt::PreemptCheck();
     return;
   }
 }

@@ -1,0 +1,149 @@
+// WaitGroup and Once.
+#include "sync/wait_group.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/panic.h"
+#include "sync/once.h"
+#include "tests/testing/goroutines.h"
+
+namespace gort {
+namespace {
+
+using ::gort::testing::InGort;
+using ::gort::testing::Probe;
+using ::gort::testing::Procs;
+
+constexpr int kRounds = GORT_TEST_SANITIZED ? 1'000 : 20'000;
+
+TEST(WaitGroupTest, WaitsForAll) {
+  InGort([] {
+    WaitGroup wg;
+    wg.Wait();
+    wg.Add(3);
+    std::vector<Probe> waiters;
+    for (int i = 0; i < 4; ++i) {
+      waiters.emplace_back([&] { wg.Wait(); });
+      EXPECT_EQ(waiters.back().Waits(), "sync.WaitGroup.Wait");
+    }
+    wg.Done();
+    wg.Add(1);
+    wg.Add(-2);
+    EXPECT_FALSE(waiters[0].done());
+    wg.Done();
+    for (Probe& p : waiters) EXPECT_TRUE(p.Finish());
+    wg.Wait();
+  });
+}
+
+TEST(WaitGroupTest, NegativeCounterPanics) {
+  InGort([] {
+    WaitGroup wg;
+    wg.Add(1);
+    wg.Done();
+    try {
+      wg.Done();
+      FAIL();
+    } catch (const Panic& e) {
+      EXPECT_STREQ(e.what(), "sync: negative WaitGroup counter");
+    }
+  });
+}
+
+TEST(WaitGroupTest, UsedAgain) {
+  InGort([] {
+    Procs p(4);
+    WaitGroup wg;
+    for (int i = 0; i < kRounds; ++i) {
+      std::atomic<int> n{0};
+      for (int g = 0; g < 3; ++g) wg.Go([&] { ++n; });
+      wg.Wait();
+      ASSERT_EQ(n, 3);
+    }
+  });
+}
+
+TEST(WaitGroupTest, DestroyedAsSoonAsWaitReturns) {
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds; ++i) {
+      auto wg = std::make_unique<WaitGroup>();
+      wg->Add(2);
+      Go([w = wg.get()] { w->Done(); });
+      Go([w = wg.get()] { w->Done(); });
+      wg->Wait();
+    }
+  });
+}
+
+TEST(WaitGroupTest, GoDestroysTheFunctionBeforeDone) {
+  InGort([] {
+    for (int i = 0; i < 1000; ++i) {
+      auto p = std::make_shared<int>(1);
+      WaitGroup wg;
+      wg.Go([p] {});
+      wg.Wait();
+      ASSERT_EQ(p.use_count(), 1);
+    }
+    struct CannotCopy {
+      CannotCopy() = default;
+      CannotCopy(const CannotCopy&) { throw std::runtime_error("copy"); }
+      void operator()() const {}
+    } f;
+    WaitGroup wg;
+    EXPECT_THROW(wg.Go(f), std::runtime_error);
+    wg.Wait();
+  });
+}
+
+TEST(OnceTest, RunsOnce) {
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds / 10; ++i) {
+      Once once;
+      int calls = 0;
+      std::atomic<int> early{0};
+      WaitGroup wg;
+      for (int g = 0; g < 6; ++g) {
+        wg.Go([&] {
+          once.Do([&] { ++calls; });
+          if (calls != 1) ++early;
+        });
+      }
+      wg.Wait();
+      ASSERT_EQ(calls, 1);
+      ASSERT_EQ(early, 0);
+    }
+  });
+}
+
+TEST(OnceTest, OthersWaitForTheFirst) {
+  InGort([] {
+    Once once;
+    WaitGroup gate;
+    gate.Add(1);
+    Probe first([&] { once.Do([&] { gate.Wait(); }); });
+    Probe second([&] { once.Do([] { FAIL(); }); });
+    EXPECT_EQ(second.Waits(), "sync.Once.Do");
+    gate.Done();
+    EXPECT_TRUE(first.Finish());
+    EXPECT_TRUE(second.Finish());
+  });
+}
+
+TEST(OnceTest, AThrowCountsAsDone) {
+  InGort([] {
+    Once once;
+    EXPECT_THROW(once.Do([] { throw std::runtime_error("x"); }), std::runtime_error);
+    once.Do([] { FAIL(); });
+  });
+}
+
+}  // namespace
+}  // namespace gort

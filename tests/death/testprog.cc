@@ -1,0 +1,169 @@
+// tests/death/testprog.cc: ways to die, by name: testprog SCENARIO. death_test.sh says what each must
+// print and with which status it must end.
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "base/throw.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/runtime.h"
+#include "gort/timer/sleep.h"
+
+namespace {
+
+using gort::Chan;
+using gort::MakeChan;
+
+struct Loud {
+  const char* name;
+  ~Loud() { printf("~%s\n", name); }
+};
+
+void Deadlock() {
+  Chan<int> c = MakeChan<int>();
+  gort::Go([c] {
+    Chan<int> sent = c;
+    sent.Send(1);
+    sent.Send(2);
+  });
+  c.Recv();
+  MakeChan<int>().Recv();
+}
+
+void DeadlockNil() { Chan<int>{}.Recv(); }
+
+void DeadlockSelect() { gort::Select(); }
+
+void DeadlockLocked() {
+  gort::LockOSThread();
+  Chan<int> c = MakeChan<int>();
+  c.Recv();
+}
+
+void MainGoexit() {
+  gort::Go([] {
+    gort::Sleep(absl::Milliseconds(5));
+    puts("the others go on");
+    fflush(stdout);
+  });
+  Loud loud{"main's frame"};
+  gort::Goexit();
+}
+
+void PanicStd() {
+  gort::Go([] { throw std::runtime_error("boom"); });
+  MakeChan<int>().Recv();
+}
+
+void PanicInt() { throw 42; }
+
+void PanicClosedChannel() {
+  Chan<int> c = MakeChan<int>();
+  c.Close();
+  c.Send(1);
+}
+
+void NullFunction() {
+  std::function<void()> f;
+  gort::Go(f);
+}
+
+void ThrowInvariant() { gort::rt::Throw("a broken invariant"); }
+
+__attribute__((noinline)) int Recurse(int n) {
+  volatile char frame[512];
+  frame[0] = static_cast<char>(n);
+  return n < 0 ? 0 : Recurse(n + 1) + frame[0];
+}
+
+void Overflow() {
+  gort::Go([] { printf("%d\n", Recurse(1)); });
+  MakeChan<int>().Recv();
+}
+
+void Segv() {
+  gort::Go([] {
+    volatile int* volatile p = nullptr;
+    *p = 1;
+  });
+  MakeChan<int>().Recv();
+}
+
+__attribute__((noinline)) void Deep(int n) {
+  Loud loud{"frame"};
+  if (n == 0) gort::Goexit();
+  if (n > 0) Deep(n - 1);
+}
+
+// Not a death: destructors run on the way out, catch (...) does not stop it, others go on.
+void GoexitDeep() {
+  Chan<int> c = MakeChan<int>();
+  gort::Go([c] {
+    struct AtEnd {
+      Chan<int> c;
+      ~AtEnd() { c.Close(); }
+    } at_end{c};
+    try {
+      Deep(2);
+    } catch (...) {
+      puts("caught, not rethrown");
+    }
+    puts("never");
+  });
+  c.Recv();
+  puts("main goes on");
+}
+
+void ForeignGoexit() { std::thread([] { gort::Goexit(); }).join(); }
+
+// An uncaught exception on another thread is the program's own business.
+void ForeignThrow() {
+  std::thread([] { throw std::runtime_error("on a foreign thread"); }).join();
+}
+
+void ExitStatus() {
+  gort::Go([] { gort::Sleep(absl::Hours(1)); });
+  exit(7);
+}
+
+struct Scenario {
+  const char* name;
+  void (*run)();
+};
+
+constexpr Scenario kScenarios[] = {
+    {"deadlock", &Deadlock},
+    {"deadlock_nil", &DeadlockNil},
+    {"deadlock_select", &DeadlockSelect},
+    {"deadlock_locked", &DeadlockLocked},
+    {"main_goexit", &MainGoexit},
+    {"panic_std", &PanicStd},
+    {"panic_int", &PanicInt},
+    {"panic_closed_channel", &PanicClosedChannel},
+    {"null_function", &NullFunction},
+    {"throw", &ThrowInvariant},
+    {"overflow", &Overflow},
+    {"segv", &Segv},
+    {"goexit_deep", &GoexitDeep},
+    {"foreign_goexit", &ForeignGoexit},
+    {"foreign_throw", &ForeignThrow},
+    {"exit_status", &ExitStatus},
+    {"ok", [] {}},
+};
+
+}  // namespace
+
+int gort_main(int argc, char** argv) {
+  for (const Scenario& s : kScenarios) {
+    if (argc > 1 && strcmp(s.name, argv[1]) == 0) {
+      s.run();
+      return 0;
+    }
+  }
+  fprintf(stderr, "usage: testprog SCENARIO, one of:\n");
+  for (const Scenario& s : kScenarios) fprintf(stderr, "  %s\n", s.name);
+  return 64;
+}
