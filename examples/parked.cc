@@ -88,7 +88,8 @@ int gort_main(int argc, char** argv) {
   std::printf("all ended after %.2f s\n", Since(begin));
   begin = std::chrono::steady_clock::now();
   int64_t now = ResidentKib();
-  for (double next = 0; now * 4 >= peak && Since(begin) < FLAGS_seconds; now = ResidentKib()) {
+  for (double next = 0; now * 4 >= peak && FLAGS_fall && Since(begin) < FLAGS_seconds;
+       now = ResidentKib()) {
     if (Since(begin) >= next) {
       std::printf("%.1f s later: %.0f MiB resident\n", Since(begin), Mib(now));
       next = next == 0 ? 0.5 : next * 2;

@@ -38,7 +38,7 @@
 #include "gort/chan/select.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
-#include "gort/timer/sleep.h"
+#include "gort/timer/timer.h"
 
 DEFINE_int32(readers, 0, "files read at once; 0: four for each processor, from 8 to 64");
 DEFINE_int32(window, 256, "files known and not yet added up, at most");
@@ -119,13 +119,7 @@ class TreeWc {
       outcomes_.Close();
     });
     if (FLAGS_progress == "always" || (FLAGS_progress == "auto" && isatty(STDERR_FILENO) != 0)) {
-      ticks_ = gort::MakeChan<gort::Unit>();
-      gort::Go([ticks = ticks_] {
-        for (;;) {
-          gort::Sleep(absl::Milliseconds(100));
-          ticks.Send({});
-        }
-      });
+      ticks_ = gort::NewTicker(absl::Milliseconds(100)).C();
     }
     Collect();
     ShowProgress(false);
@@ -166,7 +160,7 @@ class TreeWc {
                                   more = outcome.has_value();
                                   if (more) Arrived(*std::move(outcome));
                                 }),
-                   gort::OnRecv(ticks_, [&](std::optional<gort::Unit>) { ShowProgress(true); }));
+                   gort::OnRecv(ticks_, [&](std::optional<absl::Time>) { ShowProgress(true); }));
     }
   }
 
@@ -224,7 +218,7 @@ class TreeWc {
   std::vector<std::optional<Outcome>> pending_;  // by seq, modulo the window
   const gort::Chan<Job> jobs_;
   const gort::Chan<Outcome> outcomes_;
-  gort::Chan<gort::Unit> ticks_;  // nil: no progress line
+  gort::RecvChan<absl::Time> ticks_;  // nil: no progress line
   std::atomic<uint64_t> bytes_read_{0};
   // The collector's.
   uint64_t turn_ = 0;

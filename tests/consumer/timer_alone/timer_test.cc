@@ -1,0 +1,16 @@
+#include "gort/timer/timer.h"
+
+#include <chrono>
+
+#include "gort/runtime.h"
+#include "gtest/gtest.h"
+
+TEST(TimerAlone, Fires) {
+  const auto begin = std::chrono::steady_clock::now();
+  gort::Run([] {
+    gort::Timer timer = gort::NewTimer(absl::Milliseconds(5));
+    timer.C().Recv();
+    return 0;
+  });
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(5));
+}
