@@ -262,8 +262,7 @@ void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void WakeP() {
-  // The submitter's side of the protocol in find_runnable.cc: the work was published before by a
-  // sequentially consistent store, so these loads cannot be satisfied earlier.
+  // Steps 2 and 3 of the submitter in find_runnable.cc; step 1 was Submit's.
   if (sched.npidle.load() == 0 || sched.nmspinning.load() != 0) return;
   if (!sched.main_started.load(std::memory_order_relaxed))
     return;  // set before the second M exists

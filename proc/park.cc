@@ -81,7 +81,10 @@ void InjectGList(GList* list) {
   if (n == 0) return;
   G* self = Getg();
   P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
-  if (pp != nullptr) n -= RunqPutBatch(pp, &q, n);
+  if (pp != nullptr) {
+    n -= RunqPutBatch(pp, &q, n);
+    RunqPublish(pp);  // before npidle is read below
+  }
   int32_t wake = n;
   if (!q.empty()) {
     LockGuard l(&sched.lock);
