@@ -12,12 +12,12 @@
 #include "base/godebug.h"
 #include "base/testing/child.h"
 #include "gmp/getg.h"
+#include "gmp/testing/coroutine.h"
 #include "platforms/signal.h"
 #include "stack/overflow_report.h"
 #include "stack/stack_alloc.h"
 #include "stack/stack_check.h"
 #include "stack/stack_layout.h"
-#include "gmp/testing/coroutine.h"
 
 namespace gort::rt {
 namespace {
