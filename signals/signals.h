@@ -3,8 +3,8 @@
 //           the handler that the application had installed before; then it has the effect that
 //           sig_table.h names (a report and exit status 2, on threads that run goroutines); then
 //           its default action. A fault that is nobody's is returned to with the default action in
-//           place, so that the core dump shows the faulting instruction. A sanitizer's handler is an
-//           application's: its report of a fault is the better one there.
+//           place, so that the core dump shows the faulting instruction.
+//           A sanitizer's handler is an application's: its report of a fault is the better one.
 // Layer     5.                                            Go: sighandler, sigfwdgo (signal_unix.go)
 // Invariant errno, and the current G, are for the interrupted code as they were. While a registered
 //           function runs, Getg() is the M's gsignal. On threads with a signal stack (every M) it

@@ -15,11 +15,11 @@
 #include "base/throw.h"
 #include "gmp/getg.h"
 #include "gmp/sched.h"
+#include "gmp/testing/coroutine.h"
 #include "platforms/mem.h"
 #include "platforms/signal.h"
 #include "platforms/thread.h"
 #include "signals/sig_table.h"
-#include "gmp/testing/coroutine.h"
 
 namespace gort::rt {
 namespace {

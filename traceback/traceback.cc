@@ -36,6 +36,8 @@ void PrintOther(Printer& p, G* gp) {
   uint32_t status = ReadGStatus(gp);
   if ((status & kGScan) != 0) status &= ~uint32_t{kGScan};  // another report is reading it
   bool frozen = FreezeG(gp, status);
+  // "N minutes" is counted from the first report that saw it wait.
+  if (frozen && status == kGWaiting && gp->waitsince == 0) gp->waitsince = Nanotime();
   p << '\n';
   PrintGoroutineHeader(p, gp);
   if (frozen && !gp->foreign) {
