@@ -36,12 +36,13 @@ StackSpan* NewSpan(int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.lock) {
   StackSpan* s = pool.records.Alloc();
   s->base = b.lo;
   s->order = order;
-  for (uintptr_t at = b.hi; at > b.lo;) {
+  uintptr_t at = b.hi;
+  do {
     at -= SmallStackBytes(order);
     SmallStack* stack = reinterpret_cast<SmallStack*>(at);
     stack->next = s->free;
     s->free = stack;
-  }
+  } while (at > b.lo);
   StackChunk* c = ChunkOf(b.lo);
   c->span[c->IndexOf(b.lo)] = s;
   pool.with_free[order].PushFront(s);

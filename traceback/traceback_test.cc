@@ -13,10 +13,10 @@
 #include "gmp/getg.h"
 #include "gmp/sched.h"
 #include "gmp/switch.h"
+#include "gmp/testing/coroutine.h"
 #include "platforms/clock.h"
 #include "platforms/sigctx.h"
 #include "traceback/symbolize.h"
-#include "gmp/testing/coroutine.h"
 #include "traceback/unwind.h"
 
 namespace gort::rt {

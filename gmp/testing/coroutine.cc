@@ -77,10 +77,12 @@ void Coroutine::Park() {
 // Where a coroutine's function returns to. Never resumed.
 extern "C" [[noreturn]] __attribute__((visibility("hidden"))) void gort_test_goexit();
 void gort_test_goexit() {
-  using namespace gort::rt;
-  G* gp = Getg();
-  SwitchTo(
-      gp, gp->m->g0, [](G* from) { from->atomicstatus.store(kGDead, std::memory_order_release); },
+  gort::rt::G* gp = gort::rt::Getg();
+  gort::rt::SwitchTo(
+      gp, gp->m->g0,
+      [](gort::rt::G* from) {
+        from->atomicstatus.store(gort::rt::kGDead, std::memory_order_release);
+      },
       true);
   abort();
 }
