@@ -11,6 +11,8 @@
 #include "sync/wait_group.h"
 #include "tests/testing/goroutines.h"
 
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
+
 namespace gort {
 namespace {
 
