@@ -25,6 +25,8 @@ void* operator new(size_t n, std::align_val_t align) {
   if (void* p = aligned_alloc(a, (n + a - 1) / a * a)) return p;
   throw std::bad_alloc();
 }
+// Not counted: the runtime uses it when it starts a thread, which may happen at any time.
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return malloc(n); }
 void operator delete(void* p) noexcept { free(p); }
 void operator delete(void* p, size_t) noexcept { free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { free(p); }
