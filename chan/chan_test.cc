@@ -13,6 +13,8 @@
 #include "chan/select.h"
 #include "tests/testing/goroutines.h"
 
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
+
 namespace gort {
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,7 +24,7 @@ using ::gort::testing::Probe;
 
 // Counts the objects alive; moved-from ones are alive too.
 struct Counted {
-  static inline int alive = 0;
+  static inline std::atomic<int> alive{0};
   int v;
   explicit Counted(int n) : v(n) { ++alive; }
   Counted(const Counted& o) noexcept : v(o.v) { ++alive; }
@@ -38,7 +39,7 @@ struct alignas(256) Aligned {
   void Check() const {
     if (reinterpret_cast<uintptr_t>(this) % 256 != 0) ++misplaced;
   }
-  static inline int misplaced = 0;
+  static inline std::atomic<int> misplaced{0};
   int v;
 };
 
@@ -53,8 +54,8 @@ struct Fixed {  // neither default-constructible nor assignable
 
 // Throws from its copy and move constructors and assignments while armed.
 struct Throwing {
-  static inline int alive = 0;
-  static inline int fuse = -1;  // operations until one throws; -1: none does
+  static inline std::atomic<int> alive{0};
+  static inline std::atomic<int> fuse{-1};  // operations until one throws; -1: none does
   int v;
   explicit Throwing(int n) : v(n) { ++alive; }
   Throwing(const Throwing& o) : v(o.v) {
@@ -79,7 +80,7 @@ struct Throwing {
 
 struct MoveOnlyThrowing {
   std::unique_ptr<int> p;
-  static inline bool armed = false;
+  static inline std::atomic<bool> armed{false};
   explicit MoveOnlyThrowing(int n) : p(std::make_unique<int>(n)) {}
   MoveOnlyThrowing(MoveOnlyThrowing&& o) noexcept(false) {
     if (armed) throw std::runtime_error("move");

@@ -12,6 +12,7 @@
 namespace gort {
 namespace {
 
+using ::gort::testing::AttachedThread;
 using ::gort::testing::InGort;
 
 constexpr int kOps = GORT_TEST_SANITIZED ? 1'000 : 20'000;
@@ -46,8 +47,8 @@ TEST(ChanForeignTest, ThreadsAndGoroutines) {
     sums.Send(sum);
   };
   InGort([&] {
-    threads.emplace_back(produce);
-    threads.emplace_back(consume);
+    threads.push_back(AttachedThread(produce));
+    threads.push_back(AttachedThread(consume));
     Go(produce);
     Go(consume);
     sums.Recv();
@@ -73,7 +74,7 @@ TEST(ChanForeignTest, Select) {
              OnRecv(quit, [&](auto) { stop = true; }));
     }
   };
-  std::thread t1(work), t2(work);
+  std::thread t1 = AttachedThread(work), t2 = AttachedThread(work);
   InGort([&] {
     Chan<Unit> done = MakeChan<Unit>();
     for (int i = 0; i < 2; ++i) {

@@ -12,6 +12,8 @@
 
 #include "tests/testing/goroutines.h"
 
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
+
 namespace gort {
 namespace {
 

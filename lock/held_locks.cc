@@ -12,7 +12,7 @@ struct Held {
 
 struct HeldLocks {
   int n = 0;
-  int more = 0;  // channels held beyond the record: a select locks as many as it has cases
+  int more = 0;  // channels held but not recorded: a select locks as many as it has cases
   Held held[kMaxHeldLocks] = {};
 };
 
@@ -41,11 +41,12 @@ bool Allowed(const Held& held, const Held& taken) {
 }
 
 void Push(HeldLocks* h, const Held& taken) {
-  if (h->n == kMaxHeldLocks) {
-    if (taken.rank != LockRank::kHchan) Throw("too many locks held");
+  // Half of the record is kept for what is taken while a select holds its channels.
+  if (taken.rank == LockRank::kHchan && h->n >= kMaxHeldLocks / 2) {
     ++h->more;
     return;
   }
+  if (h->n == kMaxHeldLocks) Throw("too many locks held");
   h->held[h->n++] = taken;
 }
 

@@ -7,7 +7,7 @@
 // It may be
 //           taken on a goroutine's stack and released on g0 of the same thread (parking does that),
 //           never after the goroutine has moved on. At most kMaxHeldLocks at a time; channels
-//           beyond that are counted only.
+//           beyond half of that are counted only.
 // Context   as for the locks: any stack but that of a signal handler.
 #ifndef GORT_LOCK_HELD_LOCKS_H_
 #define GORT_LOCK_HELD_LOCKS_H_

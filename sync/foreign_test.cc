@@ -11,6 +11,7 @@
 namespace gort {
 namespace {
 
+using ::gort::testing::AttachedThread;
 using ::gort::testing::InGort;
 
 constexpr int kRounds = GORT_TEST_SANITIZED ? 500 : 5'000;
@@ -19,7 +20,7 @@ constexpr int kRounds = GORT_TEST_SANITIZED ? 500 : 5'000;
 template <class F>
 void Everywhere(F f) {
   std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) threads.emplace_back(f);
+  for (int i = 0; i < 3; ++i) threads.push_back(AttachedThread(f));
   InGort([&] {
     WaitGroup wg;
     for (int i = 0; i < 3; ++i) wg.Go(f);
@@ -79,7 +80,7 @@ TEST(SyncForeignTest, WaitGroup) {
   WaitGroup start, end;
   start.Add(1);
   end.Add(6);
-  std::thread release([&] {
+  std::thread release = AttachedThread([&] {
     start.Done();
     end.Wait();
   });

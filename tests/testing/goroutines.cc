@@ -26,6 +26,8 @@ bool Eventually(const std::function<bool()>& cond) {
   return true;
 }
 
+void AttachThread() { rt::CurrentG(); }
+
 Procs::Procs(int n) : before_(gort::GOMAXPROCS(n)) {}
 Procs::~Procs() { gort::GOMAXPROCS(before_); }
 

@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "gmp/g.h"
@@ -25,6 +27,11 @@
 #define GORT_TEST_SANITIZED 0
 #endif
 
+// At file scope of a test that leaves goroutines waiting for ever: what they hold is not a leak.
+#define GORT_TEST_LEAVES_GOROUTINES_BEHIND                    \
+  extern "C" const char* __lsan_default_options(); /*NOLINT*/ \
+  extern "C" const char* __lsan_default_options() { return "detect_leaks=0"; }
+
 namespace gort::testing {
 
 // Runs body as a goroutine and waits for its end.
@@ -35,6 +42,24 @@ void Yield();
 
 // Lets other goroutines run until cond(); false when that takes more than 30 seconds.
 bool Eventually(const std::function<bool()>& cond);
+
+// Makes the calling thread known to the runtime, if it is not yet. While such a thread is there the
+// runtime does not take a standstill of all goroutines for a deadlock.
+void AttachThread();
+
+// A thread that runs f; it is attached when this returns.
+template <class F>
+std::thread AttachedThread(F f) {
+  auto attached = std::make_shared<std::promise<void>>();
+  std::future<void> done = attached->get_future();
+  std::thread t([attached, f = std::move(f)]() mutable {
+    AttachThread();
+    attached->set_value();
+    f();
+  });
+  done.wait();
+  return t;
+}
 
 // GOMAXPROCS for the life of the object.
 class Procs {
