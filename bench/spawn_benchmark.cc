@@ -1,0 +1,63 @@
+// Starting something that runs at the same time. One iteration starts kBatch empty bodies and waits
+// for all of them; items are bodies.
+#include <thread>
+#include <vector>
+
+#include "bench/baseline.h"
+#include "bench/benchmark_util.h"
+#include "benchmark/benchmark.h"
+#include "gort/runtime.h"
+#include "gort/sync/wait_group.h"
+
+namespace gort::bench {
+namespace {
+
+constexpr int kBatch = 1000;
+
+void BM_CreateGoroutines(benchmark::State& state) {
+  InGort(static_cast<int>(state.range(0)), [&] {
+    WaitGroup wg;
+    for (auto _ : state) {
+      wg.Add(kBatch);
+      for (int i = 0; i < kBatch; ++i) Go([&wg] { wg.Done(); });
+      wg.Wait();
+    }
+  });
+  state.SetItemsProcessed(state.iterations() * kBatch);
+}
+BENCHMARK(BM_CreateGoroutines)->Apply(Procs);
+
+// A goroutine that ends before the next one starts: the shortest way through a scheduler.
+void BM_CreateGoroutinesSingle(benchmark::State& state) {
+  InGort(static_cast<int>(state.range(0)), [&] {
+    WaitGroup wg;
+    for (auto _ : state) {
+      wg.Add(1);
+      Go([&wg] { wg.Done(); });
+      wg.Wait();
+    }
+  });
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_CreateGoroutinesSingle)->Apply(Procs);
+
+void BM_ThreadPoolSubmit(benchmark::State& state) {
+  ThreadPool pool(static_cast<int>(state.range(0)));
+  Latch latch;
+  for (auto _ : state) {
+    latch.Add(kBatch);
+    for (int i = 0; i < kBatch; ++i) pool.Submit([&latch] { latch.Done(); });
+    latch.Wait();
+  }
+  state.SetItemsProcessed(state.iterations() * kBatch);
+}
+BENCHMARK(BM_ThreadPoolSubmit)->Apply(Procs);
+
+void BM_CreateThread(benchmark::State& state) {
+  for (auto _ : state) std::thread([] {}).join();
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_CreateThread)->UseRealTime()->MeasureProcessCPUTime();
+
+}  // namespace
+}  // namespace gort::bench
