@@ -51,7 +51,6 @@ struct alignas(64) M {
   std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
   std::atomic<uint32_t> preempt_gen{0};     // atomic; answered pre-emption signals
   int tid = 0;                              // const after mstart; kernel thread id
-  std::atomic<ThreadHandle> thread{0};      // atomic; set by the creator, read when the M is freed
   uintptr_t createstack[8] = {};            // const after init; who created the thread
   SigSet sigmask = {};                      // const after minit
   int64_t syscall_pc = 0;                   // owner M only

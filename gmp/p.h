@@ -45,6 +45,7 @@ struct alignas(64) P {
   P* link = nullptr;                       // guarded by sched.lock; idle list
   std::atomic<M*> m{nullptr};              // owner P only; atomic for retake
   std::atomic<uint32_t> schedtick{0};      // owner P increments; read by retake
+  uint32_t directtick = 0;                 // owner P only; switches that went past g0
   std::atomic<uint32_t> syscalltick{0};    // owner P increments; read by retake
   std::atomic<bool> preempt{false};        // atomic; asks the P to enter the scheduler soon
   MCache* mcache = nullptr;                // owner P only

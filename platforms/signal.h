@@ -29,11 +29,19 @@ size_t SigStackBytes();
 // handler that runs on it. Throws "sigaltstack failed" (too small, or in use). Go: signalstack.
 void SigStackSet(void* lo, size_t bytes);
 
+// The calling thread's alternate signal stack; *lo null: none.
+void SigStackGet(void** lo, size_t* bytes);
+
 using SigHandler = void (*)(int sig, siginfo_t* info, void* ucontext);
 // Installs a handler for the process: on the alternate stack of the thread that gets the signal,
 // with every signal blocked while it runs, system calls restarted after it. *before (may be null)
 // gets what was there. False: not a catchable signal. Go: setsig.
 bool SigInstall(int sig, SigHandler handler, struct sigaction* before);
+
+// What happens on sig now. False: no such signal. Go: getsig.
+bool SigGetAction(int sig, struct sigaction* sa);
+// Makes the default action what happens on sig. Go: setsig(sig, _SIG_DFL).
+void SigSetDefault(int sig);
 
 }  // namespace gort::rt
 

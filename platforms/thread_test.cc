@@ -33,6 +33,14 @@ TEST(Thread, RunsItsFunctionWithItsArgument) {
   EXPECT_EQ(n, 21);
 }
 
+TEST(Thread, ADetachedThreadRunsToItsEnd) {
+  static std::atomic<bool> ran{false};
+  ThreadHandle h = 0;
+  ASSERT_EQ(ThreadCreate(&h, [](void*) { ran.store(true); }, nullptr), 0);
+  ThreadDetach(h);
+  while (!ran.load()) ThreadYield();
+}
+
 TEST(Thread, TryJoinIsFalseWhileTheThreadRuns) {
   std::atomic<bool> go{false};
   ThreadHandle h = 0;

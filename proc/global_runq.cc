@@ -5,9 +5,9 @@
 namespace gort::rt {
 namespace {
 
-void SetSize(int32_t n) {
-  sched.runqsize.store(n, std::memory_order_relaxed);  // read without the lock as a hint only
-}
+// seq_cst: a parker that has dropped nmspinning and sees the old size knows that the submitter will
+// see nmspinning dropped.
+void SetSize(int32_t n) { sched.runqsize.store(n); }
 int32_t Size() { return sched.runqsize.load(std::memory_order_relaxed); }
 
 }  // namespace
@@ -56,6 +56,19 @@ void RunqPutLocal(P* pp, G* gp, bool next) {
   if (GORT_LIKELY(RunqPut(pp, gp, next, &overflow, &n))) return;
   LockGuard l(&sched.lock);
   GlobRunqPutBatch(&overflow, n);
+}
+
+void Submit(P* pp, G* gp, bool next) {
+  if (GORT_LIKELY(pp != nullptr)) {
+    RunqPutLocal(pp, gp, next);
+    // With one P nobody can be idle while we run.
+    if (gomaxprocs.load(std::memory_order_relaxed) == 1) return;
+    RunqPublish(pp);
+  } else {
+    LockGuard l(&sched.lock);
+    GlobRunqPut(gp);
+  }
+  WakeP();
 }
 
 }  // namespace gort::rt

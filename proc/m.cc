@@ -46,13 +46,11 @@ void MCommonInit(M* mp, int64_t id) {
 
 namespace {
 
-// Frees Ms whose threads have ended. sched.lock held; Go: the freem part of allocm
+// An M whose thread has touched it for the last time. Go: the freem part of allocm
 M* TakeFreeM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   for (M** at = &sched.freem; *at != nullptr; at = &(*at)->freelink) {
     M* mp = *at;
     if (mp->free_wait.load(std::memory_order_acquire) == 0) continue;  // pairs with: MExit
-    ThreadHandle thread = mp->thread.load(std::memory_order_acquire);  // pairs with: NewM
-    if (thread == 0 || !ThreadTryJoin(thread)) continue;
     *at = mp->freelink;
     mp->freelink = nullptr;
     return mp;
@@ -112,9 +110,8 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     ThreadHandle thread = 0;
     int err = ThreadCreate(&thread, &ThreadMain, mp);
     if (err != 0) ThreadCreateFailed(err, mp->id);
-    // The thread may have run and ended by now; its M is not freed before this. Pairs with:
-    // TakeFreeM
-    mp->thread.store(thread, std::memory_order_release);
+    // Nobody waits for it: what tells that its M may be used again is free_wait (MExit).
+    ThreadDetach(thread);
   });
 }
 
@@ -265,8 +262,7 @@ void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void WakeP() {
-  // The submitter's side of the protocol in find_runnable.cc: the work was published before by a
-  // sequentially consistent store, so these loads cannot be satisfied earlier.
+  // Steps 2 and 3 of the submitter in find_runnable.cc; step 1 was Submit's.
   if (sched.npidle.load() == 0 || sched.nmspinning.load() != 0) return;
   if (!sched.main_started.load(std::memory_order_relaxed))
     return;  // set before the second M exists

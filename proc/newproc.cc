@@ -133,13 +133,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 void NewProcCommit(G* gp) {
   P* pp = CurrentP();
   CasGStatus(gp, kGDead, kGRunnable);
-  if (GORT_LIKELY(pp != nullptr)) {
-    RunqPutLocal(pp, gp, true);
-  } else {
-    LockGuard l(&sched.lock);
-    GlobRunqPut(gp);
-  }
-  WakeP();
+  Submit(pp, gp, true);
 }
 
 void NewProcAbort(G* gp) {

@@ -63,13 +63,7 @@ void Ready(G* gp, bool next) {
   G* self = Getg();
   P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
   CasGStatus(gp, kGWaiting, kGRunnable);
-  if (pp != nullptr) {
-    RunqPutLocal(pp, gp, next);
-  } else {
-    LockGuard l(&sched.lock);
-    GlobRunqPut(gp);
-  }
-  WakeP();
+  Submit(pp, gp, next);
 }
 
 void InjectGList(GList* list) {
@@ -87,7 +81,10 @@ void InjectGList(GList* list) {
   if (n == 0) return;
   G* self = Getg();
   P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
-  if (pp != nullptr) n -= RunqPutBatch(pp, &q, n);
+  if (pp != nullptr) {
+    n -= RunqPutBatch(pp, &q, n);
+    RunqPublish(pp);  // before npidle is read below
+  }
   int32_t wake = n;
   if (!q.empty()) {
     LockGuard l(&sched.lock);
@@ -110,13 +107,16 @@ namespace {
 void GoschedCommit(G* gp) {
   gp->m = nullptr;
   M* mp = Getg()->m;
-  if (Getg() == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
+  mp->curg.store(nullptr, std::memory_order_relaxed);
   CasGStatus(gp, kGRunning, kGRunnable);
-  {
-    LockGuard l(&sched.lock);
-    GlobRunqPut(gp);
-  }
-  WakeP();
+  Submit(nullptr, gp, false);
+}
+
+// The successor runs already; the end of this P's queue is the end of the line.
+void YieldCommit(G* gp) {
+  gp->m = nullptr;
+  CasGStatus(gp, kGRunning, kGRunnable);
+  Submit(Getg()->m->p.load(std::memory_order_relaxed), gp, false);
 }
 
 }  // namespace
@@ -127,8 +127,17 @@ void Gosched() {
     ThreadYield();
     return;
   }
-  if (gp->m->locks != 0) Throw("gosched: holding locks");
-  SwitchTo(gp, gp->m->g0, &GoschedCommit);
+  M* mp = gp->m;
+  if (mp->locks != 0) Throw("gosched: holding locks");
+  // With nobody in the global queue its end and the end of the local one are the same place, as
+  // long as somebody else is in the local one; and that somebody can be switched to straight away.
+  if (sched.runqsize.load(std::memory_order_relaxed) == 0) {
+    if (G* next = TakeDirect(gp, mp); next != nullptr) {
+      SwitchTo(gp, next, &YieldCommit);
+      return;
+    }
+  }
+  SwitchTo(gp, mp->g0, &GoschedCommit);
 }
 
 void PreemptCheck() {

@@ -37,6 +37,9 @@ Found FindRunnable();
 G* TakeDirect(G* gp, M* mp);
 // Puts gp on the current P's queue (next: runs next). P. Go: runqput
 void RunqPutLocal(P* pp, G* gp, bool next);
+// Queues a runnable gp, on pp or (null) globally, and wakes a P for it if one is idle and nobody
+// looks for work: the submitter's side of the protocol in find_runnable.cc.
+void Submit(P* pp, G* gp, bool next);
 // Go: globrunqput, globrunqputhead, globrunqputbatch, globrunqget
 void GlobRunqPut(G* gp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 void GlobRunqPutHead(G* gp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
@@ -117,8 +120,8 @@ void GfPurge(P* pp);
 // A new G without a stack, kGIdle. Go: malg (without the stack)
 G* AllocG();
 void AllGAdd(G* gp);
-// Gives back the memory of stacks of dead goroutines that were not needed since the last call and that
-// have been free for unused_ns. For sysmon, which calls it while StacksToScavenge.
+// Gives back the memory of stacks of dead goroutines that were not needed since the last call and
+// that have been free for unused_ns. For sysmon, which calls it while StacksToScavenge.
 void ScavengeStacks(int64_t unused_ns);
 bool StacksToScavenge();
 // Frees the closure of gp if it is not on its stack.

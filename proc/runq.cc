@@ -43,16 +43,21 @@ uint32_t RunqGrab(P* victim, RunQueue* to, uint32_t at, bool steal_runnext, Runq
 
 }  // namespace
 
-int32_t RunqPutSlow(P* pp, G* gp, uint32_t head, uint32_t tail, GQueue* overflow) {
+bool RunqPutSlow(P* pp, G* gp, GQueue* overflow, int32_t* overflow_n) {
   RunQueue& q = pp->runq;
-  GORT_CHECK(tail - head == kRunqSize);
   constexpr uint32_t kHalf = kRunqSize / 2;
-  if (!q.head.compare_exchange_strong(head, head + kHalf, runq_order::kHeadTake, kRelaxed)) {
-    return 0;
+  const uint32_t tail = q.tail.load(kRelaxed);  // our own
+  uint32_t head = q.head.load(runq_order::kHeadReuse);
+  GORT_CHECK(tail - head <= kRunqSize);
+  if (tail - head < kRunqSize ||
+      !q.head.compare_exchange_strong(head, head + kHalf, runq_order::kHeadTake, kRelaxed)) {
+    // Thieves made room, and only we could fill it.
+    return RunqPut(pp, gp, false, overflow, overflow_n);
   }
   for (uint32_t i = 0; i < kHalf; i++) overflow->PushBack(Slot(q, head + i));
   overflow->PushBack(gp);
-  return kHalf + 1;
+  *overflow_n = kHalf + 1;
+  return false;
 }
 
 int32_t RunqPutBatch(P* pp, GQueue* batch, int32_t n) {

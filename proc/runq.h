@@ -69,9 +69,8 @@ GORT_RUNQ_ORDER kNextEmpty = std::memory_order_acquire;
 }  // namespace runq_order
 #undef GORT_RUNQ_ORDER
 
-// The ring is full: moves its older half and then gp to the end of *overflow, and returns how many
-// that is; 0 if thieves made room in the meantime. Owner only. Go: runqputslow (proc.go)
-GORT_COLD int32_t RunqPutSlow(P* pp, G* gp, uint32_t head, uint32_t tail, GQueue* overflow);
+// RunqPut into a ring that was full a moment ago. Owner only. Go: runqputslow (proc.go)
+GORT_COLD bool RunqPutSlow(P* pp, G* gp, GQueue* overflow, int32_t* overflow_n);
 
 // Puts gp on the local queue of pp. next: into runnext, whose old G goes to the ring's tail. False:
 // the ring was full, and half of it and the G stand in *overflow, *overflow_n Gs in all, for the
@@ -88,20 +87,12 @@ inline bool RunqPut(P* pp, G* gp, bool next, GQueue* overflow, int32_t* overflow
     gp = q.runnext.exchange(gp, runq_order::kNextPut);
     if (gp == nullptr) return true;
   }
-  for (;;) {
-    const uint32_t head = q.head.load(runq_order::kHeadReuse);
-    const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
-    if (GORT_LIKELY(tail - head < kRunqSize)) {
-      q.ring[tail % kRunqSize].store(gp, std::memory_order_relaxed);  // published by tail
-      q.tail.store(tail + 1, runq_order::kTailPut);
-      return true;
-    }
-    const int32_t n = RunqPutSlow(pp, gp, head, tail, overflow);
-    if (n != 0) {
-      *overflow_n = n;
-      return false;
-    }
-  }
+  const uint32_t head = q.head.load(runq_order::kHeadReuse);
+  const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
+  if (GORT_UNLIKELY(tail - head >= kRunqSize)) return RunqPutSlow(pp, gp, overflow, overflow_n);
+  q.ring[tail % kRunqSize].store(gp, std::memory_order_relaxed);  // published by tail
+  q.tail.store(tail + 1, runq_order::kTailPut);
+  return true;
 }
 
 // The StoreLoad barrier of whoever made work runnable on its own P: everything put on pp's queue so

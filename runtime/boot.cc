@@ -1,5 +1,7 @@
 #include "runtime/boot.h"
 
+#include <signal.h>
+
 #include <cstdlib>
 
 #include "base/throw.h"
@@ -13,6 +15,8 @@
 #include "proc/proc_internal.h"
 #include "runtime/terminate.h"
 #include "signals/signals.h"
+#include "stack/overflow.h"
+#include "stack/overflow_report.h"
 #include "stack/stack_layout.h"
 #include "sysmon/sysmon.h"
 #include "timer/timers.h"
@@ -67,7 +71,11 @@ void InstallHooks() {
   TimersInstall();
   NetpollInstall();
   fatal_report_hook.Set(&FatalReport);
+  signal_report_hook.Set(&TracebackReport);
+  overflow_traceback_hook.Set(&TracebackReport);
   InstallSignals();
+  SignalRegister(SIGSEGV, &StackOverflowHandler);
+  SignalRegister(SIGBUS, &StackOverflowHandler);
 }
 
 void NewMain() {

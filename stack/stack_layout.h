@@ -78,7 +78,7 @@ constexpr size_t StackGuardBytes(size_t reservation, size_t page) {
 
 // What to ask StackAlloc for so that at least `usable` bytes lie between lo and hi.
 constexpr size_t StackReservation(size_t usable, size_t page) {
-  if (usable >= kMaxLargeStack) return usable;  // too large in any case
+  if (usable >= kMaxLargeStack) return kMaxLargeStack + 1;  // StackAlloc refuses
   size_t n = kMinLargeStack;
   while (n - StackGuardBytes(n, page) - kMaxStackColour < usable) n *= 2;
   return n;

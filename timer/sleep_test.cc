@@ -168,6 +168,7 @@ TEST(SleepingThread, ThatIsNoGoroutine) {
   std::atomic<int> n{0};
   InGort([&] {
     Latch latch(4);
+    testing::ThreadsToCome threads_to_come;
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {

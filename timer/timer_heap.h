@@ -27,8 +27,9 @@ class WhenHeap {
   static constexpr size_t kArity = 4;
 
   constexpr WhenHeap() = default;
-  // Heaps of Ps live for ever; for tests.
-  ~WhenHeap() { Release(); }
+  // No destructor: the heaps of Ps are static, and threads still run them while a program exits.
+  // Others are given up by Free.
+  ~WhenHeap() = default;
   WhenHeap(const WhenHeap&) = delete;
   WhenHeap& operator=(const WhenHeap&) = delete;
 
@@ -60,12 +61,14 @@ class WhenHeap {
   // Takes everything from other, leaving it empty. Requires: empty().
   void TakeAll(WhenHeap* other);
 
+  // Gives all memory back; the heap is then empty and usable.
+  void Free();
+
   // True when the invariant holds. O(n); for tests and debug checks.
   bool Valid() const;
 
  private:
   void Grow(size_t bytes);
-  void Release();
   void SiftUp(size_t i, Entry e);
   void SiftDown(size_t i, Entry e);
 

@@ -15,8 +15,12 @@ namespace {
 // The heap never dereferences a timer, so a number serves.
 Timer* Id(uintptr_t n) { return reinterpret_cast<Timer*>(n); }
 
+struct TestHeap : WhenHeap {
+  ~TestHeap() { Free(); }
+};
+
 TEST(WhenHeap, StartsEmptyWithoutMemory) {
-  WhenHeap h;
+  TestHeap h;
   EXPECT_TRUE(h.empty());
   EXPECT_EQ(h.capacity(), 0);
   EXPECT_TRUE(h.Valid());
@@ -25,7 +29,7 @@ TEST(WhenHeap, StartsEmptyWithoutMemory) {
 }
 
 TEST(WhenHeap, PopsInOrderWithExtremeKeys) {
-  WhenHeap h;
+  TestHeap h;
   const int64_t keys[] = {5, std::numeric_limits<int64_t>::max(), 1, 5, 0, 7,
                           3, std::numeric_limits<int64_t>::max()};
   for (int64_t k : keys) h.Push(k, Id(static_cast<uintptr_t>(k)));
@@ -41,7 +45,7 @@ TEST(WhenHeap, PopsInOrderWithExtremeKeys) {
 
 TEST(WhenHeap, RebuildOrdersAnyArray) {
   for (size_t n : {0, 1, 2, 4, 5, 6, 21, 22, 1000}) {
-    WhenHeap h;
+    TestHeap h;
     FastRand rand(n + 1);
     for (size_t i = 0; i < n; ++i) h.Append(rand.N(100), Id(i));
     h.Rebuild(n);
@@ -51,7 +55,7 @@ TEST(WhenHeap, RebuildOrdersAnyArray) {
 }
 
 TEST(WhenHeap, ShrinkGivesMemoryBackAndKeepsEntries) {
-  WhenHeap h;
+  TestHeap h;
   for (int64_t i = 0; i < 100'000; ++i) h.Push(i, Id(static_cast<uintptr_t>(i)));
   const size_t full = h.capacity();
   EXPECT_GE(full, 100'000);
@@ -65,7 +69,7 @@ TEST(WhenHeap, ShrinkGivesMemoryBackAndKeepsEntries) {
 }
 
 TEST(WhenHeap, TakeAllMovesEverything) {
-  WhenHeap a, b;
+  TestHeap a, b;
   for (int64_t i = 0; i < 1000; ++i) a.Push(1000 - i, Id(1));
   b.TakeAll(&a);
   EXPECT_TRUE(a.empty());
@@ -81,7 +85,7 @@ class AgainstModel : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(AgainstModel, SameMinimum) {
   FastRand rand(GetParam());
-  WhenHeap h;
+  TestHeap h;
   std::multimap<int64_t, uintptr_t> model;
   uintptr_t next_id = 1;
   // Few distinct keys on odd seeds: many ties.

@@ -123,6 +123,7 @@ TEST(TimerStress, ManyChangersOfFewTimers) {
       }
     };
     Latch done(2 * kWorkers);
+    testing::ThreadsToCome threads_to_come;
     std::vector<std::thread> threads;
     for (uint64_t w = 0; w < kWorkers; ++w) {
       Go([&, w] {

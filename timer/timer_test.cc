@@ -238,6 +238,7 @@ TEST_P(WithProcs, MisusePanics) {
 TEST_P(WithProcs, FromForeignThreads) {
   RunIt([] {
     Latch done(5);
+    testing::ThreadsToCome threads_to_come;
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {

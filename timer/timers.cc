@@ -1,6 +1,7 @@
 #include "timer/timers.h"
 
 #include <limits>
+#include <type_traits>
 
 #include "base/attributes.h"
 #include "base/throw.h"
@@ -22,6 +23,7 @@ constexpr int kBatch = 32;
 constexpr size_t kSweepMin = 64;
 
 constinit TimerHeap heaps[kMaxProcs];
+static_assert(std::is_trivially_destructible_v<TimerHeap>, "timers run on while a program exits");
 
 // Timers whose last reference went while a lock was held.
 class Garbage {
@@ -344,7 +346,10 @@ void AdoptTimers(P* from, P* to) {
     src->live = 0;
     Publish(src);
   }
-  if (moving.empty()) return;
+  if (moving.empty()) {
+    moving.Free();
+    return;
+  }
   bool earlier = false;
   int64_t next = 0;
   {
@@ -355,6 +360,7 @@ void AdoptTimers(P* from, P* to) {
       dst->heap.Append(moving.entries()[i].when, moving.entries()[i].timer);
     }
     dst->live += live;
+    moving.Free();
     Sweep(dst, &garbage);
     earlier = Publish(dst);
     next = dst->heap.empty() ? 0 : dst->heap.top().when;

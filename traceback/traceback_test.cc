@@ -16,7 +16,7 @@
 #include "platforms/clock.h"
 #include "platforms/sigctx.h"
 #include "traceback/symbolize.h"
-#include "traceback/testing/coroutine.h"
+#include "gmp/testing/coroutine.h"
 #include "traceback/unwind.h"
 
 namespace gort::rt {

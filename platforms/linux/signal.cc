@@ -51,6 +51,16 @@ void SigStackSet(void* lo, size_t bytes) {
   errno = saved;
 }
 
+void SigStackGet(void** lo, size_t* bytes) {
+  int saved = errno;
+  stack_t ss{};
+  sigaltstack(nullptr, &ss);
+  bool none = (ss.ss_flags & SS_DISABLE) != 0;
+  *lo = none ? nullptr : ss.ss_sp;
+  *bytes = none ? 0 : ss.ss_size;
+  errno = saved;
+}
+
 bool SigInstall(int sig, SigHandler handler, struct sigaction* before) {
   int saved = errno;
   struct sigaction sa {};
@@ -60,6 +70,21 @@ bool SigInstall(int sig, SigHandler handler, struct sigaction* before) {
   bool ok = sigaction(sig, &sa, before) == 0;
   errno = saved;
   return ok;
+}
+
+bool SigGetAction(int sig, struct sigaction* sa) {
+  int saved = errno;
+  bool ok = sigaction(sig, nullptr, sa) == 0;
+  errno = saved;
+  return ok;
+}
+
+void SigSetDefault(int sig) {
+  struct sigaction sa {};
+  sa.sa_handler = SIG_DFL;
+  int saved = errno;
+  sigaction(sig, &sa, nullptr);
+  errno = saved;
 }
 
 }  // namespace gort::rt

@@ -66,6 +66,8 @@ int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
   return err;
 }
 
+void ThreadDetach(ThreadHandle h) { pthread_detach(static_cast<pthread_t>(h)); }
+
 bool ThreadTryJoin(ThreadHandle h) {
   return pthread_tryjoin_np(static_cast<pthread_t>(h), nullptr) == 0;
 }

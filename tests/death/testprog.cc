@@ -1,5 +1,5 @@
-// tests/death/testprog.cc: ways to die, by name: testprog SCENARIO. death_test.sh says what each must
-// print and with which status it must end.
+// tests/death/testprog.cc: ways to die, by name: testprog SCENARIO. death_test.sh says what each
+// must print and with which status it must end.
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -117,7 +117,9 @@ void GoexitDeep() {
   puts("main goes on");
 }
 
-void ForeignGoexit() { std::thread([] { gort::Goexit(); }).join(); }
+void ForeignGoexit() {
+  std::thread([] { gort::Goexit(); }).join();
+}
 
 // An uncaught exception on another thread is the program's own business.
 void ForeignThrow() {

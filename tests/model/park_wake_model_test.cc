@@ -246,7 +246,7 @@ class ParkWake : public testing::Test {
 
 TEST_F(ParkWake, NoWakeUpIsLost) {
   for (bool next : {false, true}) {
-    const model::Result result = ExploreAndTell([next] { SubmitAgainstParking(next); }, 4);
+    const model::Result result = ExploreAndTell([next] { SubmitAgainstParking(next); }, 3);
     EXPECT_TRUE(result.ok) << result.failure << "\n" << result.schedule << "\n" << result.trace;
     EXPECT_TRUE(result.complete);
   }
@@ -259,9 +259,10 @@ TEST_F(ParkWake, SpinningIsPassedOn) {
 }
 
 TEST_F(ParkWake, MistakesOfTheSubmitterAndTheParkerAreFound) {
-  for (Mistake m : {Mistake::kNoPublish, Mistake::kCheckBeforeDrop, Mistake::kNoWakeAtAll}) {
+  for (Mistake m : {Mistake::kNoPublish, Mistake::kCheckBeforeDrop, Mistake::kRelaxedDrop,
+                    Mistake::kNoWakeAtAll}) {
     mistake = m;
-    EXPECT_FALSE(ExploreAndTell([] { SubmitAgainstParking(false); }, 4).ok) << static_cast<int>(m);
+    EXPECT_FALSE(ExploreAndTell([] { SubmitAgainstParking(false); }, 3).ok) << static_cast<int>(m);
   }
 }
 

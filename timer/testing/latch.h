@@ -14,6 +14,16 @@
 
 namespace gort::testing {
 
+// While it lives, threads that have not used gort yet count as somebody who may still wake a
+// goroutine: the deadlock report cannot know of them.
+class ThreadsToCome {
+ public:
+  ThreadsToCome() { rt::AttachExternalWaker(); }
+  ~ThreadsToCome() { rt::DetachExternalWaker(); }
+  ThreadsToCome(const ThreadsToCome&) = delete;
+  ThreadsToCome& operator=(const ThreadsToCome&) = delete;
+};
+
 class Latch {
  public:
   explicit Latch(int64_t n) : n_(n) {}

@@ -1,4 +1,4 @@
-#include "traceback/testing/coroutine.h"
+#include "gmp/testing/coroutine.h"
 
 #include <cxxabi.h>
 

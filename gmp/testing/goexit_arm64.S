@@ -1,4 +1,4 @@
-// traceback/testing/goexit_arm64.S: proc's gort_goexit for tests below proc; see there.
+// gmp/testing/goexit_arm64.S: proc's gort_goexit for tests below proc; see there.
 #include "platforms/asm.h"
 
 GORT_FUNCTION gort_goexit

@@ -1,9 +1,9 @@
-// traceback/testing/coroutine.h: a goroutine without a scheduler.
+// gmp/testing/coroutine.h: a goroutine without a scheduler.
 // What      runs a function on a stack of its own, and lets it park and be resumed by the thread
 //           that made it. Provides gort_goexit, as proc does in programs.
 // Layer     tests only. One thread.
-#ifndef GORT_TRACEBACK_TESTING_COROUTINE_H_
-#define GORT_TRACEBACK_TESTING_COROUTINE_H_
+#ifndef GORT_GMP_TESTING_COROUTINE_H_
+#define GORT_GMP_TESTING_COROUTINE_H_
 
 #include <cstddef>
 
@@ -40,4 +40,4 @@ class Coroutine {
 
 }  // namespace gort::rt::testing
 
-#endif  // GORT_TRACEBACK_TESTING_COROUTINE_H_
+#endif  // GORT_GMP_TESTING_COROUTINE_H_

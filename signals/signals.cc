@@ -1,0 +1,152 @@
+#include "signals/signals.h"
+
+#include <atomic>
+#include <cerrno>
+
+#include "base/throw.h"
+#include "gmp/getg.h"
+#include "gmp/sched.h"
+#include "platforms/signal.h"
+#include "platforms/thread.h"
+#include "signals/sig_table.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int kSignals = 65;  // 1 .. 64 on Linux
+
+struct Slot {
+  std::atomic<SignalFn> fns[kMaxSignalFns] = {};  // from the first registered on; null: end
+  std::atomic<bool> installed{false};             // by whoever sets it
+  struct sigaction before = {};                   // written before the handler is in place
+};
+constinit Slot slots[kSignals];
+
+void HeaderOnly(const G* gp, const SigCtx*, bool) {
+  if (gp != nullptr) Printer() << "goroutine " << gp->goid << " [running]:\n";
+}
+
+bool IsFault(const SigEntry* entry, const siginfo_t* info) {
+  return entry != nullptr && (entry->flags & kSigFault) != 0 && info->si_code > 0;
+}
+
+// The report of a signal that nobody handles. Go: sighandler's end
+[[noreturn]] void Report(const SigEntry& entry, const siginfo_t& info, const SigCtx& ctx,
+                         const G* gp) {
+  BeginFatal();
+  bool all = (entry.flags & kSigDumpAll) != 0;
+  {
+    Printer p;
+    if (all) {
+      (p << entry.name << ": " << entry.text << "\nPC=").Hex(ctx.pc());
+      p << " m=" << (gp != nullptr && gp->m != nullptr ? gp->m->id : -1)
+        << " sigcode=" << info.si_code << "\n\n";
+    } else {
+      p << "fatal error: unexpected signal during runtime execution\n[signal " << entry.name << ": "
+        << entry.text << " code=";
+      p.Hex(static_cast<unsigned>(info.si_code)) << " addr=";
+      p.Hex(reinterpret_cast<uintptr_t>(info.si_addr)) << " pc=";
+      p.Hex(ctx.pc()) << "]\n\n";
+    }
+  }
+  signal_report_hook(gp, &ctx, all);
+  ExitFatal();
+}
+
+bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
+  int n = 0;
+  while (n < kMaxSignalFns && slot.fns[n].load(std::memory_order_acquire) != nullptr) ++n;
+  while (n > 0) {
+    // pairs with: SignalRegister
+    if (slot.fns[--n].load(std::memory_order_acquire)(info, ctx, gp)) return true;
+  }
+  return false;
+}
+
+// The application's handler, if it had one. Go: sigfwd
+bool Forward(const struct sigaction& before, int sig, siginfo_t* info, void* ucontext) {
+  if ((before.sa_flags & SA_SIGINFO) != 0) {
+    if (before.sa_sigaction == nullptr) return false;
+    before.sa_sigaction(sig, info, ucontext);
+    return true;
+  }
+  if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN) return false;
+  before.sa_handler(sig);
+  return true;
+}
+
+// Lets the system do what it does without us.
+void DefaultAction(const SigEntry* entry, int sig, const siginfo_t* info,
+                   const struct sigaction& before) {
+  bool fault = IsFault(entry, info);
+  bool ignored =
+      before.sa_handler == SIG_IGN || (entry != nullptr && (entry->flags & kSigDefaultIgnore) != 0);
+  if (ignored && !fault) return;
+  SigSetDefault(sig);
+  // A fault happens again on return. Anything else is sent again, and arrives on return.
+  if (!fault) ThreadKill(ThreadId(), sig);
+}
+
+void Handler(int sig, siginfo_t* info, void* ucontext) {
+  int saved_errno = errno;
+  Slot& slot = slots[sig];
+  const SigEntry* entry = SigEntryOf(sig);
+  SigCtx ctx(ucontext);
+  G* gp = Getg();
+  // A fault in a report must come back here, where BeginFatal ends it, and not kill the process.
+  if (IsFault(entry, info)) {
+    for (const SigEntry& e : kSigTable) {
+      if ((e.flags & kSigFault) != 0) SigUnblock(e.sig);
+    }
+  }
+  G* gsignal = gp != nullptr && gp->m != nullptr ? gp->m->gsignal : nullptr;
+  if (gsignal != nullptr) Setg(gsignal);
+  bool handled = CallRegistered(slot, info, ctx, gp);
+  // The application's handler may never return (siglongjmp).
+  if (gsignal != nullptr) Setg(gp);
+  if (!handled) {
+    errno = saved_errno;
+    handled = Forward(slot.before, sig, info, ucontext);
+  }
+  if (!handled && entry != nullptr) {
+    bool ours =
+        (entry->flags & kSigDumpAll) != 0 || ((entry->flags & kSigReport) != 0 && gp != nullptr);
+    if (ours) Report(*entry, *info, ctx, gp);
+  }
+  if (!handled) DefaultAction(entry, sig, info, slot.before);
+  errno = saved_errno;
+}
+
+void Install(int sig) {
+  Slot& slot = slots[sig];
+  if (slot.installed.exchange(true, std::memory_order_acq_rel)) return;
+  // Asked for first and stored, so that the handler finds it from the first moment on.
+  if (!SigGetAction(sig, &slot.before) || !SigInstall(sig, &Handler, nullptr)) {
+    Throw("signal cannot be caught");
+  }
+}
+
+}  // namespace
+
+constinit Hook<void(const G*, const SigCtx*, bool)> signal_report_hook{&HeaderOnly};
+
+void SignalRegister(int sig, SignalFn fn) {
+  if (sig < 1 || sig >= kSignals) Throw("no such signal");
+  for (std::atomic<SignalFn>& slot : slots[sig].fns) {
+    SignalFn none = nullptr;
+    // pairs with: CallRegistered
+    if (slot.compare_exchange_strong(none, fn, std::memory_order_acq_rel)) {
+      Install(sig);
+      return;
+    }
+  }
+  Throw("too many signal functions");
+}
+
+void InstallSignals() {
+  for (const SigEntry& e : kSigTable) {
+    if ((e.flags & kSigInstall) != 0) Install(e.sig);
+  }
+}
+
+}  // namespace gort::rt

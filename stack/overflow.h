@@ -1,0 +1,29 @@
+// stack/overflow.h: tells a stack overflow from other faults.
+// What      the function that runtime/boot.cc registers for SIGSEGV and SIGBUS, before any other.
+// Layer     5. Signal stack; allocates nothing, takes no lock.
+// Go        the overflow check in newstack (stack.go); differs: found by a guard, not by a prologue
+#ifndef GORT_STACK_OVERFLOW_H_
+#define GORT_STACK_OVERFLOW_H_
+
+#include <signal.h>
+
+#include "gmp/g.h"
+#include "platforms/sigctx.h"
+#include "stack/stack_alloc.h"
+
+namespace gort::rt {
+
+// True when touching addr with the stack pointer at sp, while gp ran, overflowed a stack: addr lies
+// in the guard of one of ours, or sp does (a frame stepped over the touched part). *info: which.
+bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackInfo* info);
+
+// A SignalFn (signals/signals.h). An overflow: prints the report (overflow_report.h) and ends the
+// process with status 2. Anything else: false. gp: the interrupted one; null: not ours.
+bool StackOverflowHandler(siginfo_t* info, SigCtx& ctx, G* gp);
+
+// What the scheduler calls when StackCanaryOk(gp) is false. Ends the process likewise.
+[[noreturn]] void StackCanaryFatal(const G* gp);
+
+}  // namespace gort::rt
+
+#endif  // GORT_STACK_OVERFLOW_H_

@@ -1,0 +1,30 @@
+#include "stack/stack.h"
+
+#include "platforms/mem.h"
+#include "stack/stack_alloc.h"
+#include "stack/stack_layout.h"
+
+namespace gort::stack {
+
+Stack Alloc(size_t bytes) {
+  size_t reservation = bytes == 0 ? 0 : rt::StackReservation(bytes, rt::PageSize());
+  if (reservation > rt::kMaxLargeStack) return {};
+  rt::StackBounds b = rt::StackAlloc(reservation, nullptr);
+  return {reinterpret_cast<char*>(b.lo), reinterpret_cast<char*>(b.hi)};
+}
+
+void Free(Stack stack) {
+  if (!stack) return;
+  rt::StackFree({reinterpret_cast<uintptr_t>(stack.lo), reinterpret_cast<uintptr_t>(stack.hi)},
+                nullptr);
+}
+
+size_t Release() { return static_cast<size_t>(rt::StackScavenge(INT64_MAX, 0)); }
+
+Stats ReadStats() {
+  rt::StackStats s = rt::ReadStackStats();
+  return {s.guards_kernel, s.guards_mprotect, s.guards_canary, s.reserved_bytes,
+          s.inuse_bytes,   s.cached_bytes,    s.released_bytes};
+}
+
+}  // namespace gort::stack

@@ -1,0 +1,76 @@
+// tests/death/crash_scenarios.cc: programs that end badly, by name. See crash_test.cc.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "gort/runtime.h"
+#include "proc/proc.h"
+
+namespace {
+
+#define NOT_A_TAIL_CALL() asm volatile("" ::: "memory")
+
+volatile int never = 0;
+volatile uintptr_t bad_address = 8;
+
+__attribute__((noinline)) int Overflow(int n) {
+  volatile char frame[256];
+  frame[0] = static_cast<char>(n);
+  if (never == 1) return 0;
+  return Overflow(n + 1) + frame[n % 256];
+}
+
+__attribute__((noinline)) void Fault() { *reinterpret_cast<volatile int*>(bad_address) = 1; }
+
+__attribute__((noinline)) void ParkForEver() {
+  gort::rt::GoPark(nullptr, nullptr, gort::rt::WaitReason::kChanReceive);
+  NOT_A_TAIL_CALL();
+}
+
+__attribute__((noinline)) void StartParked() {
+  for (int i = 0; i < 3; ++i) gort::Go([] { ParkForEver(); });
+  while (gort::NumGoroutine() < 4) gort::Gosched();
+  for (int i = 0; i < 100; ++i) gort::Gosched();
+}
+
+int Run(const std::string& name) {
+  if (name == "overflow") {
+    gort::Go([] { Overflow(0); });
+    ParkForEver();
+  } else if (name == "overflow-main") {
+    return Overflow(0);
+  } else if (name == "fault") {
+    gort::Go([] { Fault(); });
+    ParkForEver();
+  } else if (name == "fault-main") {
+    Fault();
+  } else if (name == "quit") {
+    StartParked();
+    kill(getpid(), SIGQUIT);
+    ParkForEver();
+  } else if (name == "stack-all") {
+    StartParked();
+    std::string text = gort::Stack(true);
+    fputs(text.c_str(), stdout);
+    return 0;
+  } else if (name == "nested-handler") {
+    // A fault in a C library callback on a goroutine.
+    gort::Go([] {
+      char letters[] = "ba";
+      qsort(letters, 2, 1, [](const void*, const void*) {
+        Fault();
+        return 0;
+      });
+    });
+    ParkForEver();
+  }
+  return 1;
+}
+
+}  // namespace
+
+int gort_main(int argc, char** argv) { return argc == 2 ? Run(argv[1]) : 1; }

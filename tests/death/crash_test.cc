@@ -1,0 +1,96 @@
+// How gort programs end on stack overflows, faults and SIGQUIT, seen from outside.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "platforms/mem.h"
+#include "stack/stack_layout.h"
+#include "tests/testing/child.h"
+
+namespace gort::testing {
+namespace {
+
+// A sanitizer's own handler would report faults that are not overflows; here ours is wanted.
+const char* const kEnv[] = {"ASAN_OPTIONS=handle_segv=0:detect_stack_use_after_return=0",
+                            "TSAN_OPTIONS=handle_segv=0"};
+
+ChildResult RunScenario(const std::string& scenario, const std::string& godebug = "") {
+  return RunChild("tests/death/crash_scenarios", {scenario},
+                  {kEnv[0], kEnv[1], "GODEBUG=" + godebug});
+}
+
+size_t Count(const std::string& text, const std::string& what) {
+  size_t n = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+void ExpectHas(const std::string& text, const std::string& what) {
+  EXPECT_NE(text.find(what), std::string::npos) << "no \"" << what << "\" in:\n" << text;
+}
+
+void ExpectOverflow(const ChildResult& r, size_t limit) {
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output,
+            "runtime: goroutine stack exceeds " + std::to_string(limit) + "-byte limit\n");
+  ExpectHas(r.output, "\nfatal error: stack overflow\n\ngoroutine ");
+  ExpectHas(r.output, " [running]:\n");
+  ExpectHas(r.output, "Overflow(...)\n\t");
+  ExpectHas(r.output, " frames elided)...\n");
+  EXPECT_EQ(Count(r.output, "goexit"), 0u) << r.output;
+}
+
+TEST(Crash, OverflowOfAGoroutine) { ExpectOverflow(RunScenario("overflow"), rt::kDefaultStack); }
+TEST(Crash, OverflowOfTheMainGoroutine) {
+  ExpectOverflow(RunScenario("overflow-main"),
+                 rt::StackReservation(rt::kMainStack, rt::PageSize()));
+}
+TEST(Crash, OverflowWithMprotectGuards) {
+  ExpectOverflow(RunScenario("overflow", "stackguard=1"), rt::kDefaultStack);
+}
+
+void ExpectFault(const ChildResult& r) {
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output,
+            "fatal error: unexpected signal during runtime execution\n"
+            "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x");
+  ExpectHas(r.output, "]\n\ngoroutine ");
+  ExpectHas(r.output, "Fault(...)\n\t");
+}
+
+TEST(Crash, FaultOfAGoroutine) {
+  ChildResult r = RunScenario("fault");
+  ExpectFault(r);
+  ExpectHas(r.output, "created by ");
+  ExpectHas(r.output, " in goroutine 1\n\t");
+}
+TEST(Crash, FaultOfTheMainGoroutine) {
+  ChildResult r = RunScenario("fault-main");
+  ExpectFault(r);
+  ExpectHas(r.output, "\ngoroutine 1 [running]:\n");
+}
+TEST(Crash, FaultBelowTheCLibrary) {
+  ChildResult r = RunScenario("nested-handler");
+  ExpectFault(r);
+  ExpectHas(r.output, "qsort");
+  ExpectHas(r.output, "created by ");
+}
+
+TEST(Crash, QuitDumpsAllGoroutines) {
+  ChildResult r = RunScenario("quit");
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "SIGQUIT: quit\nPC=0x");
+  EXPECT_EQ(Count(r.output, " [chan receive]:\n"), 3u) << r.output;
+  EXPECT_EQ(Count(r.output, "ParkForEver(...)\n"), 3u) << r.output;
+}
+
+TEST(Crash, StackOfAllGoroutines) {
+  ChildResult r = RunScenario("stack-all");
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_EQ(r.output.rfind("goroutine 1 [running]:\n", 0), 0u) << r.output;
+  EXPECT_EQ(Count(r.output, " [chan receive]:\n"), 3u) << r.output;
+  EXPECT_EQ(Count(r.output, "created by "), 3u) << r.output;
+}
+
+}  // namespace
+}  // namespace gort::testing
