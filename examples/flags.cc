@@ -75,7 +75,8 @@ std::vector<std::string> ParseFlags(int argc, char** argv, const char* usage, co
       value = argv[i];
     }
     if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty()) {
-      BadUsage("bad value '" + value + "' for flag '--" + name + "'");
+      BadUsage(std::string("bad value '").append(value).append("' for flag '--").append(name) +
+               "'");
     }
   }
   return rest;

@@ -15,11 +15,11 @@ namespace {
 bool FromZero(const char*, int32_t n) { return n >= 0; }
 DEFINE_validator(n, &FromZero);
 
-void Generate(gort::SendChan<int32_t> out) {
+void Generate(const gort::SendChan<int32_t>& out) {
   for (int32_t i = 2;; ++i) out.Send(i);
 }
 
-void Filter(gort::RecvChan<int32_t> in, gort::SendChan<int32_t> out, int32_t prime) {
+void Filter(const gort::RecvChan<int32_t>& in, const gort::SendChan<int32_t>& out, int32_t prime) {
   for (int32_t i : in) {
     if (i % prime != 0) out.Send(i);
   }

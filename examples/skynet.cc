@@ -22,7 +22,7 @@ bool PowerOfTen(const char*, int64_t n) {
 DEFINE_validator(leaves, &PowerOfTen);
 
 // Sends the sum of the numbers in [first, first + leaves).
-void Node(gort::Chan<int64_t> up, int64_t first, int64_t leaves) {
+void Node(const gort::Chan<int64_t>& up, int64_t first, int64_t leaves) {
   if (leaves == 1) {
     up.Send(first);
     return;

@@ -17,7 +17,8 @@ for procs in 1 2 8 64; do
   expect_eq "skynet of $leaves leaves, GOMAXPROCS=$procs" $((leaves * (leaves - 1) / 2)) "$sum"
 done
 
-primes=$("${under[@]}" "$sieve" --n=100)
+# The sieve's goroutines still hold their channels when main returns, on stacks that a leak check does not see.
+primes=$(ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 "${under[@]}" "$sieve" --n=100)
 want=$(seq 2 541 | factor | awk 'NF == 2 { print $2 }')
 expect_eq "the first hundred primes" "$want" "$primes"
 

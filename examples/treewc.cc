@@ -144,7 +144,7 @@ class TreeWc {
 
   void Reader() {
     std::vector<char> buffer(static_cast<size_t>(FLAGS_chunk_kib) << 10);
-    for (Job job : jobs_) {
+    for (const Job& job : jobs_) {
       gort::examples::FileResult r =
           gort::examples::CountFile(job.place, mode_, &buffer, &bytes_read_);
       Outcome outcome{job.seq, r.what == nullptr, r.counts, {}};

@@ -71,7 +71,40 @@ bool IsNoBreakSpace(uint32_t c) { return c == 0xa0 || c == 0x2007 || c == 0x202f
 
 }  // namespace
 
+inline void Counts::Printable() {
+  if (!ends_in_word) ++words;
+  ends_in_word = true;
+  if (blank) begins_in_word = true;
+  blank = false;
+}
+
+inline void Counts::Space() {
+  ends_in_word = false;
+  blank = false;
+}
+
+// Bytes that make no character are neither printable nor white space.
+void Counts::Continuation(unsigned char c) {
+  if (tail.want == 0) return;
+  tail.code = tail.code << 6 | (c & 0x3f);
+  if (--tail.want != 0 || tail.code < tail.least) return;
+  const auto wide = static_cast<wint_t>(tail.code);
+  if (std::iswprint(wide) == 0) return;
+  if (std::iswspace(wide) != 0 || IsNoBreakSpace(tail.code)) {
+    Space();
+  } else {
+    Printable();
+  }
+}
+
 void Counts::Append(const Counts& next) {
+  if (bytes == head_size) {  // of continuation bytes alone so far
+    for (size_t i = 0; i < next.head_size && head_size < sizeof head; ++i) {
+      head[head_size++] = next.head[i];
+    }
+  }
+  for (size_t i = 0; i < next.head_size; ++i) Continuation(next.head[i]);
+  if (next.bytes != next.head_size) tail = next.tail;
   lines += next.lines;
   bytes += next.bytes;
   words += next.words;
@@ -86,20 +119,14 @@ TextMode TextModeOfLocale() {
   return std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? TextMode::kUtf8 : TextMode::kBytes;
 }
 
-inline void Counter::Printable() {
-  if (!counts_.ends_in_word) ++counts_.words;
-  counts_.ends_in_word = true;
-  if (counts_.blank) counts_.begins_in_word = true;
-  counts_.blank = false;
-}
-
-inline void Counter::Space() {
-  counts_.ends_in_word = false;
-  counts_.blank = false;
-}
-
 void Counter::Add(const char* data, size_t n) {
   const auto* p = reinterpret_cast<const unsigned char*>(data);
+  if (mode_ == TextMode::kUtf8 && counts_.bytes == counts_.head_size) {
+    for (size_t i = 0; i < n && counts_.head_size < sizeof counts_.head; ++i) {
+      if ((p[i] & 0xc0) != 0x80) break;
+      counts_.head[counts_.head_size++] = p[i];
+    }
+  }
   counts_.bytes += n;
   while (n > 0) {
     const size_t block = std::min(n, kBlock);
@@ -113,7 +140,7 @@ void Counter::Add(const char* data, size_t n) {
 // a step; any other goes byte by byte.
 void Counter::AddPlain(const unsigned char* p, size_t n) {
   const size_t vectors = (n - 1) / sizeof(Bytes) * sizeof(Bytes);
-  if (want_ != 0 || vectors == 0 || kClasses[p[0]] == kOther) {
+  if (counts_.tail.want != 0 || vectors == 0 || kClasses[p[0]] == kOther) {
     AddAny(p, n);
     return;
   }
@@ -131,17 +158,17 @@ void Counter::AddPlain(const unsigned char* p, size_t n) {
 
 void Counter::AddAny(const unsigned char* p, size_t n) {
   for (const unsigned char* end = p + n; p != end; ++p) {
-    if (mode_ == TextMode::kUtf8 && (*p >= 0x80 || want_ != 0)) {
+    if (mode_ == TextMode::kUtf8 && (*p >= 0x80 || counts_.tail.want != 0)) {
       AddMultibyte(*p);
       continue;
     }
     if (*p == '\n') ++counts_.lines;
     switch (kClasses[*p]) {
       case kPrintable:
-        Printable();
+        counts_.Printable();
         break;
       case kSpace:
-        Space();
+        counts_.Space();
         break;
       case kOther:
         break;
@@ -149,28 +176,19 @@ void Counter::AddAny(const unsigned char* p, size_t n) {
   }
 }
 
-// Bytes that make no character are neither printable nor white space.
 void Counter::AddMultibyte(unsigned char c) {
-  if ((c & 0xc0) != 0x80) {  // what came before it was cut off
-    want_ = 0;
-    if (c < 0x80) {
-      AddAny(&c, 1);
-    } else if (c >= 0xc2 && c < 0xf5) {
-      want_ = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-      code_ = c & (0x3f >> want_);
-      least_ = want_ == 1 ? 0x80 : want_ == 2 ? 0x800 : 0x10000;
-    }
+  if ((c & 0xc0) == 0x80) {
+    counts_.Continuation(c);
     return;
   }
-  if (want_ == 0) return;
-  code_ = code_ << 6 | (c & 0x3f);
-  if (--want_ != 0 || code_ < least_) return;
-  const auto wide = static_cast<wint_t>(code_);
-  if (std::iswprint(wide) == 0) return;
-  if (std::iswspace(wide) != 0 || IsNoBreakSpace(code_)) {
-    Space();
-  } else {
-    Printable();
+  PartialChar& tail = counts_.tail;
+  tail.want = 0;  // what came before it was cut off
+  if (c < 0x80) {
+    AddAny(&c, 1);
+  } else if (c >= 0xc2 && c < 0xf5) {
+    tail.want = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+    tail.code = c & (0x3f >> tail.want);
+    tail.least = tail.want == 1 ? 0x80 : tail.want == 2 ? 0x800 : 0x10000;
   }
 }
 

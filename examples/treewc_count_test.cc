@@ -118,5 +118,26 @@ TEST(Counter, KnowsUtf8) {
   std::setlocale(LC_CTYPE, "C");
 }
 
+// Also where a border cuts a character.
+TEST(Counts, PartsInUtf8AppendToTheWhole) {
+  ASSERT_NE(std::setlocale(LC_CTYPE, "C.UTF-8"), nullptr);
+  std::mt19937 rng(9);
+  const std::string alphabet = "a \xc3\xa9\xc2\xa0\xe2\x80\x83\xf0\x9f\x98\x80";
+  for (int round = 0; round < 5000; ++round) {
+    std::string whole;
+    Counts left;
+    Counts right;
+    const int parts = 1 + static_cast<int>(rng() % 8);
+    for (int part = 0; part < parts; ++part) {
+      const std::string text = RandomText(&rng, rng() % 4, alphabet);
+      whole += text;
+      (part < parts / 2 ? left : right).Append(Count(text, TextMode::kUtf8));
+    }
+    left.Append(right);
+    ExpectSame(left, Count(whole, TextMode::kUtf8), whole);
+  }
+  std::setlocale(LC_CTYPE, "C");
+}
+
 }  // namespace
 }  // namespace gort::examples

@@ -93,8 +93,11 @@ class Walker {
       }
       type = IFTODT(st.st_mode);
     }
-    if (type == DT_REG) callbacks_.file(std::move(place));
-    if (type == DT_DIR) Descend(std::move(place));
+    if (type == DT_REG) {
+      callbacks_.file(std::move(place));
+    } else if (type == DT_DIR) {
+      Descend(std::move(place));
+    }
   }
 
   void Descend(FilePlace place) {
