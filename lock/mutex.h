@@ -70,9 +70,9 @@ class ABSL_LOCKABLE Mutex {
   // Throws in debug builds unless this thread holds it. Go: assertLockHeld.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() { HeldLocksAssertHolds(this); }
 
-  // For pthread_atfork handlers only: a package that must not leave a lock behind in the child takes
-  // all it has, more of one rank and in number than held_locks.h would let pass, so these two do
-  // not report there.
+  // For pthread_atfork handlers only: a package that must not leave a lock behind in the child
+  // takes all it has, more of one rank and in number than held_locks.h would let pass, so these two
+  // do not report there.
   void LockForFork() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     uint32_t free = kUnlocked;
     if (!state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,

@@ -1,6 +1,7 @@
 // platforms/thread.h: OS threads.
 // What      the C library's threads, because C++ code needs its thread-local storage.
-// Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadTryJoin, ThreadDetach, ThreadStackBounds
+// Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadTryJoin, ThreadDetach,
+// ThreadStackBounds
 //           and ThreadSetName: not from signal handlers (they allocate or take the C library's
 //           locks). The others: anywhere.                                      Go: os_linux.go
 #ifndef GORT_PLATFORMS_THREAD_H_
@@ -21,7 +22,8 @@ int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg);
 // Reaps a thread if it has ended: true, and the handle is dead. False while it is still running.
 // One caller a handle.
 bool ThreadTryJoin(ThreadHandle h);
-// Lets the thread clean up after itself when it ends, before or after this call; the handle is dead.
+// Lets the thread clean up after itself when it ends, before or after this call; the handle is
+// dead.
 void ThreadDetach(ThreadHandle h);
 // Kernel id of the calling thread: one system call, cached by nobody. Go: gettid.
 int ThreadId();

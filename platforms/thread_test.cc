@@ -36,7 +36,9 @@ TEST(Thread, RunsItsFunctionWithItsArgument) {
 TEST(Thread, ADetachedThreadRunsToItsEnd) {
   static std::atomic<bool> ran{false};
   ThreadHandle h = 0;
-  ASSERT_EQ(ThreadCreate(&h, [](void*) { ran.store(true); }, nullptr), 0);
+  ASSERT_EQ(ThreadCreate(
+                &h, [](void*) { ran.store(true); }, nullptr),
+            0);
   ThreadDetach(h);
   while (!ran.load()) ThreadYield();
 }

@@ -3,11 +3,11 @@
 //   sched_stress [--seconds=N] [--seed=S] [--workers=N] [--procs=N]
 //
 // Workers spawn children, park until somebody readies them, ready others, yield, lock themselves to
-// threads, sleep, leave the scheduler for system calls, end by Goexit, and change GOMAXPROCS, all at
-// random. Every park is matched by exactly one ready (a slot holds either a parked goroutine or a
-// permit), so a lost wake-up is a hang, which the watchdog turns into a dump, and a double one is
-// fatal. At the end every goroutine must be gone. Prints its seed first; the same seed makes the same
-// decisions in each worker, though not the same interleaving.
+// threads, sleep, leave the scheduler for system calls, end by Goexit, and change GOMAXPROCS, all
+// at random. Every park is matched by exactly one ready (a slot holds either a parked goroutine or
+// a permit), so a lost wake-up is a hang, which the watchdog turns into a dump, and a double one is
+// fatal. At the end every goroutine must be gone. Prints its seed first; the same seed makes the
+// same decisions in each worker, though not the same interleaving.
 #include <unistd.h>
 
 #include <atomic>
@@ -105,8 +105,8 @@ void Checked(FastRand* rand, F f) {
 }
 
 void Wait(FastRand* rand) {
-  // A permit for each wait: posted first by ourselves to some slot and awaited at the same one, so that
-  // the sum of permits never falls below the number of waiters.
+  // A permit for each wait: posted first by ourselves to some slot and awaited at the same one, so
+  // that the sum of permits never falls below the number of waiters.
   Slot& slot = slots[rand->N(kSlots)];
   slot.Post();
   slot.Wait();
