@@ -114,7 +114,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
     closure = reinterpret_cast<void*>(top);
     gp->closure_on_heap = false;
   } else {
-    closure = ::operator new(closure_bytes, std::align_val_t(closure_align));
+    closure = ::operator new(closure_bytes, static_cast<std::align_val_t>(closure_align));
     gp->closure_on_heap = true;
     gp->closure_align = closure_align;
   }
@@ -144,7 +144,7 @@ void NewProcAbort(G* gp) {
 
 void FreeHeapClosure(G* gp) {
   if (!gp->closure_on_heap) return;
-  ::operator delete(gp->closure, std::align_val_t(gp->closure_align));
+  ::operator delete(gp->closure, static_cast<std::align_val_t>(gp->closure_align));
   gp->closure_on_heap = false;
 }
 
