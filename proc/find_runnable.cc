@@ -26,14 +26,11 @@
 #include "base/throw.h"
 #include "gmp/sched_hooks.h"
 #include "platforms/clock.h"
-#include "proc/p_mask.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
 
 namespace gort::rt {
 namespace {
-
-constexpr uint32_t kGlobalQueuePeriod = 61;
 
 struct Search {
   M* mp;

@@ -23,6 +23,9 @@ namespace gort::rt {
 
 // ---- schedule.cc, find_runnable.cc, steal.cc ----
 
+// Every so many scheduling rounds the global queue goes first, so that two goroutines that keep
+// readying each other cannot starve it. Prime, so that it stays out of step with programs.
+inline constexpr uint32_t kGlobalQueuePeriod = 61;
 // The loop of an M; returns when mp->exiting. g0, P. Go: schedule
 void ScheduleLoop(M* mp);
 struct Found {

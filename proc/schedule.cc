@@ -15,9 +15,6 @@
 namespace gort::rt {
 namespace {
 
-// Every so many scheduling rounds the global queue goes first, so that two goroutines that keep
-// readying each other cannot starve it. Prime, so that it stays out of step with programs.
-constexpr uint32_t kGlobalQueuePeriod = 61;
 // How often the short cut looks at the clock when the P has timers.
 constexpr uint32_t kTimerCheckPeriod = 8;
 
