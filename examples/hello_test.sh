@@ -34,7 +34,7 @@ expect_eq "output" "$want" "$("${under[@]}" "$hello")"
 steps=(
   cpuid tls g0m0 check args osinit
   schedinit lockinit maxmcount tracebackinit linkverify stackinit mallocinit randinit mcommoninit cpuinit
-  hashinit initsigmask goargs goenvs parsedebugvars lastpoll procresize
+  hashinit initsigmask goargs goenvs parsedebugvars gcinit lastpoll procresize
   newproc mstart sysmon
 )
 trace=$(GODEBUG=inittrace=1 "${under[@]}" "$hello" 2>&1 >/dev/null)

@@ -68,6 +68,8 @@ struct Sched {
   // sysmon.
   std::atomic<bool> sysmonwait{false};  // sysmon sleeps deeply; changed under lock
   Note sysmonnote;
+  // How often sysmon has still to look for a deadlock (proc/checkdead.cc); changed under lock.
+  std::atomic<int32_t> dead_checks{0};
 
   // Poller.
   std::atomic<int64_t> lastpoll{0};          // time of the last poll; 0: somebody is polling
@@ -77,6 +79,7 @@ struct Sched {
   // Counts.
   std::atomic<int64_t> ngsys{0};                     // system goroutines
   std::atomic<int64_t> nforeign{0};                  // foreign threads attached and not inside Run
+  std::atomic<int64_t> nattached{0};                 // foreign threads attached
   int64_t procresizetime ABSL_GUARDED_BY(lock) = 0;  // when gomaxprocs last changed
   int64_t totaltime ABSL_GUARDED_BY(lock) = 0;       // sum of gomaxprocs * time up to then
   std::atomic<bool> main_started{false};

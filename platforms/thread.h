@@ -38,6 +38,10 @@ void ThreadYield();
 void ThreadSleep(int64_t ns);
 // Sends a signal to a thread of this process; false when it is gone. See tgkill(2). Go: signalM.
 bool ThreadKill(int tid, int sig);
+// Threads of this process now, and before any of the program's own code ran (an emulator has some
+// of its own); 0: unknown. One system call; anywhere.
+int ThreadCount();
+int ThreadCountAtEntry();
 // Names the calling thread for debuggers; the first 15 bytes are kept.
 void ThreadSetName(const char* name);
 

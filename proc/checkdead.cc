@@ -1,5 +1,14 @@
 // proc/checkdead.cc: noticing that nothing can ever run again.
+//
+// Threads that the runtime did not create are the hard part, because any of them may send to a
+// channel some day. One that has called gort before is counted (nforeign) and keeps the report back
+// for as long as it lives. One that has not called yet, such as a std::thread that will send its
+// result at its end, can only be told from the number of threads in the process. It may also end
+// without ever calling, and tells nobody then; so sysmon looks again, ever more seldom, and gives
+// up in the end: a process must be able to be idle.
+#include "base/attributes.h"
 #include "base/throw.h"
+#include "platforms/thread.h"
 #include "proc/proc_internal.h"
 
 namespace gort::rt {
@@ -19,7 +28,51 @@ bool TimersPending() {
   return false;
 }
 
+constexpr int32_t kDeadChecks = 12;
+constexpr int64_t kFirstDelayNs = 10'000'000;
+constexpr int64_t kLongestDelayNs = 1'000'000'000;
+
+#if GORT_TSAN
+constexpr int kSanitizerThreads = 1;  // started with the program's first thread
+#else
+constexpr int kSanitizerThreads = 0;
+#endif
+
+// Threads that the runtime knows nothing of. One that is about to end counts too.
+bool StrangersPresent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  int64_t known = MCount() + sched.nattached.load() + kSanitizerThreads;
+  if (ThreadCountAtEntry() > 1) known += ThreadCountAtEntry() - 1;
+  return ThreadCount() > known;
+}
+
+void ScheduleDeadChecks(int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  sched.dead_checks.store(n, std::memory_order_relaxed);
+  WakeSysmonIfWaiting();
+}
+
 }  // namespace
+
+void RequestDeadCheck() {
+  LockGuard l(&sched.lock);
+  ScheduleDeadChecks(kDeadChecks);
+}
+
+int64_t DeadCheckDelay() {
+  int32_t left = sched.dead_checks.load(std::memory_order_relaxed);
+  if (left == 0) return -1;
+  int64_t delay = kFirstDelayNs << (kDeadChecks - left);
+  return delay < kLongestDelayNs ? delay : kLongestDelayNs;
+}
+
+void RecheckDead() {
+  LockGuard l(&sched.lock);
+  int32_t left = sched.dead_checks.load(std::memory_order_relaxed);
+  if (left == 0) return;
+  CheckDead();
+  // It would begin anew at 0: something may have happened in between, and that brings its own
+  // check.
+  sched.dead_checks.store(left - 1, std::memory_order_relaxed);
+}
 
 void MainBegin() { mains.fetch_add(1); }
 void MainEnd() { mains.fetch_sub(1); }
@@ -56,6 +109,10 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Fatal("no goroutines (main called runtime.Goexit) - deadlock!");
   }
   if (TimersPending()) return;
+  if (StrangersPresent()) {
+    if (sched.dead_checks.load(std::memory_order_relaxed) == 0) ScheduleDeadChecks(kDeadChecks);
+    return;
+  }
   sched.lock.Unlock();
   Fatal("all goroutines are asleep - deadlock!");
 }

@@ -49,10 +49,13 @@ struct Attachment {
     CasGStatus(mp->g0, kGRunning, kGDead);
     mp->curg.store(nullptr, std::memory_order_relaxed);
     Setg(nullptr);
-    sched.nforeign.fetch_sub(1);
-    LockGuard l(&extra.mu);
-    mp->freelink = extra.head;
-    extra.head = mp;
+    {
+      LockGuard l(&extra.mu);
+      mp->freelink = extra.head;
+      extra.head = mp;
+    }
+    sched.nattached.fetch_sub(1);
+    if (sched.nforeign.fetch_sub(1) == 1) RequestDeadCheck();
   }
 };
 
@@ -65,6 +68,7 @@ GORT_COLD G* Attach() {
   mp->tid = ThreadId();
   mp->curg.store(gp, std::memory_order_relaxed);
   Setg(gp);
+  sched.nattached.fetch_add(1);
   sched.nforeign.fetch_add(1);
   t_attachment.mp = mp;  // registers the destructor
   return gp;

@@ -4,6 +4,7 @@
 #include "base/throw.h"
 #include "gmp/switch.h"
 #include "proc/proc_internal.h"
+#include "stack/overflow.h"
 
 namespace gort::rt {
 namespace {
@@ -51,6 +52,7 @@ void Goexit() {
 void GoExit0(G* gp) {
   G* self = Getg();
   M* mp = self->m;
+  CheckLeftStack(gp);
   CasGStatus(gp, kGRunning, kGDead);
   SanitizerDropStack(gp);
   gp->m = nullptr;

@@ -8,6 +8,7 @@
 #include "gmp/switch.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "stack/overflow.h"
 
 namespace gort::rt {
 
@@ -31,6 +32,7 @@ void ParkCommit(G* gp) {
   M* mp = self->m;
   bool (*unlockf)(G*, void*) = mp->waitunlockf;
   void* lock = gp->waitlock;
+  CheckLeftStack(gp);
   mp->waitunlockf = nullptr;
   gp->m = nullptr;
   if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
@@ -105,6 +107,7 @@ void ReleaseM(M* mp) { --mp->locks; }
 namespace {
 
 void GoschedCommit(G* gp) {
+  CheckLeftStack(gp);
   gp->m = nullptr;
   M* mp = Getg()->m;
   mp->curg.store(nullptr, std::memory_order_relaxed);
@@ -114,6 +117,7 @@ void GoschedCommit(G* gp) {
 
 // The successor runs already; the end of this P's queue is the end of the line.
 void YieldCommit(G* gp) {
+  CheckLeftStack(gp);
   gp->m = nullptr;
   CasGStatus(gp, kGRunning, kGRunnable);
   Submit(Getg()->m->p.load(std::memory_order_relaxed), gp, false);

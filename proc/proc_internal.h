@@ -154,6 +154,13 @@ void WakeSysmonIfWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // Reports a deadlock if nothing can ever run again. Go: checkdead
 void CheckDead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
+// Has sysmon look soon, and a few times more: something that CheckDead took for a reason to wait
+// has gone, or may go without telling. Takes sched.lock.
+void RequestDeadCheck();
+// One of these looks. For sysmon. Takes sched.lock.
+void RecheckDead();
+// When the next one is due, in nanoseconds from the last; -1: never.
+int64_t DeadCheckDelay();
 // A main goroutine exists: without one a program at rest is no deadlock.
 void MainBegin();
 void MainEnd();

@@ -71,6 +71,11 @@ void CpuFeatures() {
 }
 void HashInit() { sched.hash_seed = FastRand(sched.seed).Next64(); }
 void SigMaskInit() { m0.sigmask = SigCurrentMask(); }
+// The seam for a collector: none is linked, so nothing may have asked for a stop on its behalf.
+// Go: gcinit
+void GcInit() {
+  if (sched.gcwaiting.load()) Throw("gcinit: the world is stopped");
+}
 void LastPollInit() { sched.lastpoll.store(Nanotime()); }
 
 // Taken once: the program may change its environment later.
@@ -154,6 +159,7 @@ void SchedInit() {
   InitStep("goargs", &NoteProgramName);
   InitStep("goenvs", &ReadEnvironment);
   InitStep("parsedebugvars", &ParseDebugVars);
+  InitStep("gcinit", &GcInit);
   InitStep("lastpoll", &LastPollInit);
   InitStep("procresize", &ProcsInit);
   sched.initialised.store(true, std::memory_order_release);  // pairs with: runtime's Started

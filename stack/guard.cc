@@ -6,16 +6,18 @@
 #include "platforms/mem.h"
 
 namespace gort::rt {
+
+constinit std::atomic<int64_t> guard_counts[4] = {};
+
 namespace {
 
 // Relaxed throughout: mode is written before the guards it decides about are wanted, counts are
 // statistics, and a guard itself is published by the lock under which it is installed.
 constinit std::atomic<GuardKind> first_kind{GuardKind::kCanary};
 constinit std::atomic<int64_t> mprotect_budget{-1};  // -1: not asked the OS yet
-constinit std::atomic<int64_t> counts[4] = {};
 
 void Count(GuardKind kind, int64_t n) {
-  counts[static_cast<int>(kind)].fetch_add(n, std::memory_order_relaxed);
+  guard_counts[static_cast<int>(kind)].fetch_add(n, std::memory_order_relaxed);
 }
 
 bool ProtectOne(uintptr_t lo, size_t bytes) {
@@ -76,10 +78,6 @@ GORT_NO_ASAN GORT_NO_TSAN bool GuardCanaryIntact(uintptr_t lo, size_t bytes) {
     any |= p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7];
   }
   return any == 0;
-}
-
-int64_t GuardCount(GuardKind kind) {
-  return counts[static_cast<int>(kind)].load(std::memory_order_relaxed);
 }
 
 int64_t GuardMprotectBudget() { return mprotect_budget.load(std::memory_order_relaxed); }

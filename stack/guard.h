@@ -46,6 +46,7 @@
 #ifndef GORT_STACK_GUARD_H_
 #define GORT_STACK_GUARD_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -72,7 +73,10 @@ void GuardForget(GuardKind* kinds, size_t n);
 bool GuardCanaryIntact(uintptr_t lo, size_t bytes);
 
 // Guards installed and not forgotten, by kind.
-int64_t GuardCount(GuardKind kind);
+extern std::atomic<int64_t> guard_counts[4];
+inline int64_t GuardCount(GuardKind kind) {
+  return guard_counts[static_cast<int>(kind)].load(std::memory_order_relaxed);
+}
 // How many stacks mprotect may still guard.
 int64_t GuardMprotectBudget();
 

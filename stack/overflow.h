@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "base/attributes.h"
 #include "gmp/g.h"
 #include "platforms/sigctx.h"
 #include "stack/stack_alloc.h"
@@ -23,6 +24,11 @@ bool StackOverflowHandler(siginfo_t* info, SigCtx& ctx, G* gp);
 
 // What the scheduler calls when StackCanaryOk(gp) is false. Ends the process likewise.
 [[noreturn]] void StackCanaryFatal(const G* gp);
+
+// What whoever runs next does for a goroutine that has left its stack, in every switch.
+inline void CheckLeftStack(const G* gp) {
+  if (GORT_UNLIKELY(StackCanaryMode()) && !StackCanaryOk(gp)) StackCanaryFatal(gp);
+}
 
 }  // namespace gort::rt
 

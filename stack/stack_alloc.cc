@@ -203,8 +203,6 @@ void StackReleaseUnusedBatch(const StackBounds* sorted, size_t n) {
   if (end != lo) MemRelease(reinterpret_cast<void*>(lo), end - lo);
 }
 
-bool StackCanaryMode() { return GuardCount(GuardKind::kCanary) != 0; }
-
 bool StackCanaryOk(const G* gp) {
   const StackChunk* c = ChunkOf(gp->stack.lo);
   if (c == nullptr) return true;

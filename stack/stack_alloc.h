@@ -72,7 +72,7 @@ void StackReleaseUnusedBatch(const StackBounds* sorted, size_t n);
 // ---- guards ----
 
 // True while some stack has only a canary: the scheduler then asks StackCanaryOk at each switch.
-bool StackCanaryMode();
+inline bool StackCanaryMode() { return GuardCount(GuardKind::kCanary) != 0; }
 // False when gp has overflowed a stack that only a canary protects. True for anything else.
 bool StackCanaryOk(const G* gp);
 

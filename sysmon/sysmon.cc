@@ -22,6 +22,9 @@ bool AllIdle() {
          sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
 }
 
+// Of two spans, negative meaning for ever.
+int64_t SoonerOf(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
+
 bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 
 // Stacks of goroutines that were not needed for a period, then free pages of the heap.
@@ -77,7 +80,9 @@ void Sysmon() {
     }
     ThreadSleep(delay);
     if (AllIdle()) {
-      DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);
+      int64_t dead_check = DeadCheckDelay();
+      DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, dead_check));
+      if (dead_check >= 0) RecheckDead();
       idle = 0;
     }
     int64_t now = Nanotime();

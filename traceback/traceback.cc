@@ -163,7 +163,14 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
 
 GORT_NOINLINE void FatalReport(bool all) {
   Printer() << '\n';
-  Report(CallersG(), nullptr, all, __builtin_frame_address(0));
+  const G* gp = CallersG();
+  // Found by the scheduler itself, the program at fault (a deadlock): its stack says nothing.
+  if (all && (gp == nullptr || gp->goid == 0)) {
+    Printer p;
+    TracebackOthers(p, gp);
+    return;
+  }
+  Report(gp, nullptr, all, __builtin_frame_address(0));
 }
 
 GORT_NOINLINE void TracebackReport(const G* gp, const SigCtx* ctx, bool all) {

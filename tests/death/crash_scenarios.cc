@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include "gmp/g.h"
+#include "gmp/getg.h"
 #include "gort/runtime.h"
 #include "proc/proc.h"
 
@@ -43,6 +45,14 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "overflow-main") {
     return Overflow(0);
+  } else if (name == "overflow-unnoticed") {
+    // Into the canary and back again; the next switch sees it.
+    gort::Go([] {
+      uintptr_t lo = gort::rt::Getg()->stack.lo;
+      reinterpret_cast<volatile uintptr_t*>(lo)[-4] = 1;
+      gort::Gosched();
+    });
+    ParkForEver();
   } else if (name == "fault") {
     gort::Go([] { Fault(); });
     ParkForEver();

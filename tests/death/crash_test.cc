@@ -48,6 +48,12 @@ TEST(Crash, OverflowOfTheMainGoroutine) {
 TEST(Crash, OverflowWithMprotectGuards) {
   ExpectOverflow(RunScenario("overflow", "stackguard=1"), rt::kDefaultStack);
 }
+TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
+  ChildResult r = RunScenario("overflow-unnoticed", "stackguard=2");
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "-byte limit\n");
+  ExpectHas(r.output, "\nfatal error: stack overflow\n\ngoroutine ");
+}
 
 void ExpectFault(const ChildResult& r) {
   EXPECT_EQ(r.status, 2) << r.output;

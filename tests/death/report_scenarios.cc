@@ -1,6 +1,8 @@
-// tests/death/testprog.cc: ways to die, by name: testprog SCENARIO. death_test.sh says what each
-// must print and with which status it must end.
+// tests/death/report_scenarios.cc: ways to end, by name. report_test.cc says what each must print
+// and with which status it must end.
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <stdexcept>
@@ -73,25 +75,6 @@ void NullFunction() {
 
 void ThrowInvariant() { gort::rt::Throw("a broken invariant"); }
 
-__attribute__((noinline)) int Recurse(int n) {
-  volatile char frame[512];
-  frame[0] = static_cast<char>(n);
-  return n < 0 ? 0 : Recurse(n + 1) + frame[0];
-}
-
-void Overflow() {
-  gort::Go([] { printf("%d\n", Recurse(1)); });
-  MakeChan<int>().Recv();
-}
-
-void Segv() {
-  gort::Go([] {
-    volatile int* volatile p = nullptr;
-    *p = 1;
-  });
-  MakeChan<int>().Recv();
-}
-
 __attribute__((noinline)) void Deep(int n) {
   Loud loud{"frame"};
   if (n == 0) gort::Goexit();
@@ -126,6 +109,33 @@ void ForeignThrow() {
   std::thread([] { throw std::runtime_error("on a foreign thread"); }).join();
 }
 
+// The thread calls nothing of gort's until it sends: nobody may say deadlock before.
+void LateThread() {
+  Chan<int> c = MakeChan<int>();
+  std::thread t([c]() mutable {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    c.Send(42);
+  });
+  printf("received %d\n", *c.Recv());
+  t.join();
+}
+
+// It ends without a call, and with it the last hope.
+void ThreadThatNeverCalls() {
+  std::thread([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }).detach();
+  MakeChan<int>().Recv();
+}
+
+void ThreadThatCalledAndEnded() {
+  Chan<int> c = MakeChan<int>();
+  std::thread([c]() mutable {
+    c.TrySend(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }).detach();
+  while (c.Recv()) {
+  }
+}
+
 void ExitStatus() {
   gort::Go([] { gort::Sleep(absl::Hours(1)); });
   exit(7);
@@ -147,11 +157,12 @@ constexpr Scenario kScenarios[] = {
     {"panic_closed_channel", &PanicClosedChannel},
     {"null_function", &NullFunction},
     {"throw", &ThrowInvariant},
-    {"overflow", &Overflow},
-    {"segv", &Segv},
     {"goexit_deep", &GoexitDeep},
     {"foreign_goexit", &ForeignGoexit},
     {"foreign_throw", &ForeignThrow},
+    {"late_thread", &LateThread},
+    {"thread_that_never_calls", &ThreadThatNeverCalls},
+    {"thread_that_called_and_ended", &ThreadThatCalledAndEnded},
     {"exit_status", &ExitStatus},
     {"ok", [] {}},
 };
@@ -165,7 +176,7 @@ int gort_main(int argc, char** argv) {
       return 0;
     }
   }
-  fprintf(stderr, "usage: testprog SCENARIO, one of:\n");
+  fprintf(stderr, "usage: report_scenarios SCENARIO, one of:\n");
   for (const Scenario& s : kScenarios) fprintf(stderr, "  %s\n", s.name);
   return 64;
 }
