@@ -33,17 +33,23 @@ void ReturnMemory() {
   ScavengeOne(ScavengeDebt());
 }
 
-// Sleeps until a P leaves the idle list; at most max_ns (negative: no limit).
+// Sleeps until a P leaves the idle list; at most max_ns (negative: no limit), and not beyond the
+// next look for a deadlock.
 void DeepSleep(int64_t max_ns) {
   {
     LockGuard l(&sched.lock);
     if (!AllIdle()) return;
+    // Under the lock: whoever asks for a look wakes only a sysmon that says it is asleep.
+    max_ns = SoonerOf(max_ns, DeadCheckDelay());
     sched.sysmonwait.store(true, std::memory_order_relaxed);
   }
-  sched.sysmonnote.TSleep(max_ns);
-  LockGuard l(&sched.lock);
-  sched.sysmonwait.store(false, std::memory_order_relaxed);
-  sched.sysmonnote.Clear();  // a waker held the lock: it has either woken us or will not
+  bool woken = sched.sysmonnote.TSleep(max_ns);
+  {
+    LockGuard l(&sched.lock);
+    sched.sysmonwait.store(false, std::memory_order_relaxed);
+    sched.sysmonnote.Clear();  // a waker held the lock: it has either woken us or will not
+  }
+  if (!woken) RecheckDead();
 }
 
 void PollNetwork(int64_t now) {
@@ -80,9 +86,7 @@ void Sysmon() {
     }
     ThreadSleep(delay);
     if (AllIdle()) {
-      int64_t dead_check = DeadCheckDelay();
-      DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, dead_check));
-      if (dead_check >= 0) RecheckDead();
+      DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);
       idle = 0;
     }
     int64_t now = Nanotime();

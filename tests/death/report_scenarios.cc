@@ -46,11 +46,16 @@ void DeadlockLocked() {
 }
 
 void MainGoexit() {
-  gort::Go([] {
-    gort::Sleep(absl::Milliseconds(5));
+  Chan<int> left = MakeChan<int>();
+  gort::Go([left]() mutable {
+    left.Recv();
     puts("the others go on");
     fflush(stdout);
   });
+  struct AtEnd {
+    Chan<int> c;
+    ~AtEnd() { c.Close(); }
+  } at_end{left};
   Loud loud{"main's frame"};
   gort::Goexit();
 }
@@ -97,6 +102,8 @@ void GoexitDeep() {
     puts("never");
   });
   c.Recv();
+  // A statically linked program takes its unwinding tables away when it exits.
+  while (gort::NumGoroutine() > 1) gort::Gosched();
   puts("main goes on");
 }
 
