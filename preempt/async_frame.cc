@@ -170,6 +170,8 @@ void AsyncFramePush(SigCtx& ctx, uint64_t note) {
 
 uint64_t AsyncFrameNote(const AsyncFrame* frame) { return frame->note; }
 
+ucontext_t* AsyncFrameContext(AsyncFrame* frame) { return frame->context(); }
+
 void AsyncFrameRetarget(AsyncFrame* frame) {
   ucontext_t* uc = frame->context();
   SigSet mask = SigCurrentMask();

@@ -43,6 +43,8 @@ size_t AsyncFrameBytes(const SigCtx& ctx);
 void AsyncFramePush(SigCtx& ctx, uint64_t note);
 
 uint64_t AsyncFrameNote(const AsyncFrame* frame);
+// The parked registers; of what follows uc_sigmask only what the kernel wrote is there.
+ucontext_t* AsyncFrameContext(AsyncFrame* frame);
 // Makes the frame one of the calling thread.
 void AsyncFrameRetarget(AsyncFrame* frame);
 

@@ -12,6 +12,7 @@
 #include "gmp/sched_hooks.h"
 #include "platforms/thread.h"
 #include "preempt/async_frame.h"
+#include "preempt/blocked_call.h"
 #include "preempt/user_text.h"
 #include "proc/proc.h"
 #include "signals/signals.h"
@@ -50,6 +51,25 @@ bool TakePin() {
   return false;
 }
 
+// The interrupted goroutine is in a system call: makes it without a P. The frames below are the C
+// library's, so it must come back to this thread.
+void MakeCall(AsyncFrame* frame) {
+  LockOSThread();
+  EnterSyscallBlock();
+  BlockedCallMake(AsyncFrameContext(frame));
+  ExitSyscall();
+  UnlockOSThread();
+}
+
+void Yield(bool pin) {
+  if (pin) LockOSThread();
+  Gosched();
+  if (pin) {
+    UnlockOSThread();
+    pinned.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
 // Go: doSigPreempt
 bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   if (gp == nullptr || gp->m == nullptr) return false;
@@ -65,9 +85,10 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   SafePoint answer = JudgeSafePoint(ctx, gp, AsyncFrameBytes(ctx));
   if (answer == SafePoint::kPin && !TakePin()) answer = SafePoint::kPinned;
   counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);
-  if (answer == SafePoint::kSafe || answer == SafePoint::kPin) {
-    AsyncFramePush(ctx, answer == SafePoint::kPin ? 1 : 0);
-  }
+  // An unknown function will be known the next time; until then the call must not end by EINTR.
+  bool again = answer == SafePoint::kUnknown && BlockedCallAt(ctx);
+  if (answer == SafePoint::kBlocked || again) BlockedCallRewind(ctx);
+  if (answer <= SafePoint::kBlocked) AsyncFramePush(ctx, static_cast<uint64_t>(answer));
   return true;
 }
 
@@ -107,12 +128,11 @@ extern "C" void gort_async_preempt2(gort::rt::AsyncFrame* frame) {
   using namespace gort::rt;  // NOLINT(google-build-using-namespace): a C function
   CallOnceState once;
   Save(&once);
-  bool pin = AsyncFrameNote(frame) != 0;
-  if (pin) LockOSThread();
-  Gosched();
-  if (pin) {
-    UnlockOSThread();
-    pinned.fetch_sub(1, std::memory_order_relaxed);
+  auto point = static_cast<SafePoint>(AsyncFrameNote(frame));
+  if (point == SafePoint::kBlocked) {
+    MakeCall(frame);
+  } else {
+    Yield(point == SafePoint::kPin);
   }
   Restore(once);
   AsyncFrameRetarget(frame);

@@ -2,13 +2,12 @@
 
 #include <link.h>
 
-#include <cstring>
-
 #include "base/attributes.h"
 #include "base/bits.h"
 #include "gmp/m.h"
 #include "gmp/p.h"
 #include "gmp/status.h"
+#include "preempt/blocked_call.h"
 #include "preempt/user_text.h"
 #include "traceback/unwind.h"
 
@@ -24,6 +23,7 @@ struct Judge {
   SafePoint answer = SafePoint::kSafe;
   int frames = 0;
   uintptr_t caller_sp = 0;  // where the innermost frame ends
+  bool blocked = false;     // at a system call, and no frame so far is the runtime's
 };
 
 bool JudgeFrame(const Frame& frame, void* arg) {
@@ -39,8 +39,11 @@ bool JudgeFrame(const Frame& frame, void* arg) {
     return true;  // so that all the frames that are unknown become known at once
   }
   if (cls == TextClass::kUser || (cls == TextClass::kCarrier && j->frames > 1)) return true;
-  j->answer = j->frames == 1 ? SafePoint::kNotText : SafePoint::kFrameBelow;
-  return false;
+  if (j->answer == SafePoint::kSafe) {
+    j->answer = j->frames == 1 ? SafePoint::kNotText : SafePoint::kFrameBelow;
+  }
+  if (cls == TextClass::kRuntime) j->blocked = false;
+  return j->blocked;
 }
 
 // ---- the thread's static TLS ----
@@ -70,10 +73,6 @@ bool RegisterInTls(const SigCtx& ctx) {
   return false;
 }
 
-bool AtSyscall(uintptr_t pc) {
-  constexpr unsigned char kSyscallInsn[] = {0x0f, 0x05};
-  return memcmp(reinterpret_cast<const void*>(pc), kSyscallInsn, sizeof kSyscallInsn) == 0;
-}
 
 #elif defined(__aarch64__)
 
@@ -86,10 +85,6 @@ bool RegisterInTls(const SigCtx& ctx) {
   return false;
 }
 
-bool AtSyscall(uintptr_t pc) {
-  constexpr unsigned char kSvc0[] = {0x01, 0x00, 0x00, 0xd4};
-  return memcmp(reinterpret_cast<const void*>(pc), kSvc0, sizeof kSvc0) == 0;
-}
 
 #endif
 
@@ -143,12 +138,17 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
   }
   if (frame_bytes == 0 || ctx.sp() - gp->stack.lo < frame_bytes + kRoom) return SafePoint::kNoRoom;
   TextClass cls;
-  if (UserTextLookup(ctx.pc(), &cls) && cls != TextClass::kUser) return SafePoint::kNotText;
   Judge judge;
+  judge.blocked = BlockedCallAt(ctx);
+  if (UserTextLookup(ctx.pc(), &cls) && cls != TextClass::kUser &&
+      (!judge.blocked || cls == TextClass::kRuntime)) {
+    return SafePoint::kNotText;
+  }
   bool whole = UnwindSigCtx(ctx, &JudgeFrame, &judge);
+  if (judge.answer == SafePoint::kUnknown) return judge.answer;
+  if (judge.blocked) return whole ? SafePoint::kBlocked : SafePoint::kUnsure;
   if (judge.answer != SafePoint::kSafe) return judge.answer;
   if (!whole) return SafePoint::kUnsure;
-  if (AtSyscall(ctx.pc())) return SafePoint::kSyscall;
   uintptr_t frame_end = judge.caller_sp > ctx.sp() && gp->stack.Contains(judge.caller_sp)
                             ? judge.caller_sp
                             : gp->stack.hi;
@@ -158,8 +158,8 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
 
 const char* SafePointName(SafePoint p) {
   static constexpr const char* kNames[] = {
-      "safe",    "safe on its thread", "no goroutine", "pinned",  "no P",    "no room",
-      "runtime", "system call",        "frame below",  "unsure", "unknown"};
+      "safe",    "safe on its thread", "blocked call", "no goroutine", "pinned", "no P",
+      "no room", "runtime",            "frame below",  "unsure",       "unknown"};
   static_assert(sizeof kNames / sizeof kNames[0] == static_cast<size_t>(SafePoint::kCount));
   return p < SafePoint::kCount ? kNames[static_cast<int>(p)] : "???";
 }

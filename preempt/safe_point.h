@@ -46,6 +46,13 @@
 // and written back by separate instructions, or whose value stands for the thread (a cached
 // pthread_self). A goroutine that needs these to hold locks itself to its thread.
 //
+// A goroutine that blocks in a call nobody wrapped (a std::mutex, read(2), nanosleep) has frames of
+// the C library and is no safe point; but it is at a system call, and that can be made without a P.
+// kBlocked says so: no frame of gort (its own locks wait in the kernel too, and then the P is in
+// use) and the next instruction is a system call, or one was just ended by our signal with EINTR. The
+// goroutine makes the call from gort_async_preempt, between EnterSyscallBlock and ExitSyscall, and
+// stays on its thread, so that what the C library was in the middle of does not matter.
+//
 // Cost      one signal per time slice; the walk is about a microsecond a frame.
 // Layer     7. Signal handlers only.                          Go: wantAsyncPreempt, isAsyncSafePoint
 #ifndef GORT_PREEMPT_SAFE_POINT_H_
@@ -62,14 +69,15 @@ inline constexpr int kMaxWalk = 256;  // frames
 inline constexpr int kMaxPinned = 64;
 
 enum class SafePoint : uint8_t {
+  // Those that are acted upon come first.
   kSafe,
   kPin,         // safe if it stays on its thread
+  kBlocked,     // in a system call that nobody wrapped, or about to make it: its P may go
   kNotUserG,    // not a goroutine's stack, or not running
   kPinned,      // m.locks
   kNoP,
   kNoRoom,      // for the frame on its stack
   kNotText,     // the interrupted instruction is not user code
-  kSyscall,     // about to enter the kernel, perhaps to resume an interrupted call
   kFrameBelow,  // a frame of a library, or of the runtime
   kUnsure,      // the walk found code without tables, or it is too deep
   kUnknown,     // a function was not looked up yet: ask again

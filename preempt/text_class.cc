@@ -14,7 +14,7 @@ namespace {
 using std::string_view;
 
 // The outermost scope that a function was written in.
-enum class Root { kUnknown, kUser, kAnonymous, kStd, kGort, kLibrary };
+enum class Root { kUnknown, kUser, kAnonymous, kStd, kGort, kAllocator, kLibrary };
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -92,7 +92,7 @@ Root OwnRoot(const char* p) {
   if (islower(*p) != 0 && islower(p[1]) != 0) {
     string_view op(p, 2);
     bool memory = op == "nw" || op == "na" || op == "dl" || op == "da";
-    return memory ? Root::kLibrary : Root::kUser;
+    return memory ? Root::kAllocator : Root::kUser;
   }
   return Root::kUnknown;
 }
@@ -170,6 +170,15 @@ constexpr string_view kCarriers[] = {
     "_ZNSt17_Function_handler",
 };
 
+// C functions of gort, and those that //malloc:override defines.
+bool IsRuntimeC(string_view id) {
+  static constexpr string_view kParts[] = {"gort_", "alloc", "free", "memalign"};
+  for (string_view part : kParts) {
+    if (id.find(part) != string_view::npos) return true;
+  }
+  return false;
+}
+
 bool IsCarrier(string_view name) {
   for (string_view prefix : kCarriers) {
     if (name.starts_with(prefix)) return true;
@@ -183,15 +192,15 @@ TextClass ClassifySymbol(const char* name, const SymbolFacts& facts) {
   if (strncmp(name, "_Z", 2) != 0) {
     string_view id(name);
     // C: whose code it is the name does not tell.
-    bool user = id == "main" || id == "gort_main" || facts.marked;
-    return user ? TextClass::kUser : TextClass::kUnsafe;
+    if (id == "main" || id == "gort_main" || facts.marked) return TextClass::kUser;
+    return IsRuntimeC(id) ? TextClass::kRuntime : TextClass::kLibrary;
   }
   Root root = OwnRoot(name + 2);
-  if (root == Root::kUnknown) return TextClass::kUnsafe;
+  if (root == Root::kUnknown) return TextClass::kRuntime;
   if (root == Root::kUser) return TextClass::kUser;
   bool anonymous_is_user = !facts.strict || facts.marked;
   if (root == Root::kAnonymous) {
-    return anonymous_is_user ? TextClass::kUser : TextClass::kUnsafe;
+    return anonymous_is_user ? TextClass::kUser : TextClass::kLibrary;
   }
   // ".part.0", ".cold" and the like are not part of the name.
   std::string plain(name, strcspn(name, "."));
@@ -204,7 +213,8 @@ TextClass ClassifySymbol(const char* name, const SymbolFacts& facts) {
   // An instance of a template of the C++ library, made by some file of this object: the program's,
   // or the runtime's, and then a frame of the runtime lies below.
   if (root == Root::kStd && facts.weak && !facts.strict) return TextClass::kUser;
-  return TextClass::kUnsafe;
+  return root == Root::kGort || root == Root::kAllocator ? TextClass::kRuntime
+                                                         : TextClass::kLibrary;
 }
 
 }  // namespace gort::rt

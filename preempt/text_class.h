@@ -13,7 +13,8 @@
 namespace gort::rt {
 
 enum class TextClass : uint8_t {
-  kUnsafe,   // the runtime, a library, or unknown
+  kRuntime,  // gort's own code or an allocator's, or unknown
+  kLibrary,  // a library's
   kCarrier,  // calls user code and holds nothing meanwhile: may lie below, not be interrupted
   kUser,     // may be interrupted
 };

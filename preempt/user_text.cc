@@ -176,10 +176,11 @@ struct Entry {
   uintptr_t lo = 0;
   uintptr_t hi = 0;
   const Entry* next = nullptr;
-  TextClass cls = TextClass::kUnsafe;
+  TextClass cls = TextClass::kRuntime;
 };
 constinit Entry pool[kMaxEntries];
 constinit int pool_used = 0;  // guarded by resolving
+constinit std::atomic<bool> table_full{false};
 constinit std::atomic<const Entry*> buckets[kBuckets];
 
 size_t BucketOf(uintptr_t pc) { return (pc / kPage) * 0x9e3779b97f4a7c15u >> 54; }
@@ -195,7 +196,11 @@ const Entry* Find(uintptr_t pc) {
 }
 
 void Publish(const TextRange& range, uintptr_t pc) {
-  if (pool_used == kMaxEntries || Find(pc) != nullptr) return;
+  if (Find(pc) != nullptr) return;
+  if (pool_used == kMaxEntries) {
+    table_full.store(true, std::memory_order_relaxed);
+    return;
+  }
   Entry* e = &pool[pool_used++];
   uintptr_t page = pc / kPage * kPage;
   e->lo = range.lo > page ? range.lo : page;
@@ -229,19 +234,21 @@ void Want(uintptr_t pc) {
 
 bool UserTextLookup(uintptr_t pc, TextClass* out) {
   if (ObjectOf(pc) == nullptr) {
-    *out = TextClass::kUnsafe;
+    *out = TextClass::kLibrary;
     return true;
   }
   if (const Entry* e = Find(pc); e != nullptr) {
     *out = e->cls;
     return true;
   }
+  *out = TextClass::kRuntime;
+  if (table_full.load(std::memory_order_relaxed)) return true;
   Want(pc);
   return false;
 }
 
 TextRange ClassifyAddress(uintptr_t pc) {
-  TextRange range{pc, pc + 1, TextClass::kUnsafe};
+  TextRange range{pc, pc + 1, TextClass::kRuntime};
   const Object* o = ObjectOf(pc);
   if (o == nullptr) return range;
   bool found = false;
@@ -266,7 +273,7 @@ TextRange ClassifyAddress(uintptr_t pc) {
     if (hi < range.hi) range.hi = hi;
     if (cls < range.cls) range.cls = cls;
   }
-  if (!found) range = {gap_lo, gap_hi, TextClass::kUnsafe};
+  if (!found) range = {gap_lo, gap_hi, TextClass::kRuntime};
   return range;
 }
 

@@ -7,7 +7,8 @@
 //           into the runtime in a handful: start-up pays nothing, and the first pre-emption of a
 //           function comes one retry later.
 // Table     entries are (function ∩ page), appended to one of kBuckets lists chosen by the page,
-//           never changed and never freed; at most kMaxEntries (then: unknown for ever).
+//           never changed and never freed; at most kMaxEntries (what is not in them
+//           then is taken for the runtime's).
 // Layer     7.
 // Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | UserTextLookup |   x    | x  |  x   |    x    |    x    |   -   |     -     |
@@ -23,7 +24,7 @@
 namespace gort::rt {
 
 // What is known of the code at pc. False: nothing yet; it is noted for ResolveWanted unless it lies
-// outside of every registered object (then *out is kUnsafe and the answer is true).
+// outside of every registered object (then *out is kLibrary and the answer is true).
 bool UserTextLookup(uintptr_t pc, TextClass* out);
 
 // Answers for what lookups noted. Cheap when there is nothing. Waits for nobody: false when another
@@ -42,7 +43,7 @@ bool UserTextAddLibrary(const void* address);
 struct TextRange {
   uintptr_t lo = 0;
   uintptr_t hi = 0;
-  TextClass cls = TextClass::kUnsafe;
+  TextClass cls = TextClass::kRuntime;
 };
 TextRange ClassifyAddress(uintptr_t pc);
 
