@@ -102,6 +102,10 @@ GORT_NO_ASAN bool FrameInTls(uintptr_t lo, uintptr_t hi) {
 }  // namespace
 
 void SafePointInit() {
+  // The first walk of a statically linked program makes libgcc sort its tables, in memory from
+  // malloc: not in a signal handler.
+  UnwindCurrent(
+      0, [](const Frame&, void*) { return true; }, nullptr);
   uintptr_t total = 0;
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* arg) {
@@ -140,8 +144,9 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
   TextClass cls;
   Judge judge;
   judge.blocked = BlockedCallAt(ctx);
-  if (UserTextLookup(ctx.pc(), &cls) && cls != TextClass::kUser &&
-      (!judge.blocked || cls == TextClass::kRuntime)) {
+  // No walk from code that may be anything.
+  if (!UserTextLookup(ctx.pc(), &cls)) return SafePoint::kUnknown;
+  if (cls != TextClass::kUser && (!judge.blocked || cls == TextClass::kRuntime)) {
     return SafePoint::kNotText;
   }
   bool whole = UnwindSigCtx(ctx, &JudgeFrame, &judge);

@@ -90,7 +90,8 @@ const char* SafePointName(SafePoint p);
 // gp: whose code was interrupted. frame_bytes: what AsyncFramePush would take of its stack.
 SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes);
 
-// Finds out how large the static TLS of a thread is. Once, before the first call of JudgeSafePoint.
+// Prepares for walks in signal handlers, and finds out how large the static TLS of a thread is.
+// Once, before the first call of JudgeSafePoint.
 void SafePointInit();
 
 }  // namespace gort::rt
