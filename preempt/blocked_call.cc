@@ -1,6 +1,7 @@
 #include "preempt/blocked_call.h"
 
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -95,11 +96,28 @@ constexpr size_t kInsnBytes = sizeof kSvc0;
 
 }  // namespace
 
-bool BlockedCallAt(const SigCtx& ctx) {
-  return CodeIs(ctx.pc(), kSvc0, kInsnBytes) && IsBlocking(ctx.raw()->uc_mcontext.regs[8]);
+namespace {
+
+// clock_nanosleep for a time, not until one, ended by a signal. Which clock it was is gone with x0,
+// and for a time any clock that runs will do.
+bool EndedSleep(const SigCtx& ctx) {
+  const auto& regs = ctx.raw()->uc_mcontext.regs;
+  return regs[8] == SYS_clock_nanosleep && regs[0] == static_cast<uint64_t>(-EINTR) &&
+         regs[1] == 0 && CodeIs(ctx.pc() - kInsnBytes, kSvc0, kInsnBytes);
 }
 
-void BlockedCallRewind(SigCtx&) {}
+}  // namespace
+
+bool BlockedCallAt(const SigCtx& ctx) {
+  if (!CodeIs(ctx.pc(), kSvc0, kInsnBytes)) return EndedSleep(ctx);
+  return IsBlocking(ctx.raw()->uc_mcontext.regs[8]);
+}
+
+void BlockedCallRewind(SigCtx& ctx) {
+  if (CodeIs(ctx.pc(), kSvc0, kInsnBytes)) return;
+  ctx.raw()->uc_mcontext.regs[0] = CLOCK_MONOTONIC;
+  ctx.set_pc(ctx.pc() - kInsnBytes);
+}
 
 void BlockedCallMake(ucontext_t* uc) {
   auto& regs = uc->uc_mcontext.regs;

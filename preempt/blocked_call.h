@@ -4,8 +4,9 @@
 //           after the handler: pc is on the instruction and the registers are those of the call.
 //           The others return EINTR; on amd64 all registers but the result are untouched, and the
 //           number is in the instruction before. These are made again from the start, so a relative
-//           timeout begins anew, once. (On arm64 the first argument is gone, and the caller sees
-//           EINTR, as the manual says that it may.)
+//           timeout begins anew, once. On arm64 the first argument is gone: only sleeping
+//           for a time is made again there; poll, epoll_wait, select and waits with a timeout on a
+//           futex end with EINTR, as the manual says that they may, and keep the P.
 // Which     those that wait for others and that are none of the thread's own affairs (no exit, no
 //           clone, no sigreturn).
 // Layer     7. Signal handlers, but for BlockedCallMake.

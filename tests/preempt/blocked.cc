@@ -37,7 +37,7 @@ using gort::rt::Nanotime;
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kBlockNs = 300 * kMs;
-// Calls with a timeout that a signal ends cannot be made again on arm64 (preempt/blocked_call.h).
+// A poll that a signal ends cannot be made again on arm64 (preempt/blocked_call.h).
 #if defined(__aarch64__)
 constexpr bool kMayBeInterrupted = true;
 #else
@@ -105,9 +105,7 @@ int64_t Nanosleep() {
       [] {
         timespec ts{0, kBlockNs};
         int64_t start = Nanotime();
-        int result = nanosleep(&ts, &ts);
-        while (kMayBeInterrupted && result != 0 && errno == EINTR) result = nanosleep(&ts, &ts);
-        if (result != 0) Fail("nanosleep");
+        if (nanosleep(&ts, nullptr) != 0) Fail("nanosleep");
         if (Nanotime() - start < kBlockNs) Fail("nanosleep was too short");
       },
       [](int64_t) {});

@@ -58,8 +58,6 @@ std::atomic<int> live{0};
 struct Worker {
   FastRand rand;
   std::atomic<int64_t> progress{0};
-  int64_t seen = 0;  // by the watchdog
-  int64_t since = 0;
 };
 
 // User code that takes a while and makes no calls: a target for the signal.
@@ -311,14 +309,14 @@ constexpr Load kLoads[] = {
 constexpr size_t kN = sizeof kLoads / sizeof kLoads[0];
 
 bool Wanted(const Load& load) {
-  // A statically linked program has no dlopen that is worth the name.
-  if (strcmp(load.name, "dlopen") == 0 && FLAGS_load == "all" && dlopen("libm.so.6", RTLD_NOW) == nullptr) return false;
+  // A statically linked program may have no libraries to load.
+  static const bool libraries = dlopen("libm.so.6", RTLD_NOW) != nullptr;
+  if (!libraries && strcmp(load.name, "dlopen") == 0) return false;
   return FLAGS_load == "all" || FLAGS_load == load.name;
 }
 
 void Start(const Load* load, Worker* w, uint64_t seed) {
   w->rand.Seed(seed | 1);
-  w->since = Nanotime();
   live.fetch_add(1);
   gort::Go(gort::GoOptions{.stack_size = 512 << 10, .name = load->name}, [load, w] {
     while (!stop.load(std::memory_order_relaxed)) {
@@ -329,13 +327,25 @@ void Start(const Load* load, Worker* w, uint64_t seed) {
   });
 }
 
-void Watch(const Load& load, Worker* w, int64_t now) {
-  int64_t progress = w->progress.load();
-  if (progress != w->seen) {
-    w->seen = progress;
-    w->since = now;
-  } else if (now - w->since > FLAGS_stall_seconds * int64_t{1'000'000'000}) {
-    Fail(load.name, "no progress");
+std::vector<Worker> workers;
+
+int64_t Progress(size_t load) {
+  int64_t n = 0;
+  for (size_t i = load; i < workers.size(); i += kN) n += workers[i].progress.load();
+  return n;
+}
+
+// A load as a whole must progress. A single worker need not: std::mutex is not fair, and one that
+// unlocks and locks again at once may shut the others out for as long as it likes.
+void Watch(size_t load, int64_t now) {
+  static int64_t seen[kN] = {};
+  static int64_t since[kN] = {};
+  int64_t progress = Progress(load);
+  if (progress != seen[load] || since[load] == 0) {
+    seen[load] = progress;
+    since[load] = now;
+  } else if (now - since[load] > FLAGS_stall_seconds * int64_t{1'000'000'000}) {
+    Fail(kLoads[load].name, "no progress");
   }
 }
 
@@ -350,7 +360,7 @@ int gort_main(int argc, char** argv) {
   if (FLAGS_procs != 0) gort::rt::GoMaxProcs(FLAGS_procs);
   dev_null = fopen("/dev/null", "w");
   for (uint64_t i = 0; i < 4; ++i) vector_expect[i] = VectorWork(i);
-  std::vector<Worker> workers(kN * static_cast<size_t>(FLAGS_workers));
+  workers = std::vector<Worker>(kN * static_cast<size_t>(FLAGS_workers));
   for (size_t i = 0; i < workers.size(); ++i) {
     if (Wanted(kLoads[i % kN])) Start(&kLoads[i % kN], &workers[i], seed + i * 977);
   }
@@ -363,15 +373,13 @@ int gort_main(int argc, char** argv) {
     gort::Sleep(absl::Milliseconds(100));
     int64_t now = Nanotime();
     if (now >= end) stop.store(true);
-    for (size_t i = 0; i < workers.size(); ++i) {
-      // One that has ended no longer progresses; the last to end are waited for above.
-      if (!stop.load() && workers[i].since != 0) Watch(kLoads[i % kN], &workers[i], now);
+    for (size_t l = 0; l < kN && !stop.load(); ++l) {
+      if (Wanted(kLoads[l])) Watch(l, now);
     }
     if (now >= end + FLAGS_stall_seconds * int64_t{1'000'000'000}) Fail("all", "workers do not end");
   }
   for (size_t l = 0; l < kN; ++l) {
-    int64_t n = 0;
-    for (size_t i = l; i < workers.size(); i += kN) n += workers[i].progress.load();
+    int64_t n = Progress(l);
     if (n != 0) std::printf("%-12s %" PRId64 " rounds\n", kLoads[l].name, n);
   }
   for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
