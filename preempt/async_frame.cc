@@ -97,8 +97,8 @@ struct ExtraRecord {
 
 struct Records {
   bool ok = false;
-  size_t bytes = 0;            // with the terminator
-  size_t extra_at = 0;         // of the extra record in __reserved; 0: none
+  size_t bytes = 0;     // with the terminator
+  size_t extra_at = 0;  // of the extra record in __reserved; 0: none
   ExtraRecord extra = {};
 };
 
@@ -131,7 +131,8 @@ struct AsyncFrame {
   ucontext_t uc;
   ucontext_t* context() { return &uc; }
 };
-static_assert(GORT_ASYNC_GREGS == offsetof(AsyncFrame, uc.uc_mcontext.regs), "edit GORT_ASYNC_GREGS");
+static_assert(GORT_ASYNC_GREGS == offsetof(AsyncFrame, uc.uc_mcontext.regs),
+              "edit GORT_ASYNC_GREGS");
 static_assert(GORT_ASYNC_SP == offsetof(AsyncFrame, uc.uc_mcontext.sp), "edit GORT_ASYNC_SP");
 static_assert(GORT_ASYNC_PC == offsetof(AsyncFrame, uc.uc_mcontext.pc), "edit GORT_ASYNC_PC");
 static_assert(sizeof(AsyncFrame) % 16 == 0);

@@ -73,7 +73,6 @@ bool RegisterInTls(const SigCtx& ctx) {
   return false;
 }
 
-
 #elif defined(__aarch64__)
 
 constexpr uintptr_t kRedZone = 0;
@@ -84,7 +83,6 @@ bool RegisterInTls(const SigCtx& ctx) {
   }
   return false;
 }
-
 
 #endif
 
@@ -128,7 +126,8 @@ void SafePointInit() {
 }
 
 SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
-  if (gp == nullptr || gp->goid == 0 || gp->foreign || gp->m == nullptr) return SafePoint::kNotUserG;
+  if (gp == nullptr || gp->goid == 0 || gp->foreign || gp->m == nullptr)
+    return SafePoint::kNotUserG;
   M* mp = gp->m;
   if (mp->curg.load(std::memory_order_relaxed) != gp || ReadGStatus(gp) != kGRunning ||
       !gp->stack.Contains(ctx.sp())) {
@@ -163,8 +162,8 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
 
 const char* SafePointName(SafePoint p) {
   static constexpr const char* kNames[] = {
-      "safe",    "safe on its thread", "blocked call", "no goroutine", "pinned", "no P",
-      "no room", "runtime",            "frame below",  "unsure",       "unknown"};
+      "safe",    "safe on its thread", "blocked call", "no goroutine", "pinned", "no P", "no room",
+      "runtime", "frame below",        "unsure",       "unknown"};
   static_assert(sizeof kNames / sizeof kNames[0] == static_cast<size_t>(SafePoint::kCount));
   return p < SafePoint::kCount ? kNames[static_cast<int>(p)] : "???";
 }

@@ -49,12 +49,13 @@
 // A goroutine that blocks in a call nobody wrapped (a std::mutex, read(2), nanosleep) has frames of
 // the C library and is no safe point; but it is at a system call, and that can be made without a P.
 // kBlocked says so: no frame of gort (its own locks wait in the kernel too, and then the P is in
-// use) and the next instruction is a system call, or one was just ended by our signal with EINTR. The
-// goroutine makes the call from gort_async_preempt, between EnterSyscallBlock and ExitSyscall, and
-// stays on its thread, so that what the C library was in the middle of does not matter.
+// use) and the next instruction is a system call, or one was just ended by our signal with EINTR.
+// The goroutine makes the call from gort_async_preempt, between EnterSyscallBlock and ExitSyscall,
+// and stays on its thread, so that what the C library was in the middle of does not matter.
 //
 // Cost      one signal per time slice; the walk is about a microsecond a frame.
-// Layer     7. Signal handlers only.                          Go: wantAsyncPreempt, isAsyncSafePoint
+// Layer     7. Signal handlers only.                          Go: wantAsyncPreempt,
+// isAsyncSafePoint
 #ifndef GORT_PREEMPT_SAFE_POINT_H_
 #define GORT_PREEMPT_SAFE_POINT_H_
 
@@ -71,10 +72,10 @@ inline constexpr int kMaxPinned = 64;
 enum class SafePoint : uint8_t {
   // Those that are acted upon come first.
   kSafe,
-  kPin,         // safe if it stays on its thread
-  kBlocked,     // in a system call that nobody wrapped, or about to make it: its P may go
-  kNotUserG,    // not a goroutine's stack, or not running
-  kPinned,      // m.locks
+  kPin,       // safe if it stays on its thread
+  kBlocked,   // in a system call that nobody wrapped, or about to make it: its P may go
+  kNotUserG,  // not a goroutine's stack, or not running
+  kPinned,    // m.locks
   kNoP,
   kNoRoom,      // for the frame on its stack
   kNotText,     // the interrupted instruction is not user code

@@ -77,7 +77,8 @@ Root OwnRoot(const char* p) {
     ++p;
     while (*p == 'r' || *p == 'V' || *p == 'K' || *p == 'R' || *p == 'O') ++p;
   }
-  if (*p == 'S') return p[1] == 't' || strchr("absiod", p[1]) != nullptr ? Root::kStd : Root::kUnknown;
+  if (*p == 'S')
+    return p[1] == 't' || strchr("absiod", p[1]) != nullptr ? Root::kStd : Root::kUnknown;
   if (*p == 'L') ++p;
   if (IsDigit(*p)) {
     string_view id = SourceName(&p);
@@ -101,10 +102,10 @@ bool IsIdent(char c) { return isalnum(static_cast<unsigned char>(c)) != 0 || c =
 
 bool IsKeyword(string_view id) {
   static constexpr string_view kKeywords[] = {
-      "int",     "unsigned", "signed",   "char",    "short",    "long",     "bool",    "float",
-      "double",  "void",     "const",    "volatile", "wchar_t", "char8_t",  "char16_t", "char32_t",
-      "auto",    "decltype", "operator", "new",     "delete",   "true",     "false",   "nullptr",
-      "lambda",  "unnamed",  "type",     "noexcept", "throw",   "sizeof",   "this",     "half"};
+      "int",    "unsigned", "signed",   "char",     "short",   "long",    "bool",     "float",
+      "double", "void",     "const",    "volatile", "wchar_t", "char8_t", "char16_t", "char32_t",
+      "auto",   "decltype", "operator", "new",      "delete",  "true",    "false",    "nullptr",
+      "lambda", "unnamed",  "type",     "noexcept", "throw",   "sizeof",  "this",     "half"};
   for (string_view k : kKeywords) {
     if (id == k) return true;
   }

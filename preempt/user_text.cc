@@ -129,7 +129,8 @@ bool AddObject(const Phdr* phdrs, int n, uintptr_t bias, const char* path) {
     }
     ok = o.lo < o.hi && MapSymbols(path, &o);
     if (ok) {
-      // A program without an interpreter has everything linked in; a library never has the C library.
+      // A program without an interpreter has everything linked in; a library never has the C
+      // library.
       o.strict = (at == 0 && !interpreter) || DefinesCxxLibrary(o);
       n_objects.store(at + 1, std::memory_order_relaxed);
       o.ready.store(true, std::memory_order_release);  // pairs with: ObjectOf
@@ -222,8 +223,8 @@ void Want(uintptr_t pc) {
   for (std::atomic<uintptr_t>& slot : wanted) {
     uintptr_t seen = slot.load(std::memory_order_relaxed);
     if (seen == pc) break;
-    if (seen == 0 && (slot.compare_exchange_strong(seen, pc, std::memory_order_relaxed) ||
-                      seen == pc)) {
+    if (seen == 0 &&
+        (slot.compare_exchange_strong(seen, pc, std::memory_order_relaxed) || seen == pc)) {
       break;
     }
   }

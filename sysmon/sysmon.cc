@@ -78,7 +78,8 @@ void Sysmon() {
     } else if (idle > kIdleRounds) {
       delay = delay * 2 > kMaxSleepNs ? kMaxSleepNs : delay * 2;
     }
-    // Not beyond the end of somebody's time slice, as long as that is not the shortest sleep anyway.
+    // Not beyond the end of somebody's time slice, as long as that is not the shortest sleep
+    // anyway.
     ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle()) {
       DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);

@@ -2,8 +2,8 @@
 //
 //   blocked [--what=mutex|read|nanosleep|poll|all] [--rounds=N]
 //
-// One goroutine blocks, the main one wants to run every millisecond. Fails when a blocked call comes back wrong or
-// when the others stand still for its whole length.
+// One goroutine blocks, the main one wants to run every millisecond. Fails when a blocked call
+// comes back wrong or when the others stand still for its whole length.
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +18,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/attributes.h"
 #include "gflags/gflags.h"
 #include "platforms/clock.h"
 #include "preempt/preempt.h"
@@ -50,8 +51,8 @@ constexpr bool kMayBeInterrupted = false;
   std::_Exit(1);
 }
 
-// Runs `block` in a goroutine and `meanwhile` every millisecond until it is done. Returns the longest standstill of
-// the caller in nanoseconds.
+// Runs `block` in a goroutine and `meanwhile` every millisecond until it is done. Returns the
+// longest standstill of the caller in nanoseconds.
 template <class Block, class Meanwhile>
 int64_t Beside(Block block, Meanwhile meanwhile) {
   std::atomic<bool> done{false};
@@ -127,11 +128,16 @@ struct Case {
   const char* name;
   int64_t (*run)();
 };
-constexpr Case kCases[] = {{"mutex", &Mutex}, {"read", &Read}, {"nanosleep", &Nanosleep}, {"poll", &Poll}};
+constexpr Case kCases[] = {
+    {"mutex", &Mutex}, {"read", &Read}, {"nanosleep", &Nanosleep}, {"poll", &Poll}};
 
 }  // namespace blocked
 
 int gort_main(int argc, char** argv) {
+  if (GORT_TSAN) {
+    std::printf("skipped: no pre-emption under ThreadSanitizer (preempt/preempt.h)\n");
+    return 0;
+  }
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   gort::rt::GoMaxProcs(1);
   for (const blocked::Case& c : blocked::kCases) {
@@ -144,7 +150,8 @@ int gort_main(int argc, char** argv) {
   }
   for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
     auto p = static_cast<gort::rt::SafePoint>(i);
-    if (int64_t n = gort::rt::PreemptCount(p); n != 0) std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), n);
+    if (int64_t n = gort::rt::PreemptCount(p); n != 0)
+      std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), n);
   }
   return 0;
 }

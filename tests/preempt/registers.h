@@ -1,7 +1,7 @@
 // tests/preempt/registers.h: every register at once, for a while.
 // What      Spin* load all registers from State, count `spins` down in memory below the stack
-//           pointer (amd64: in the red zone) or on the stack, and store all registers to State again.
-//           Written in assembly under C++ names, so that they are user code like any other.
+//           pointer (amd64: in the red zone) or on the stack, and store all registers to State
+//           again. Written in assembly under C++ names, so that they are user code like any other.
 // Layer     tests only.
 #ifndef GORT_TESTS_PREEMPT_REGISTERS_H_
 #define GORT_TESTS_PREEMPT_REGISTERS_H_

@@ -1,16 +1,21 @@
-// tests/preempt/registers_test.cc: what was in the registers at the interrupted instruction is in them at the next.
+// tests/preempt/registers_test.cc: what was in the registers at the interrupted instruction is in
+// them at the next.
 //
 //   registers_test [--seconds=N] [--seed=S]
 //
-// GOMAXPROCS=2 and more goroutines than that, each with every register full of random bits and pre-empted every 100 us
-// (GODEBUG=preemptrate=10000, from the BUILD file). All registers, flags and control words are
-// compared after each round. Every way of spinning must have been pre-empted, and some goroutine must have come back on another thread.
+// GOMAXPROCS=2 and more goroutines than that, each with every register full of random bits and
+// pre-empted every 100 us (GODEBUG=preemptrate=10000, from the BUILD file). All registers, flags
+// and control words are compared after each round. Every way of spinning must have been pre-empted,
+// and some goroutine must have come back on another thread.
+#include "tests/preempt/registers.h"
+
 #include <atomic>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 
+#include "base/attributes.h"
 #include "base/rand.h"
 #include "gflags/gflags.h"
 #include "platforms/clock.h"
@@ -18,7 +23,6 @@
 #include "preempt/preempt.h"
 #include "proc/go.h"
 #include "proc/proc.h"
-#include "tests/preempt/registers.h"
 #include "timer/sleep.h"
 
 DEFINE_int32(seconds, 4, "how long at least");
@@ -140,6 +144,10 @@ void Worker(const Way* way, uint64_t seed) {
 
 int gort_main(int argc, char** argv) {
   using namespace registers_test;  // NOLINT
+  if (GORT_TSAN) {
+    std::printf("skipped: no pre-emption under ThreadSanitizer (preempt/preempt.h)\n");
+    return 0;
+  }
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   uint64_t seed = FLAGS_seed != 0 ? FLAGS_seed : static_cast<uint64_t>(gort::rt::Nanotime());
   std::printf("seed %" PRIu64 "\n", seed);

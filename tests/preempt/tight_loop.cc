@@ -2,8 +2,8 @@
 //
 //   tight_loop [--rounds=N] [--main_spins]
 //
-// With GOMAXPROCS=1 one goroutine runs `for (;;) ++x` and another sleeps a millisecond at a time. Prints how late
-// the second was, in microseconds: "median=… p99=… max=…".
+// With GOMAXPROCS=1 one goroutine runs `for (;;) ++x` and another sleeps a millisecond at a time.
+// Prints how late the second was, in microseconds: "median=… p99=… max=…".
 #include <algorithm>
 #include <atomic>
 #include <cinttypes>
@@ -13,9 +13,9 @@
 
 #include "gflags/gflags.h"
 #include "platforms/clock.h"
+#include "preempt/preempt.h"
 #include "proc/go.h"
 #include "proc/proc.h"
-#include "preempt/preempt.h"
 #include "timer/sleep.h"
 
 DEFINE_int32(rounds, 200, "how often the second goroutine sleeps");

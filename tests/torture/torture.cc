@@ -2,8 +2,9 @@
 //
 //   torture [--seconds=N] [--seed=S] [--procs=N] [--workers=N] [--load=NAME|all]
 //
-// Run it with GODEBUG=preemptrate=10000. Goroutines of each load do their work over and over and check every result; one that makes
-// no progress for --stall_seconds is a deadlock, and ends the program with the tracebacks of all. Prints its seed first.
+// Run it with GODEBUG=preemptrate=10000. Goroutines of each load do their work over and over and
+// check every result; one that makes no progress for --stall_seconds is a deadlock, and ends the
+// program with the tracebacks of all. Prints its seed first.
 #include <dlfcn.h>
 #include <fenv.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/attributes.h"
 #include "base/rand.h"
 #include "base/throw.h"
 #include "gflags/gflags.h"
@@ -37,7 +39,9 @@ DEFINE_int32(seconds, 5, "how long to run");
 DEFINE_uint64(seed, 0, "of all random choices; 0: from the clock");
 DEFINE_int32(procs, 0, "GOMAXPROCS; 0: as it is");
 DEFINE_int32(workers, 3, "goroutines of each load");
-DEFINE_string(load, "all", "malloc printf string throw static_local dlopen qsort mutex vector errno call_once; or all");
+DEFINE_string(
+    load, "all",
+    "malloc printf string throw static_local dlopen qsort mutex vector errno call_once; or all");
 DEFINE_int32(stall_seconds, 30, "without progress this is a deadlock");
 
 int gort_main(int argc, char** argv);
@@ -302,9 +306,17 @@ struct Load {
   void (*run)(Worker*);
 };
 constexpr Load kLoads[] = {
-    {"malloc", &Malloc}, {"printf", &Printf}, {"string", &String}, {"throw", &Throw},
-    {"static_local", &StaticLocal}, {"dlopen", &Dlopen}, {"qsort", &Qsort}, {"mutex", &Mutex},
-    {"vector", &Vector}, {"errno", &Errno}, {"call_once", &CallOnce},
+    {"malloc", &Malloc},
+    {"printf", &Printf},
+    {"string", &String},
+    {"throw", &Throw},
+    {"static_local", &StaticLocal},
+    {"dlopen", &Dlopen},
+    {"qsort", &Qsort},
+    {"mutex", &Mutex},
+    {"vector", &Vector},
+    {"errno", &Errno},
+    {"call_once", &CallOnce},
 };
 constexpr size_t kN = sizeof kLoads / sizeof kLoads[0];
 
@@ -353,6 +365,10 @@ void Watch(size_t load, int64_t now) {
 
 int gort_main(int argc, char** argv) {
   using namespace torture;  // NOLINT
+  if (GORT_TSAN) {
+    std::printf("skipped: no pre-emption under ThreadSanitizer (preempt/preempt.h)\n");
+    return 0;
+  }
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   uint64_t seed = FLAGS_seed != 0 ? FLAGS_seed : static_cast<uint64_t>(Nanotime());
   std::printf("seed %" PRIu64 "\n", seed);
@@ -376,7 +392,8 @@ int gort_main(int argc, char** argv) {
     for (size_t l = 0; l < kN && !stop.load(); ++l) {
       if (Wanted(kLoads[l])) Watch(l, now);
     }
-    if (now >= end + FLAGS_stall_seconds * int64_t{1'000'000'000}) Fail("all", "workers do not end");
+    if (now >= end + FLAGS_stall_seconds * int64_t{1'000'000'000})
+      Fail("all", "workers do not end");
   }
   for (size_t l = 0; l < kN; ++l) {
     int64_t n = Progress(l);
