@@ -18,6 +18,8 @@ constexpr Key kKeys[] = {
     {"scheddetail", &Godebug::scheddetail, 1},
     {"inittrace", &Godebug::inittrace, 1},
     {"asyncpreemptoff", &Godebug::asyncpreemptoff, 1},
+    {"preemptrate", &Godebug::preemptrate, 1'000'000},
+    {"preemptsignal", &Godebug::preemptsignal, 64},
     {"scavtrace", &Godebug::scavtrace, 1},
     {"schedseed", &Godebug::schedseed, INT64_MAX},
     {"stackguard", &Godebug::stackguard, 2},

@@ -17,6 +17,8 @@ struct Godebug {
   int64_t scheddetail = 0;      // 1: P, M and G lines too
   int64_t inittrace = 0;        // 1: print every start-up step with its duration
   int64_t asyncpreemptoff = 0;  // 1: no pre-emption by signals
+  int64_t preemptrate = 0;      // 0: every 10 ms; else how often a second goroutines are pre-empted
+  int64_t preemptsignal = 0;    // 0: SIGURG; else the number of the signal that pre-empts
   int64_t scavtrace = 0;        // 1: print what the scavenger released
   int64_t schedseed = 0;        // non-zero: seed of every scheduling decision
   int64_t stackguard = 0;  // 0: the best guard there is; 1: mprotect budget; 2: canary (for tests)

@@ -55,7 +55,8 @@ GORT_ALWAYS_INLINE void Setg(G* gp) {
       "mrs %0, tpidr_el0\n\t"
       "adrp %1, :gottprel:gort_tls_g\n\t"
       "ldr %1, [%1, #:gottprel_lo12:gort_tls_g]\n\t"
-      "str %2, [%0, %1]"
+      "str %2, [%0, %1]\n\t"
+      "mov %0, xzr"  // as Forget in gmp/switch.h
       : "=&r"(base), "=&r"(at)
       : "r"(gp)
       : "memory");

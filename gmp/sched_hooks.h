@@ -28,7 +28,7 @@ struct SchedHooks {
   int64_t (*check_timers)(P* pp, int64_t now, bool* ran);
   // Moves all timers of a P that is going away to `to`. World stopped, on g0.
   void (*adopt_timers)(P* from, P* to);
-  // Sends the pre-emption signal to the M. Any thread; sched.lock may be held.
+  // Sends the pre-emption signal to the M. Any stack but gsignal, no locks held (it may allocate).
   void (*preempt_m)(M* mp);
   // A poller is installed: idle Ms may block in netpoll.
   bool netpoll_inited;

@@ -50,7 +50,6 @@ bool TakePs() {
   int32_t n = gomaxprocs.load(std::memory_order_relaxed);
   sched.stopwait = n;
   sched.gcwaiting.store(true);
-  PreemptAll();
   SetPStatus(own, kPGcStop);
   --sched.stopwait;
   for (int32_t i = 0; i < n; ++i) {
@@ -70,6 +69,7 @@ bool TakePs() {
 // Go: stopTheWorldWithSema
 void Stop() {
   if (!TakePs()) {
+    PreemptAll();  // without sched.lock: preempt_m may have to look functions up
     while (!sched.stopnote.TSleep(kRetryNs)) PreemptAll();
     sched.stopnote.Clear();
   }

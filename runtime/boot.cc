@@ -11,6 +11,7 @@
 #include "platforms/clock.h"
 #include "platforms/cpu.h"
 #include "platforms/mem.h"
+#include "preempt/preempt.h"
 #include "proc/go.h"
 #include "proc/proc_internal.h"
 #include "runtime/terminate.h"
@@ -76,6 +77,7 @@ void InstallHooks() {
   InstallSignals();
   SignalRegister(SIGSEGV, &StackOverflowHandler);
   SignalRegister(SIGBUS, &StackOverflowHandler);
+  PreemptInstall();
 }
 
 void NewMain() {

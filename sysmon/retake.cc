@@ -1,22 +1,33 @@
 #include "sysmon/retake.h"
 
+#include <algorithm>
+
+#include "preempt/preempt.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
 
 namespace gort::rt {
 namespace {
 
-constexpr int64_t kTimeSliceNs = 10'000'000;
+// How soon the next request follows one that is not answered; doubled up to an eighth of a slice.
+constexpr int64_t kFirstRetryNs = 50'000;
 constexpr int64_t kSyscallGraceNs = 10'000'000;
 
-void CheckSlice(P* pp, int64_t now) {
+// Returns when to look again.
+int64_t CheckSlice(P* pp, int64_t now) {
+  int64_t slice = TimeSliceNs();
   uint32_t tick = pp->schedtick.load(std::memory_order_relaxed);
   if (pp->sysmon_schedtick != tick) {
     pp->sysmon_schedtick = tick;
     pp->sysmon_schedwhen = now;
-  } else if (pp->sysmon_schedwhen + kTimeSliceNs <= now) {
-    PreemptOne(pp);
+    return now + slice;
   }
+  int64_t over = now - pp->sysmon_schedwhen - slice;
+  if (over < 0) return now - over;
+  PreemptOne(pp);
+  // Soon after the answer a new slice begins, and its beginning should not be seen late. If there
+  // is none, the goroutine was where it must not be interrupted: twice as long each time.
+  return now + std::min(std::max(over, kFirstRetryNs), std::max(slice / 8, kFirstRetryNs));
 }
 
 // True when the P was taken from its M.
@@ -45,19 +56,19 @@ bool TakeFromSyscall(P* pp, int64_t now) {
 
 }  // namespace
 
-int Retake(int64_t now) {
-  int n = 0;
+Retaken Retake(int64_t now) {
+  Retaken r;
   int32_t procs = gomaxprocs.load(std::memory_order_relaxed);
   for (int32_t i = 0; i < procs; ++i) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     uint32_t status = pp->status.load(std::memory_order_relaxed);
     if (status == kPRunning) {
-      CheckSlice(pp, now);
+      r.look_again = std::min(r.look_again, CheckSlice(pp, now));
     } else if (status == kPSyscall && TakeFromSyscall(pp, now)) {
-      ++n;
+      ++r.handed_off;
     }
   }
-  return n;
+  return r;
 }
 
 }  // namespace gort::rt

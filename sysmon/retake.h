@@ -7,10 +7,17 @@
 
 namespace gort::rt {
 
+struct Retaken {
+  int handed_off = 0;  // Ps
+  // When the next time slice ends, or whether a request for pre-emption was answered should be
+  // looked at, in monotonic nanoseconds; INT64_MAX: no P runs.
+  int64_t look_again = INT64_MAX;
+};
+
 // Asks for pre-emption of every goroutine that has run for a time slice, and hands off every P
 // whose M has been in a system call for more than one of sysmon's ticks. `now` in monotonic
-// nanoseconds. Returns how many Ps it handed off.
-int Retake(int64_t now);
+// nanoseconds.
+Retaken Retake(int64_t now);
 
 }  // namespace gort::rt
 

@@ -1,5 +1,7 @@
 #include "sysmon/sysmon.h"
 
+#include <algorithm>
+
 #include "base/godebug.h"
 #include "gmp/sched_hooks.h"
 #include "malloc/scavenge.h"
@@ -77,6 +79,7 @@ void Sysmon() {
     CheckDead();
   }
   int64_t delay = kMinSleepNs;
+  int64_t look_again = INT64_MAX;
   int64_t last_scavenge = Nanotime();
   for (int idle = 0;; ++idle) {
     if (idle == 0) {
@@ -84,14 +87,18 @@ void Sysmon() {
     } else if (idle > kIdleRounds) {
       delay = delay * 2 > kMaxSleepNs ? kMaxSleepNs : delay * 2;
     }
-    ThreadSleep(delay);
+    // Not beyond the end of somebody's time slice, as long as that is not the shortest sleep
+    // anyway.
+    ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle()) {
       DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);
       idle = 0;
     }
     int64_t now = Nanotime();
     PollNetwork(now);
-    if (Retake(now) > 0) idle = 0;
+    Retaken retaken = Retake(now);
+    look_again = retaken.look_again;
+    if (retaken.handed_off > 0) idle = 0;
     if (now - last_scavenge >= kScavengePeriodNs) {
       last_scavenge = now;
       ReturnMemory();

@@ -25,6 +25,7 @@ struct Walk {
   void* arg;
   int skip;
   int depth;
+  bool reached_end = false;  // of a goroutine's stack
 };
 
 bool InGoexit(uintptr_t pc) {
@@ -40,7 +41,11 @@ _Unwind_Reason_Code OnFrame(_Unwind_Context* context, void* arg) {
   }
   int exact = 0;
   uintptr_t pc = _Unwind_GetIPInfo(context, &exact);
-  if (pc == 0 || InGoexit(pc) || ++walk->depth > kMaxFrames) return _URC_NORMAL_STOP;
+  if (InGoexit(pc)) {
+    walk->reached_end = true;
+    return _URC_NORMAL_STOP;
+  }
+  if (pc == 0 || ++walk->depth > kMaxFrames) return _URC_NORMAL_STOP;
   Frame frame{pc, _Unwind_GetCFA(context), exact != 0};
   return walk->fn(frame, walk->arg) ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
@@ -76,15 +81,16 @@ void UnwindGobuf(const Gobuf& buf, FrameFn fn, void* arg) {
   gort_unwind_from(&regs, &OnFrame, &walk);
 }
 
-void UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg) {
+bool UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg) {
   UnwindRegs regs(ctx);
   Walk walk{fn, arg, 1, 0};
   if (IsCode(regs.pc())) {
     gort_unwind_from_signal(&regs, &OnFrame, &walk);
-    return;
+    return walk.reached_end;
   }
-  if (!fn({regs.pc(), 0, true}, arg)) return;
+  if (!fn({regs.pc(), 0, true}, arg)) return false;
   if (PopReturn(&regs)) gort_unwind_from(&regs, &OnFrame, &walk);
+  return walk.reached_end;
 }
 
 namespace {

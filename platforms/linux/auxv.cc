@@ -23,6 +23,12 @@ uintptr_t GetAuxval(AuxKey key) {
     case AuxKey::kMinSigStackSize:
       v = getauxval(AT_MINSIGSTKSZ);
       break;
+    case AuxKey::kPhdr:
+      v = getauxval(AT_PHDR);
+      break;
+    case AuxKey::kPhnum:
+      v = getauxval(AT_PHNUM);
+      break;
     case AuxKey::kHwcap:
       v = getauxval(AT_HWCAP);
       break;

@@ -1,0 +1,53 @@
+// preempt/async_frame.h: an interrupted context, parked on its goroutine's stack.
+// What      the handler copies the kernel's signal frame to the goroutine's stack, below what is in
+//           use there, and makes the thread return into gort_async_preempt with that copy on top of
+//           its stack. When the goroutine runs again, rt_sigreturn(2) loads the copy.
+//
+// Why the kernel's frame   a goroutine has to continue between any two instructions, with no
+//           register to spare. No sequence of instructions does that on arm64: whatever branches
+//           needs the address in a register. rt_sigreturn loads pc, sp, flags and all registers at
+//           once; that is what it is for, and every return from a signal handler is the proof.
+//           And the frame holds all there is: the kernel wrote it with XSAVE in the size that the
+//           process has in use (AVX-512, AMX, what comes next), on arm64 with one record for each
+//           of FPSIMD, SVE, ZA. We need not know any of them.
+//           Rejected: pushing registers in assembly and returning with `ret $128` on amd64. It
+//           saves a system call, 100 times a second, and has to be told of every extension.
+// What must change before it is loaded, since it may be on another thread: the signal mask and the
+//           alternate signal stack, which rt_sigreturn sets too. AsyncFrameRetarget makes both the
+//           resuming thread's own. Pointers into the frame (the FP area on amd64, the extra record
+//           on arm64) are made to point into the copy when it is made; the copy never moves.
+// Red zone  on amd64 the 128 bytes below the stack pointer are the interrupted function's.
+// Layer     7. AsyncFrameBytes, AsyncFramePush: signal handlers.
+#ifndef GORT_PREEMPT_ASYNC_FRAME_H_
+#define GORT_PREEMPT_ASYNC_FRAME_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "platforms/sigctx.h"
+
+extern "C" {
+// Where an interrupted thread returns to, its stack pointer at an AsyncFrame. Not callable.
+void gort_async_preempt();
+}
+
+namespace gort::rt {
+
+struct AsyncFrame;
+
+// Bytes that AsyncFramePush needs below the interrupted stack pointer, red zone included; 0: the
+// kernel's frame is not of a form that is known, and must be left alone.
+size_t AsyncFrameBytes(const SigCtx& ctx);
+// Copies *ctx to the stack it interrupted and makes it return to gort_async_preempt. note: a value
+// for whoever runs there. Requires: AsyncFrameBytes(ctx) writable bytes below ctx.sp().
+void AsyncFramePush(SigCtx& ctx, uint64_t note);
+
+uint64_t AsyncFrameNote(const AsyncFrame* frame);
+// The parked registers; of what follows uc_sigmask only what the kernel wrote is there.
+ucontext_t* AsyncFrameContext(AsyncFrame* frame);
+// Makes the frame one of the calling thread.
+void AsyncFrameRetarget(AsyncFrame* frame);
+
+}  // namespace gort::rt
+
+#endif  // GORT_PREEMPT_ASYNC_FRAME_H_

@@ -1,0 +1,139 @@
+#include "preempt/preempt.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <mutex>
+
+#include "base/attributes.h"
+#include "base/godebug.h"
+#include "gmp/getg.h"
+#include "gmp/m.h"
+#include "gmp/sched_hooks.h"
+#include "platforms/thread.h"
+#include "preempt/async_frame.h"
+#include "preempt/blocked_call.h"
+#include "preempt/user_text.h"
+#include "proc/proc.h"
+#include "signals/signals.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kTimeSlice = 10'000'000;
+
+constinit int preempt_signal = 0;  // const after PreemptInstall
+constinit std::atomic<int64_t> counts[static_cast<int>(SafePoint::kCount)];
+constinit std::atomic<int> pinned{0};
+
+// What user code finds in the thread at an interrupted instruction and expects to find there at the
+// next, beyond what SwitchTo carries along: where std::call_once, inlined into user code, puts the
+// callable for the C library's pthread_once.
+struct CallOnceState {
+#ifdef _GLIBCXX_HAVE_TLS
+  void* callable = std::__once_callable;
+  void (*call)() = std::__once_call;
+#endif
+};
+
+GORT_NOINLINE void Save(CallOnceState* s) { *s = CallOnceState{}; }
+GORT_NOINLINE void Restore(const CallOnceState& s) {
+#ifdef _GLIBCXX_HAVE_TLS
+  std::__once_callable = s.callable;
+  std::__once_call = s.call;
+#endif
+}
+
+// False: too many threads are kept already.
+bool TakePin() {
+  if (pinned.fetch_add(1, std::memory_order_relaxed) < kMaxPinned) return true;
+  pinned.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+// The interrupted goroutine is in a system call: makes it without a P. The frames below are the C
+// library's, so it must come back to this thread.
+void MakeCall(AsyncFrame* frame) {
+  LockOSThread();
+  EnterSyscallBlock();
+  BlockedCallMake(AsyncFrameContext(frame));
+  ExitSyscall();
+  UnlockOSThread();
+}
+
+void Yield(bool pin) {
+  if (pin) LockOSThread();
+  Gosched();
+  if (pin) {
+    UnlockOSThread();
+    pinned.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+// Go: doSigPreempt
+bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
+  if (gp == nullptr || gp->m == nullptr) return false;
+  M* mp = gp->m;
+  // pairs with: PreemptM
+  if (info->si_code != SI_TKILL || info->si_pid != ProcessId() ||
+      mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) {
+    return false;
+  }
+  mp->preempt_gen.fetch_add(1, std::memory_order_relaxed);
+  // A request that was overtaken: the goroutine it was for has left already.
+  if (!gp->preempt.load(std::memory_order_relaxed)) return true;
+  SafePoint answer = JudgeSafePoint(ctx, gp, AsyncFrameBytes(ctx));
+  if (answer == SafePoint::kPin && !TakePin()) answer = SafePoint::kPinned;
+  counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);
+  // An unknown function will be known the next time; until then the call must not end by EINTR.
+  bool again = answer == SafePoint::kUnknown && BlockedCallAt(ctx);
+  if (answer == SafePoint::kBlocked || again) BlockedCallRewind(ctx);
+  if (answer <= SafePoint::kBlocked) AsyncFramePush(ctx, static_cast<uint64_t>(answer));
+  return true;
+}
+
+// sched_hooks.preempt_m. Go: preemptM
+void PreemptM(M* mp) {
+  ResolveWanted();
+  if (mp->tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
+  if (!ThreadKill(mp->tid, preempt_signal)) {
+    mp->signal_pending.store(0, std::memory_order_release);
+  }
+}
+
+}  // namespace
+
+void PreemptInstall() {
+  if (godebug.asyncpreemptoff != 0 || GORT_TSAN) return;
+  preempt_signal = godebug.preemptsignal != 0 ? static_cast<int>(godebug.preemptsignal) : SIGURG;
+  if (!UserTextAddProgram()) return;
+  SafePointInit();
+  SignalRegister(preempt_signal, &OnPreemptSignal);
+  sched_hooks.preempt_m = &PreemptM;
+}
+
+int64_t PreemptCount(SafePoint answer) {
+  return counts[static_cast<int>(answer)].load(std::memory_order_relaxed);
+}
+
+int64_t TimeSliceNs() {
+  return godebug.preemptrate != 0 ? 1'000'000'000 / godebug.preemptrate : kTimeSlice;
+}
+
+}  // namespace gort::rt
+
+// On the goroutine's stack, as if the interrupted instruction had called it. Go: asyncPreempt2
+extern "C" void gort_async_preempt2(gort::rt::AsyncFrame* frame);
+extern "C" void gort_async_preempt2(gort::rt::AsyncFrame* frame) {
+  using namespace gort::rt;  // NOLINT(google-build-using-namespace): a C function
+  CallOnceState once;
+  Save(&once);
+  auto point = static_cast<SafePoint>(AsyncFrameNote(frame));
+  if (point == SafePoint::kBlocked) {
+    MakeCall(frame);
+  } else {
+    Yield(point == SafePoint::kPin);
+  }
+  Restore(once);
+  AsyncFrameRetarget(frame);
+}

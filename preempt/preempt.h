@@ -1,0 +1,45 @@
+// preempt/preempt.h: taking the CPU away from a goroutine that does not give it up.
+// What      the answer to PreemptOne (proc/preempt_request.cc): a signal to the thread. Its handler
+//           does nothing when the point is not safe (safe_point.h); the asker asks again. Else it
+//           parks the interrupted context on the goroutine's stack (async_frame.h), and the
+//           goroutine goes to the end of the global queue as if it had called Gosched there.
+//
+//             asker                       thread
+//             PreemptM: signal_pending
+//               0 -> 1, tgkill  --------> handler, on gsignal: signal_pending -> 0; judge; push
+//                                         gort_async_preempt, on the goroutine's stack
+//                                           gort_async_preempt2: Gosched ... resumed, perhaps on
+//                                           another thread; retarget the frame
+//                                         rt_sigreturn: the interrupted instruction
+//
+// Signal    SIGURG, as Go: nobody uses it, it is ignored by default, and libraries do not care.
+//           GODEBUG=preemptsignal=N takes another. A signal of that number that PreemptM did not
+//           send goes to the application's handler. (One that arrives while ours is pending for
+//           the same thread is merged with it by the kernel, and lost: signals below 32 are not
+//           counted.) An application that installs its own handler later takes the signal away.
+// Off       GODEBUG=asyncpreemptoff=1; and always under ThreadSanitizer, which calls handlers later
+//           and on another context than the one that was interrupted.
+// Layer     7.                                                       Go: preempt.go, signal_unix.go
+#ifndef GORT_PREEMPT_PREEMPT_H_
+#define GORT_PREEMPT_PREEMPT_H_
+
+#include <cstdint>
+
+#include "preempt/safe_point.h"
+
+namespace gort::rt {
+
+// Registers the handler and sets sched_hooks.preempt_m, unless pre-emption is off. By
+// runtime/boot.cc, after SchedInit and before the second M exists. Go: part of initsig
+void PreemptInstall();
+
+// How often a signal of ours was answered so; a snapshot of counters that only grow.
+int64_t PreemptCount(SafePoint answer);
+
+// How long a goroutine runs before the monitor asks for its P, in nanoseconds: 10 ms, or what
+// GODEBUG=preemptrate says.
+int64_t TimeSliceNs();
+
+}  // namespace gort::rt
+
+#endif  // GORT_PREEMPT_PREEMPT_H_

@@ -1,0 +1,157 @@
+// tests/preempt/blocked.cc: calls that nobody wrapped, with GOMAXPROCS=1.
+//
+//   blocked [--what=mutex|read|nanosleep|poll|all] [--rounds=N]
+//
+// One goroutine blocks, the main one wants to run every millisecond. Fails when a blocked call
+// comes back wrong or when the others stand still for its whole length.
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+
+#include "base/attributes.h"
+#include "gflags/gflags.h"
+#include "platforms/clock.h"
+#include "preempt/preempt.h"
+#include "proc/go.h"
+#include "proc/proc.h"
+#include "timer/sleep.h"
+
+DEFINE_string(what, "all", "which call");
+DEFINE_int32(rounds, 5, "how often each");
+DEFINE_int64(limit_ms, 0, "fail when the others wait longer; 0: only print");
+
+int gort_main(int argc, char** argv);
+
+namespace blocked {
+
+using gort::rt::Nanotime;
+
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kBlockNs = 300 * kMs;
+// A poll that a signal ends cannot be made again on arm64 (preempt/blocked_call.h).
+#if defined(__aarch64__)
+constexpr bool kMayBeInterrupted = true;
+#else
+constexpr bool kMayBeInterrupted = false;
+#endif
+
+[[noreturn]] void Fail(const char* what) {
+  std::printf("FAILED: %s errno=%d\n", what, errno);
+  std::fflush(stdout);
+  std::_Exit(1);
+}
+
+// Runs `block` in a goroutine and `meanwhile` every millisecond until it is done. Returns the
+// longest standstill of the caller in nanoseconds.
+template <class Block, class Meanwhile>
+int64_t Beside(Block block, Meanwhile meanwhile) {
+  std::atomic<bool> done{false};
+  gort::Go([&] {
+    block();
+    done.store(true);
+  });
+  int64_t start = Nanotime();
+  int64_t longest = 0;
+  while (!done.load()) {
+    int64_t before = Nanotime();
+    gort::Sleep(absl::Milliseconds(1));
+    longest = std::max(longest, Nanotime() - before - kMs);
+    meanwhile(Nanotime() - start);
+  }
+  return longest;
+}
+
+int64_t Mutex() {
+  std::mutex mu;
+  mu.lock();
+  bool held = true;
+  return Beside([&] { std::lock_guard<std::mutex> l(mu); },
+                [&](int64_t ns) {
+                  if (held && ns >= kBlockNs) {
+                    mu.unlock();
+                    held = false;
+                  }
+                });
+}
+
+int64_t Read() {
+  int fds[2];
+  if (pipe(fds) != 0) Fail("pipe");
+  bool sent = false;
+  int64_t longest = Beside(
+      [&] {
+        char c = 0;
+        if (read(fds[0], &c, 1) != 1 || c != 'x') Fail("read");
+      },
+      [&](int64_t ns) {
+        if (!sent && ns >= kBlockNs) sent = write(fds[1], "x", 1) == 1;
+      });
+  close(fds[0]);
+  close(fds[1]);
+  return longest;
+}
+
+int64_t Nanosleep() {
+  return Beside(
+      [] {
+        timespec ts{0, kBlockNs};
+        int64_t start = Nanotime();
+        if (nanosleep(&ts, nullptr) != 0) Fail("nanosleep");
+        if (Nanotime() - start < kBlockNs) Fail("nanosleep was too short");
+      },
+      [](int64_t) {});
+}
+
+int64_t Poll() {
+  return Beside(
+      [] {
+        int64_t start = Nanotime();
+        int result = poll(nullptr, 0, static_cast<int>(kBlockNs / kMs));
+        if (kMayBeInterrupted && result != 0 && errno == EINTR) return;
+        if (result != 0) Fail("poll");
+        if (Nanotime() - start < kBlockNs - kMs) Fail("poll was too short");
+      },
+      [](int64_t) {});
+}
+
+struct Case {
+  const char* name;
+  int64_t (*run)();
+};
+constexpr Case kCases[] = {
+    {"mutex", &Mutex}, {"read", &Read}, {"nanosleep", &Nanosleep}, {"poll", &Poll}};
+
+}  // namespace blocked
+
+int gort_main(int argc, char** argv) {
+  if (GORT_TSAN) {
+    std::printf("skipped: no pre-emption under ThreadSanitizer (preempt/preempt.h)\n");
+    return 0;
+  }
+  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  gort::rt::GoMaxProcs(1);
+  for (const blocked::Case& c : blocked::kCases) {
+    if (FLAGS_what != "all" && FLAGS_what != c.name) continue;
+    int64_t longest = 0;
+    for (int i = 0; i < FLAGS_rounds; ++i) longest = std::max(longest, c.run());
+    std::printf("%s: longest standstill %" PRId64 " us\n", c.name, longest / 1000);
+    std::fflush(stdout);
+    if (FLAGS_limit_ms != 0 && longest > FLAGS_limit_ms * blocked::kMs) blocked::Fail(c.name);
+  }
+  for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
+    auto p = static_cast<gort::rt::SafePoint>(i);
+    if (int64_t n = gort::rt::PreemptCount(p); n != 0)
+      std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), n);
+  }
+  return 0;
+}
