@@ -105,10 +105,12 @@ TEST(ContextStressTest, ChildrenAgainstCancel) {
       Chan<Unit> done = MakeChan<Unit>();
       std::atomic<int> wrong{0};
       for (int w = 0; w < 4; ++w) {
-        Go([&, w, root = root] {
+        Go([&, w, root = root, cancel = cancel] {
           rt::FastRand rand(static_cast<uint64_t>(round * 4 + w));
           std::vector<Context> kept;
+          uint32_t until = rand.N(200);
           while (root.Err().ok()) {
+            if (until-- == 0) cancel();
             auto [c, cancel_c] = WithCancel(root);
             switch (rand.N(4)) {
               case 0:
@@ -129,10 +131,6 @@ TEST(ContextStressTest, ChildrenAgainstCancel) {
           done.Send({});
         });
       }
-      for (uint32_t i = rt::FastRand(static_cast<uint64_t>(round)).N(50); i > 0; --i) {
-        testing::Yield();
-      }
-      cancel();
       for (int w = 0; w < 4; ++w) done.Recv();
       EXPECT_EQ(wrong, 0) << "round " << round;
     }
