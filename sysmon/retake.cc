@@ -5,6 +5,7 @@
 #include "preempt/preempt.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {
@@ -63,7 +64,7 @@ Retaken Retake(int64_t now) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     uint32_t status = pp->status.load(std::memory_order_relaxed);
     if (status == kPRunning) {
-      r.look_again = std::min(r.look_again, CheckSlice(pp, now));
+      if (!SchedSeeded()) r.look_again = std::min(r.look_again, CheckSlice(pp, now));
     } else if (status == kPSyscall && TakeFromSyscall(pp, now)) {
       ++r.handed_off;
     }
