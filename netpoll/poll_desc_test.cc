@@ -59,6 +59,12 @@ PollDesc* Open(int fd) {
   return pd;
 }
 
+// Somebody has parked in the poller. (Probe::Waits looks into the goroutine, which a wake-up through
+// the kernel does not order for a race detector.)
+bool SomebodyWaits() {
+  return Eventually([] { return sched.netpoll_waiters.load() > 0; });
+}
+
 void Close(PollDesc* pd) {
   PollUnblock(pd);
   PollClose(pd);
@@ -247,7 +253,7 @@ TEST(WaitFd, FollowsAPipe) {
     EXPECT_TRUE(WaitWritable(pipe.fd[1]).ok());
     absl::Status got = absl::UnknownError("not yet");
     Probe reader([&] { got = WaitReadable(pipe.fd[0]); });
-    EXPECT_EQ(reader.Waits(), "IO wait");
+    EXPECT_TRUE(SomebodyWaits());
     pipe.Put();
     EXPECT_TRUE(reader.Finish());
     EXPECT_TRUE(got.ok()) << got;
@@ -293,7 +299,7 @@ TEST(WaitFd, FollowsATty) {
     ASSERT_GE(tty, 0);
     EXPECT_TRUE(WaitWritable(tty).ok());
     Probe reader([&] { EXPECT_TRUE(WaitReadable(tty).ok()); });
-    EXPECT_EQ(reader.Waits(), "IO wait");
+    EXPECT_TRUE(SomebodyWaits());
     EXPECT_EQ(write(master, "line\n", 5), 5);
     EXPECT_TRUE(reader.Finish());
     close(tty);
