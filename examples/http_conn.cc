@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdio>
 
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
@@ -12,11 +11,11 @@
 namespace gort::examples {
 namespace {
 
-// A connection at rest keeps the small buffer; one whose reads fill it gets larger ones.
-constexpr size_t kSmallBuffer = 512;
 constexpr size_t kLargeBuffer = 16 << 10;
 // Answers to pipelined requests are gathered up to this before they are written.
 constexpr size_t kFlushBytes = 64 << 10;
+// Of its memory a connection keeps this between two requests.
+constexpr size_t kKeptBytes = 4 << 10;
 // Headers whose names are longer are of no interest.
 constexpr size_t kMaxField = 16;
 
@@ -162,11 +161,10 @@ void HttpConn::Append(const HttpResponse& response, bool head, bool keep_alive) 
   const std::string_view body =
       response.owned_body.empty() ? response.body : std::string_view(response.owned_body);
   const bool http10 = parser_.http_major == 1 && parser_.http_minor == 0;
-  char line[128];
-  const int n = std::snprintf(
-      line, sizeof line, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
-      response.status, Reason(response.status), response.content_type, body.size());
-  out_.append(line, static_cast<size_t>(n));
+  // Not printf, which would touch a second page of each goroutine's stack.
+  out_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  out_.append(Reason(response.status)).append("\r\nContent-Type: ").append(response.content_type);
+  out_.append("\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n");
   if (!response.allow.empty()) out_.append("Allow: ").append(response.allow).append("\r\n");
   if (!keep_alive) {
     out_ += "Connection: close\r\n";
@@ -182,7 +180,7 @@ bool HttpConn::Flush() {
   const bool ok =
       conn_.SetWriteDeadline(absl::Now() + settings_.idle).ok() && conn_.Write(out_).ok();
   out_.clear();
-  if (out_.capacity() > kLargeBuffer) out_.shrink_to_fit();
+  if (out_.capacity() > kKeptBytes) out_.shrink_to_fit();
   return ok;
 }
 
@@ -195,6 +193,10 @@ void HttpConn::SetReadDeadline() {
   conn_.SetReadDeadline(deadline_).IgnoreError();
 }
 
+absl::Span<char> HttpConn::Buffer() {
+  return large_.empty() ? absl::MakeSpan(small_) : absl::MakeSpan(&large_[0], large_.size());
+}
+
 bool HttpConn::ReadMore(size_t* n) {
   if (!in_request_) {
     SetReadDeadline();
@@ -202,7 +204,7 @@ bool HttpConn::ReadMore(size_t* n) {
     // Either we see draining or Drain sees idle_: both are seq_cst.
     if (draining_.load()) return false;
   }
-  absl::StatusOr<size_t> got = conn_.Read(absl::MakeSpan(&buffer_[0], buffer_.size()));
+  absl::StatusOr<size_t> got = conn_.Read(Buffer());
   idle_.store(false);
   if (!got.ok()) {
     if (in_request_ && absl::IsDeadlineExceeded(got.status())) Refuse(408);
@@ -214,22 +216,21 @@ bool HttpConn::ReadMore(size_t* n) {
 }
 
 void HttpConn::Serve() {
-  buffer_.resize(kSmallBuffer);
   size_t n = 0;
   while (!closing_ && ReadMore(&n)) {
     in_request_ = true;
-    const size_t parsed = http_parser_execute(&parser_, &Callbacks(), buffer_.data(), n);
+    const size_t parsed = http_parser_execute(&parser_, &Callbacks(), Buffer().data(), n);
     const http_errno error = HTTP_PARSER_ERRNO(&parser_);
     if (!closing_ && (error != HPE_OK || parsed != n)) {
       if (refused_ == 0) refused_ = error == HPE_HEADER_OVERFLOW ? 431 : 400;
       Refuse(refused_);
     }
     if (!Flush()) return;
-    if (n == buffer_.size() && n < kLargeBuffer) {
-      buffer_.resize(kLargeBuffer);
-    } else if (n < kSmallBuffer && buffer_.size() > kSmallBuffer) {
-      buffer_.resize(kSmallBuffer);
-      buffer_.shrink_to_fit();
+    if (n == sizeof small_ && large_.empty()) {
+      large_.resize(kLargeBuffer);
+    } else if (n < sizeof small_ && !large_.empty()) {
+      large_.clear();
+      large_.shrink_to_fit();
     }
   }
   if (!Flush()) return;
@@ -238,7 +239,7 @@ void HttpConn::Serve() {
   // the connection before the client has read why.
   conn_.SetReadDeadline(absl::Now() + std::min(settings_.idle, absl::Seconds(1))).IgnoreError();
   for (uint64_t most = 1 << 20; most > 0;) {
-    absl::StatusOr<size_t> got = conn_.Read(absl::MakeSpan(&buffer_[0], buffer_.size()));
+    absl::StatusOr<size_t> got = conn_.Read(Buffer());
     if (!got.ok() || *got == 0) return;
     most -= std::min<uint64_t>(most, *got);
   }

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "gort/net/conn.h"
 #include "http_parser.h"
 
@@ -70,7 +71,8 @@ class HttpConn {
   void Refuse(int status);
   void Append(const HttpResponse& response, bool head, bool keep_alive);
   bool Flush();
-  // True: bytes in [buffer_, buffer_ + n).
+  absl::Span<char> Buffer();
+  // True: n bytes in Buffer().
   bool ReadMore(size_t* n);
   void SetReadDeadline();
 
@@ -79,7 +81,10 @@ class HttpConn {
   const std::atomic<bool>& draining_;
   std::atomic<bool> idle_{false};  // between two requests, waiting for the first byte of one
   http_parser parser_;
-  std::string buffer_;
+  // What a connection at rest keeps lies here, on its goroutine's stack, of which a page is in use
+  // anyway; one whose reads fill it gets the large one.
+  char small_[512];
+  std::string large_;
   std::string out_;
   HttpRequest request_;
   std::string url_;

@@ -114,6 +114,23 @@ absl::StatusOr<SocketAddr> SocketAddr::Parse(std::string_view text) {
 
 namespace rt {
 
+StoredAddr& StoredAddr::operator=(const SocketAddr& addr) {
+  ip_ = {};
+  other_.reset();
+  if (addr.family() == AF_INET || addr.family() == AF_INET6) {
+    std::memcpy(&ip_, addr.raw(), std::min<size_t>(addr.size(), sizeof ip_));
+  } else if (addr.family() != AF_UNSPEC) {
+    other_ = std::make_unique<const SocketAddr>(addr);
+  }
+  return *this;
+}
+
+SocketAddr StoredAddr::Get() const {
+  if (other_ != nullptr) return *other_;
+  if (ip_.base.sa_family == AF_UNSPEC) return SocketAddr();
+  return SocketAddr(&ip_.base, ip_.base.sa_family == AF_INET ? sizeof ip_.in : sizeof ip_.in6);
+}
+
 std::string Quoted(std::string_view text) {
   constexpr size_t kMost = 100;
   std::string out = "\"";

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,23 @@ class SocketAddr {
 };
 
 namespace rt {
+
+// A SocketAddr in less room, for the two in every connection.
+class StoredAddr {
+ public:
+  StoredAddr() : ip_{} {}
+  StoredAddr& operator=(const SocketAddr& addr);
+  SocketAddr Get() const;
+  std::string ToString() const { return Get().ToString(); }
+
+ private:
+  union {
+    sockaddr base;
+    sockaddr_in in;
+    sockaddr_in6 in6;
+  } ip_;
+  std::unique_ptr<const SocketAddr> other_;  // what is neither IPv4 nor IPv6
+};
 
 // The two halves of "host:port", "[host]:port", ":port". Go: SplitHostPort
 struct HostPort {

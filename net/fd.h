@@ -82,13 +82,12 @@ class NetFd {
   // Wakes everybody; returns when the descriptor is closed in the kernel. Go: (*FD).Close
   absl::Status Close();
 
-  const SocketAddr& local() const { return local_; }
-  const SocketAddr& remote() const { return remote_; }
+  SocketAddr local() const { return local_.Get(); }
+  SocketAddr remote() const { return remote_.Get(); }
   const char* network() const { return network_; }
   // Before the first concurrent use.
   int sysfd() const { return sysfd_; }
   void FetchLocal();
-  void set_remote(const SocketAddr& a) { remote_ = a; }
   void set_unlink_path(std::string path) { unlink_ = std::make_unique<std::string>(path); }
 
  private:
@@ -119,8 +118,8 @@ class NetFd {
   const char* const network_;
   PollDesc* const pd_;
   std::unique_ptr<std::string> unlink_;  // of a listener: the path to remove
-  SocketAddr local_;                     // const after set-up
-  SocketAddr remote_;                    // the same
+  StoredAddr local_;                     // const after set-up
+  StoredAddr remote_;                    // the same
 };
 
 // The owner's end of a NetFd; null after a move.
