@@ -16,6 +16,7 @@ fi
 packages_build=(
   bazel-bootstrap bazel-platforms bazel-rules-java g++ python3
   libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhttp-parser-dev
+  redis-tools
 )
 
 # For every configuration of tools/test. libgflags-dev and libhttp-parser-dev for another CPU cannot stand beside this machine's; the build
