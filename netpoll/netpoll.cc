@@ -1,6 +1,7 @@
 #include "netpoll/netpoll.h"
 
 #include "gmp/sched_hooks.h"
+#include "netpoll/poll_desc.h"
 #include "netpoll/poller.h"
 
 namespace gort::rt {
@@ -16,8 +17,7 @@ GList Netpoll(int64_t delay_ns) {
   GList to_run;
   // The list is a stack: the last event first, so that the first one's goroutine is taken first.
   for (int i = n; i-- > 0;) {
-    auto* target = reinterpret_cast<PollTarget*>(static_cast<uintptr_t>(events[i].token));
-    target->ready(target, events[i].mode, &to_run);
+    PollReady(events[i].token, events[i].mode, &to_run);
   }
   return to_run;
 }

@@ -1,29 +1,49 @@
-// Linked with the fake poller: every event is the test's own.
+// Linked with the fake poller: every event is the test's own. Those who wait are threads, so that
+// no scheduler has to run.
 #include "netpoll/netpoll.h"
 
-#include "gmp/g.h"
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "gmp/sched.h"
 #include "gmp/sched_hooks.h"
 #include "gtest/gtest.h"
+#include "netpoll/poll_desc.h"
 #include "netpoll/poller.h"
 #include "netpoll/poller_fake.h"
 
 namespace gort::rt {
 namespace {
 
-struct Waiter : PollTarget {
-  Waiter() : PollTarget{&Ready} {}
-  static void Ready(PollTarget* t, uint32_t mode, GList* to_run) {
-    auto* w = static_cast<Waiter*>(t);
-    w->modes |= mode;
-    to_run->Push(&w->g);
+class Netpolling : public testing::Test {
+ protected:
+  void SetUp() override {
+    NetpollInstall();
+    sched.main_started.store(true);
   }
-  G g;
-  uint32_t modes = 0;
+
+  // A thread waits; returns when it is on the poller's count.
+  template <class F>
+  std::thread Waiter(F f) {
+    const uint32_t before = sched.netpoll_waiters.load();
+    std::thread t(f);
+    while (sched.netpoll_waiters.load() == before) std::this_thread::yield();
+    return t;
+  }
+
+  static void Close(PollDesc* pd) {
+    PollUnblock(pd);
+    PollClose(pd);
+  }
 };
 
 TEST(Netpoll, InstallSetsTheHooks) {
   EXPECT_FALSE(sched_hooks.netpoll_inited);
   EXPECT_TRUE(sched_hooks.netpoll(0).empty());
+  int error = 0;
+  EXPECT_EQ(PollOpen(0, &error), nullptr);
+  EXPECT_EQ(error, ENOSYS);
   NetpollInstall();
   EXPECT_TRUE(sched_hooks.netpoll_inited);
   const int64_t polls = FakePollerRead().polls;
@@ -36,16 +56,106 @@ TEST(Netpoll, InstallSetsTheHooks) {
   NetpollInstall();
 }
 
-TEST(Netpoll, EventsWakeTheirGoroutinesInOrder) {
-  Waiter a, b;
-  FakePollerInject(TokenOf(&a), kPollRead);
-  FakePollerInject(TokenOf(&b), kPollRead | kPollWrite);
-  GList list = Netpoll(-1);
-  EXPECT_EQ(list.Pop(), &a.g);
-  EXPECT_EQ(list.Pop(), &b.g);
-  EXPECT_TRUE(list.empty());
-  EXPECT_EQ(a.modes, kPollRead);
-  EXPECT_EQ(b.modes, kPollRead | kPollWrite);
+TEST_F(Netpolling, AnEventWakesTheWaiterOfItsDirection) {
+  int error = 0;
+  PollDesc* pd = PollOpen(3, &error);
+  ASSERT_NE(pd, nullptr);
+  std::atomic<int> woken{0};
+  std::thread reader = Waiter([&] {
+    EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kOk);
+    woken |= 1;
+  });
+  std::thread writer = Waiter([&] {
+    EXPECT_EQ(PollWait(pd, kPollWrite), PollResult::kOk);
+    woken |= 2;
+  });
+  FakePollerInject(PollToken(pd), kPollWrite);
+  EXPECT_TRUE(Netpoll(0).empty());  // threads are woken, not listed
+  writer.join();
+  EXPECT_EQ(woken, 2);
+  FakePollerInject(PollToken(pd), kPollRead);
+  Netpoll(0);
+  reader.join();
+  EXPECT_EQ(sched.netpoll_waiters.load(), 0u);
+  Close(pd);
+}
+
+TEST_F(Netpolling, AnEdgeBeforeTheWaitIsKeptAndPrepareForgetsIt) {
+  int error = 0;
+  PollDesc* pd = PollOpen(3, &error);
+  FakePollerInject(PollToken(pd), kPollRead);
+  Netpoll(0);
+  EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kOk);
+  FakePollerInject(PollToken(pd), kPollRead);
+  Netpoll(0);
+  EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kOk);
+  std::thread reader = Waiter([&] { EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kClosing); });
+  PollUnblock(pd);
+  reader.join();
+  PollClose(pd);
+}
+
+TEST_F(Netpolling, EventsOfAFormerUserAreDropped) {
+  int error = 0;
+  PollDesc* pd = PollOpen(3, &error);
+  const uint64_t stale = PollToken(pd);
+  Close(pd);
+  PollDesc* again = PollOpen(4, &error);
+  ASSERT_EQ(again, pd);  // the last one given back comes first
+  EXPECT_NE(PollToken(again), stale);
+  std::atomic<bool> woken{false};
+  std::thread reader = Waiter([&] {
+    EXPECT_EQ(PollWait(again, kPollRead), PollResult::kOk);
+    woken = true;
+  });
+  FakePollerInject(stale, kPollRead | kPollError);
+  Netpoll(0);
+  EXPECT_FALSE(woken);
+  EXPECT_EQ(sched.netpoll_waiters.load(), 1u);
+  FakePollerInject(PollToken(again), kPollRead);
+  Netpoll(0);
+  reader.join();
+  EXPECT_EQ(PollPrepare(again, kPollRead), PollResult::kOk);
+  Close(again);
+}
+
+TEST_F(Netpolling, TheSequenceComesRoundOnlyAfterFourMillionUsers) {
+  int error = 0;
+  PollDesc* pd = PollOpen(3, &error);
+  const uint64_t first = PollToken(pd);
+  Close(pd);
+  for (int i = 1; i < 1 << 22; ++i) {
+    pd = PollOpen(3, &error);
+    ASSERT_NE(PollToken(pd), first) << i;
+    Close(pd);
+  }
+}
+
+TEST_F(Netpolling, NothingButAnErrorIsNotPollableForReading) {
+  int error = 0;
+  PollDesc* pd = PollOpen(3, &error);
+  FakePollerInject(PollToken(pd), kPollRead | kPollWrite | kPollError);
+  Netpoll(0);
+  EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kNotPollable);
+  EXPECT_EQ(PollPrepare(pd, kPollWrite), PollResult::kOk);
+  FakePollerInject(PollToken(pd), kPollRead);
+  Netpoll(0);
+  EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kOk);
+  Close(pd);
+}
+
+TEST_F(Netpolling, APassedDeadlineWakesAndStaysUntilItIsMoved) {
+  PollDesc* pd = PollOpenEvent();
+  std::thread reader = Waiter([&] { EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kTimeout); });
+  PollSetDeadline(pd, -1, kPollRead);
+  reader.join();
+  EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kTimeout);
+  EXPECT_EQ(PollPrepare(pd, kPollWrite), PollResult::kOk);
+  PollSetDeadline(pd, 0, kPollRead);
+  EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kOk);
+  PollNotify(pd, kPollRead);
+  EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kOk);
+  Close(pd);
 }
 
 }  // namespace

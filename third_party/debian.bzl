@@ -20,6 +20,7 @@ _HEADERS = {
     "libgflags-dev": "/usr/include/gflags/gflags.h",
     "libgmock-dev": "/usr/include/gmock/gmock.h",
     "libgtest-dev": "/usr/include/gtest/gtest.h",
+    "libhttp-parser-dev": "/usr/include/http_parser.h",
 }
 
 _PREFIXES = ["libabsl_", "libbenchmark", "libgmock", "libgtest"]
@@ -134,39 +135,44 @@ debian_archives = repository_rule(
     doc = "The libraries of one CPU under lib/.",
 )
 
-def _debian_gflags_impl(ctx):
+def _debian_archive_impl(ctx):
     arch = ctx.attr.arch
-    package = "libgflags-dev:" + arch
-    installed = ctx.path("/usr/lib/%s/libgflags.a" % _TRIPLET[arch])
+    library = "lib%s.a" % ctx.attr.library
+    package = ctx.attr.package + ":" + arch
+    installed = ctx.path("/usr/lib/%s/%s" % (_TRIPLET[arch], library))
     if installed.exists:
-        ctx.symlink(installed, "libgflags.a")
+        ctx.symlink(installed, library)
     elif arch == host_arch(ctx):
-        fail_missing("@com_github_gflags_gflags comes from Debian's libgflags-dev", ["libgflags-dev"])
+        fail_missing("@%s comes from Debian's %s" % (ctx.name, ctx.attr.package), [ctx.attr.package])
     else:
         # The package cannot be installed for two CPUs at once, so it is unpacked here.
         got = ctx.execute(["apt-get", "download", "-q", package])
         debs = [p for p in ctx.path(".").readdir() if p.basename.endswith(".deb")]
         if got.return_code != 0 or len(debs) != 1:
-            fail(("\n\n  gort: gflags for linux/%s comes from Debian's %s, and `apt-get download %s` failed:\n%s\n" +
+            fail(("\n\n  gort: %s for linux/%s comes from Debian's %s, and `apt-get download %s` failed:\n%s\n" +
                   "  Make the package known:\n\n    sudo dpkg --add-architecture %s && sudo apt-get update\n") %
-                 (arch, package, package, got.stderr, arch))
+                 (library, arch, package, package, got.stderr, arch))
         unpacked = ctx.execute(["dpkg", "-x", str(debs[0]), "deb"])
         if unpacked.return_code != 0:
             fail("dpkg -x %s: %s" % (debs[0], unpacked.stderr))
-        ctx.symlink(ctx.path("deb/usr/lib/%s/libgflags.a" % _TRIPLET[arch]), "libgflags.a")
+        ctx.symlink(ctx.path("deb/usr/lib/%s/%s" % (_TRIPLET[arch], library)), library)
     ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
     ctx.file("BUILD.bazel", """\
 cc_import(
-    name = "gflags",
-    static_library = "libgflags.a",
+    name = "%s",
+    static_library = "%s",
     visibility = ["//visibility:public"],
 )
-""")
+""" % (ctx.attr.library, library))
 
-debian_gflags = repository_rule(
-    implementation = _debian_gflags_impl,
-    attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
-    doc = "libgflags.a of one CPU.",
+debian_archive = repository_rule(
+    implementation = _debian_archive_impl,
+    attrs = {
+        "arch": attr.string(mandatory = True, values = _TRIPLET.keys()),
+        "library": attr.string(mandatory = True, doc = "gflags for libgflags.a; the target's name"),
+        "package": attr.string(mandatory = True, doc = "the Debian package, which cannot be installed for two CPUs at once"),
+    },
+    doc = "One static library of one CPU.",
 )
 
 def _debian_cross_impl(ctx):

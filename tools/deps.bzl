@@ -4,7 +4,7 @@ Each comes under its upstream name, with upstream's target names, and only if th
 has the real sources in their WORKSPACE swaps them in unchanged.
 """
 
-load("//third_party:debian.bzl", "debian_archives", "debian_cross", "debian_gflags", "debian_library", "debian_tree")
+load("//third_party:debian.bzl", "debian_archive", "debian_archives", "debian_cross", "debian_library", "debian_tree")
 load("//third_party:absl.bzl", "debian_absl")
 load("//third_party:stubs.bzl", "stub_repository")
 
@@ -43,8 +43,21 @@ def gort_dependencies():
     # The libraries themselves, once for each CPU; only the one that a build asks for is looked at.
     _maybe(debian_archives, name = "gort_debian_amd64", arch = "amd64")
     _maybe(debian_archives, name = "gort_debian_arm64", arch = "arm64")
-    _maybe(debian_gflags, name = "gort_debian_gflags_amd64", arch = "amd64")
-    _maybe(debian_gflags, name = "gort_debian_gflags_arm64", arch = "arm64")
+    for arch in ["amd64", "arm64"]:
+        _maybe(
+            debian_archive,
+            name = "gort_debian_gflags_" + arch,
+            arch = arch,
+            library = "gflags",
+            package = "libgflags-dev",
+        )
+        _maybe(
+            debian_archive,
+            name = "gort_debian_http_parser_" + arch,
+            arch = arch,
+            library = "http_parser",
+            package = "libhttp-parser-dev",
+        )
 
     _maybe(debian_cross, name = "gort_debian_cross_arm64", arch = "arm64")
 
@@ -69,6 +82,14 @@ def gort_dependencies():
         build_file = Label("//third_party:gflags.BUILD"),
         headers = ["gflags"],
         packages = ["libgflags-dev"],
+    )
+
+    _maybe(
+        debian_library,
+        name = "com_github_nodejs_http_parser",
+        build_file = Label("//third_party:http_parser.BUILD"),
+        headers = ["http_parser.h"],
+        packages = ["libhttp-parser-dev"],
     )
 
     native.register_toolchains("@gort//platforms/toolchains:all")

@@ -1,0 +1,76 @@
+// examples/respd_log.h: the append-only log of respd.
+// What      records of bytes, of which each is there wholly or not at all after the process was
+//           killed. Append only queues; a goroutine writes and fsyncs what has gathered meanwhile
+//           in one go, and WaitDurable waits for that: many clients share one fsync.
+// File      DIR/respd.log: per record its length, its CRC-32 and the CRC-32 of these two (4 bytes
+//           each, little-endian), and the bytes. A record that the end of the file cuts off, or a
+//           bad one at the very end, is torn: it was never acknowledged, and Open cuts it off. A
+//           bad record before the end, or a bad head, is not our doing: Open refuses.
+#ifndef GORT_EXAMPLES_RESPD_LOG_H_
+#define GORT_EXAMPLES_RESPD_LOG_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gort/sync/sync.h"
+
+namespace gort::examples {
+
+class RespdLog {
+ public:
+  // Opens or makes the log in dir, locks it against other processes, and calls replay for each
+  // record. dir, and what is wrong with it, is in the error. *torn: bytes that were cut off.
+  static absl::StatusOr<std::unique_ptr<RespdLog>> Open(
+      const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn);
+  // Flush must have been called, if it matters.
+  ~RespdLog();
+  RespdLog(const RespdLog&) = delete;
+  RespdLog& operator=(const RespdLog&) = delete;
+
+  // Replaces the log by what `all` appends through its argument, atomically. Before the first
+  // Append.
+  absl::Status Rewrite(
+      const std::function<void(const std::function<void(std::string_view)>&)>& all);
+  int64_t size() const { return size_; }
+
+  // Queues a record, and returns its place. The caller serialises.
+  uint64_t Append(std::string_view record);
+  // Place of the newest record.
+  uint64_t appended() const { return appended_; }
+  // Waits until the record and all before it are on the disk. False: the disk has failed, for good.
+  bool WaitDurable(uint64_t place);
+  // The writing goroutine: returns after Stop, when all is written.
+  void Run();
+  void Stop();
+  // Why WaitDurable returned false.
+  std::string Failure();
+
+ private:
+  RespdLog(std::string path, int dir_fd, int fd)
+      : path_(std::move(path)), dir_fd_(dir_fd), fd_(fd) {}
+  absl::Status Load(const std::function<bool(std::string_view)>& replay, int64_t* torn);
+
+  const std::string path_;
+  const int dir_fd_;
+  int fd_;
+  int64_t size_ = 0;
+  uint64_t appended_ = 0;  // the callers' of Append
+
+  Mutex mu_;
+  Cond work_{mu_};
+  Cond done_{mu_};
+  std::string queue_;    // guarded by mu_, as the next ones
+  uint64_t queued_ = 0;  // place of the last record in queue_
+  uint64_t durable_ = 0;
+  bool stop_ = false;
+  std::string failure_;
+};
+
+}  // namespace gort::examples
+
+#endif  // GORT_EXAMPLES_RESPD_LOG_H_

@@ -1,0 +1,70 @@
+// examples/respd_store.h: the keys and values of respd, and what of them goes to the log.
+// What      a map in the order of a hash of the key, so that a SCAN cursor is a place in that
+// order:
+//           a key that is there from the scan's first step to its last is returned exactly once,
+//           whatever happens to others meanwhile.
+// Locking   none: the caller serialises.
+#ifndef GORT_EXAMPLES_RESPD_STORE_H_
+#define GORT_EXAMPLES_RESPD_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+
+namespace gort::examples {
+
+// Glob patterns as Redis has them: * ? [a-c] [^a-c] \x. In time proportional to both lengths'
+// product.
+bool GlobMatch(std::string_view pattern, std::string_view text);
+
+class RespdStore {
+ public:
+  struct Value {
+    std::string data;
+    int64_t expires_ms = 0;  // since the Unix epoch; 0: never
+  };
+
+  // Null: not there, or expired at now_ms.
+  const Value* Get(std::string_view key, int64_t now_ms);
+  // These return the record for the log.
+  std::string Set(std::string_view key, std::string_view data, int64_t expires_ms);
+  std::string SetExpiry(std::string_view key, int64_t expires_ms);
+  std::string Delete(std::string_view key);
+  // At least one key from `cursor` on, up to about `count` unless there are no more; returns the
+  // next cursor, 0 at the end.
+  uint64_t Scan(uint64_t cursor, int64_t count, int64_t now_ms, std::string_view pattern,
+                std::vector<std::string_view>* keys);
+  size_t size() const { return map_.size(); }
+
+  // Does what a record says; false: it says nothing that we know.
+  bool Replay(std::string_view record);
+  // A record for everything there is.
+  void Dump(int64_t now_ms, const std::function<void(std::string_view)>& put) const;
+  // Forgets at most n expired keys, looking at a few more than that from the last place on.
+  void Sweep(int64_t now_ms, int n);
+
+ private:
+  using Key = std::pair<uint64_t, std::string>;
+  using KeyView = std::pair<uint64_t, std::string_view>;
+  struct Less {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return std::string_view(a.second) < std::string_view(b.second);
+    }
+  };
+  static KeyView ViewOf(std::string_view key);
+
+  absl::btree_map<Key, Value, Less> map_;
+  uint64_t swept_ = 0;  // where Sweep goes on
+};
+
+}  // namespace gort::examples
+
+#endif  // GORT_EXAMPLES_RESPD_STORE_H_

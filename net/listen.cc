@@ -1,0 +1,76 @@
+#include "net/listen.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "net/options.h"
+#include "net/resolve.h"
+#include "net/sockets.h"
+#include "net/syscalls.h"
+#include "netpoll/poller.h"
+
+namespace gort {
+namespace {
+
+constexpr int kMostBacklog = 65535;  // the kernel cuts it to net.core.somaxconn
+
+}  // namespace
+
+absl::StatusOr<Listener> Listen(std::string_view network, std::string_view address) {
+  return Listen(network, address, ListenOptions());
+}
+
+absl::StatusOr<Listener> Listen(std::string_view network, std::string_view address,
+                                const ListenOptions& options) {
+  absl::StatusOr<rt::Network> kind = rt::ParseNetwork("listen", network);
+  if (!kind.ok()) return kind.status();
+  if (kind->type != SOCK_STREAM) {
+    return absl::InvalidArgumentError("listen: network " + rt::Quoted(network) +
+                                      " has no connections; use ListenPacket");
+  }
+  const bool tcp = kind->family != AF_UNIX;
+  const int backlog = options.backlog > 0 ? std::min(options.backlog, kMostBacklog) : kMostBacklog;
+  absl::StatusOr<rt::NetFd*> fd =
+      rt::BoundSocket(*kind, address, backlog, [&](int sysfd) -> absl::Status {
+        int error = 0;
+        if (options.reuse_port) error = rt::SysSetInt(sysfd, SOL_SOCKET, SO_REUSEPORT, 1);
+        // Connections inherit it from the listener, which saves a system call for each.
+        if (error == 0 && tcp) error = rt::SysSetInt(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
+        if (error == 0) return absl::OkStatus();
+        return rt::OpError("listen", network, std::string(address), "setsockopt", error);
+      });
+  if (!fd.ok()) return fd.status();
+  rt::FdHandle handle(*fd);
+  if (!tcp && !address.empty() && address[0] != '@') {
+    (*fd)->set_unlink_path(std::string(address));
+  }
+  if (tcp && options.keep_alive > absl::ZeroDuration()) {
+    // Inherited, too.
+    if (absl::Status s = rt::SetFdKeepAlive(*fd, options.keep_alive); !s.ok()) return s;
+  }
+  return Listener(std::move(handle));
+}
+
+absl::StatusOr<Conn> Listener::Accept() {
+  if (fd_.get() == nullptr) return rt::NoConnection("accept");
+  absl::StatusOr<rt::NetFd*> fd = fd_.get()->Accept();
+  if (!fd.ok()) return fd.status();
+  return Conn(rt::FdHandle(*fd));
+}
+
+std::string Listener::Addr() const {
+  return fd_.get() != nullptr ? fd_.get()->local().ToString() : "";
+}
+
+absl::Status Listener::SetDeadline(absl::Time t) {
+  return rt::SetFdDeadline(fd_.get(), t, rt::kPollRead);
+}
+
+absl::Status Listener::Close() {
+  return fd_.get() != nullptr ? fd_.get()->Close() : rt::NoConnection("close");
+}
+
+}  // namespace gort

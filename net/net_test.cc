@@ -1,0 +1,490 @@
+// Listening, dialling, reading and writing, over TCP, unix sockets and UDP.
+#include "gort/net/net.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "base/attributes.h"
+#include "gtest/gtest.h"
+#include "net/testing.h"
+#include "proc/go.h"
+#include "tests/testing/goroutines.h"
+
+namespace gort {
+namespace {
+
+using testing::Eventually;
+using testing::InGort;
+using testing::Must;
+using testing::Pair;
+using testing::Parked;
+using testing::Procs;
+using testing::ReadN;
+using testing::TcpPair;
+
+#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
+constexpr int kRounds = 500;
+#else
+constexpr int kRounds = 10'000;
+#endif
+
+std::string TempPath(const char* name) {
+  return "/tmp/gort_net_" + std::to_string(getpid()) + "_" + name;
+}
+
+void Echo(Conn conn) {
+  char buf[4096];
+  for (;;) {
+    absl::StatusOr<size_t> n = conn.Read(absl::MakeSpan(buf));
+    if (!n.ok() || *n == 0) return;
+    if (!conn.Write(std::string_view(buf, *n)).ok()) return;
+  }
+}
+
+// Accepts until the listener is closed.
+void ServeEcho(Listener* listener) {
+  for (;;) {
+    absl::StatusOr<Conn> conn = listener->Accept();
+    if (!conn.ok()) return;
+    Go([c = *std::move(conn)]() mutable { Echo(std::move(c)); });
+  }
+}
+
+void PingPong(const char* network, const std::string& address) {
+  Listener listener = Must(Listen(network, address));
+  Go([&] { ServeEcho(&listener); });
+  Conn conn = Must(Dial(network, listener.Addr()));
+  for (int i = 0; i < kRounds; ++i) {
+    const std::string text = std::to_string(i);
+    ASSERT_EQ(Must(conn.Write(text)), text.size());
+    ASSERT_EQ(ReadN(conn, text.size()), text);
+  }
+  EXPECT_TRUE(conn.Close().ok());
+  EXPECT_TRUE(listener.Close().ok());
+}
+
+TEST(Net, EchoesOverTcp) {
+  for (int procs : {1, 4}) {
+    InGort([&] {
+      Procs p(procs);
+      PingPong("tcp", "127.0.0.1:0");
+    });
+  }
+}
+
+TEST(Net, EchoesOverUnix) {
+  InGort([] {
+    const std::string path = TempPath("echo");
+    PingPong("unix", path);
+    EXPECT_NE(access(path.c_str(), F_OK), 0);  // removed by Close
+    PingPong("unix", "@" + path.substr(1));
+  });
+}
+
+TEST(Net, AddressesAreThoseOfBothEnds) {
+  InGort([] {
+    Pair p = TcpPair();
+    EXPECT_EQ(p.client.LocalAddr(), p.server.RemoteAddr());
+    EXPECT_EQ(p.client.RemoteAddr(), p.server.LocalAddr());
+    EXPECT_EQ(p.client.LocalAddr().rfind("127.0.0.1:", 0), 0u);
+    const std::string local = p.client.LocalAddr();
+    EXPECT_TRUE(p.client.Close().ok());
+    EXPECT_EQ(p.client.LocalAddr(), local);
+  });
+}
+
+TEST(Net, AWildcardServesBothFamilies) {
+  InGort([] {
+    Listener listener = Must(Listen("tcp", ":0"));
+    Go([&] { ServeEcho(&listener); });
+    const std::string port = listener.Addr().substr(listener.Addr().rfind(':'));
+    for (const std::string& host : {std::string("127.0.0.1"), std::string("[::1]")}) {
+      if (host == "[::1]" && listener.Addr()[0] != '[') continue;  // no IPv6 here
+      Conn conn = Must(Dial("tcp", host + port));
+      Must(conn.Write("x"));
+      EXPECT_EQ(ReadN(conn, 1), "x");
+    }
+    Conn conn = Must(Dial("tcp", port));  // no host: this machine
+    EXPECT_EQ(conn.RemoteAddr(), "127.0.0.1" + port);
+    listener.Close().IgnoreError();
+  });
+}
+
+TEST(Net, NamesAreLookedUp) {
+  InGort([] {
+    Listener listener = Must(Listen("tcp", "localhost:0"));
+    Go([&] { ServeEcho(&listener); });
+    const std::string port = listener.Addr().substr(listener.Addr().rfind(':'));
+    Conn conn = Must(Dial("tcp", "localhost" + port, absl::Seconds(20)));
+    Must(conn.Write("x"));
+    EXPECT_EQ(ReadN(conn, 1), "x");
+    listener.Close().IgnoreError();
+    absl::StatusOr<Conn> none = Dial("tcp", "no-such-host.invalid:80", absl::Seconds(60));
+    ASSERT_FALSE(none.ok());
+    EXPECT_NE(none.status().message().find("lookup \"no-such-host.invalid\""), std::string::npos)
+        << none.status();
+  });
+}
+
+TEST(Net, BadWordsAreNamed) {
+  InGort([] {
+    struct Case {
+      const char* network;
+      const char* address;
+      const char* message;
+    };
+    const Case dials[] = {
+        {"tpc", "127.0.0.1:1", "dial: unknown network \"tpc\""},
+        {"tcp", "127.0.0.1", "dial tcp: address \"127.0.0.1\": missing port in address"},
+        {"tcp", "127.0.0.1:", "dial tcp: address \"127.0.0.1:\": missing port in address"},
+        {"tcp", "127.0.0.1:70000",
+         "dial tcp: address \"127.0.0.1:70000\": invalid port, not in 0 … 65535"},
+        {"tcp4", "[::1]:1", "dial tcp4: address \"[::1]:1\": not an IPv4 address"},
+        {"tcp6", "127.0.0.1:1", "dial tcp6: address \"127.0.0.1:1\": not an IPv6 address"},
+        {"tcp", "a b:1", "dial tcp: address \"a b:1\": not a host name"},
+        {"unix", "", "dial unix: address \"\": a unix socket needs a name"},
+    };
+    for (const Case& c : dials) {
+      absl::StatusOr<Conn> conn = Dial(c.network, c.address);
+      ASSERT_FALSE(conn.ok()) << c.address;
+      EXPECT_EQ(conn.status().code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_EQ(conn.status().message(), c.message);
+    }
+    EXPECT_EQ(Listen("udp", ":0").status().message(),
+              "listen: network \"udp\" has no connections; use ListenPacket");
+    EXPECT_EQ(ListenPacket("tcp", ":0").status().message(),
+              "listen: network \"tcp\" has no datagrams; use Listen");
+  });
+}
+
+TEST(Net, RefusalsSayWho) {
+  InGort([] {
+    Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+    const std::string addr = listener.Addr();
+    absl::StatusOr<Listener> second = Listen("tcp", addr);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.status().message(), "listen tcp " + addr + ": bind: Address already in use");
+    EXPECT_TRUE(listener.Close().ok());
+    absl::StatusOr<Conn> conn = Dial("tcp", addr);
+    ASSERT_FALSE(conn.ok());
+    EXPECT_EQ(conn.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(conn.status().message(), "dial tcp " + addr + ": connect: Connection refused");
+    EXPECT_TRUE(Listen("tcp", addr).ok());  // free at once
+    const std::string path = TempPath("nobody");
+    EXPECT_EQ(Dial("unix", path).status().message(),
+              "dial unix " + path + ": connect: No such file or directory");
+  });
+}
+
+TEST(Net, SeveralListenersMayShareAPort) {
+  InGort([] {
+    ListenOptions options;
+    options.reuse_port = true;
+    Listener a = Must(Listen("tcp", "127.0.0.1:0", options));
+    Listener b = Must(Listen("tcp", a.Addr(), options));
+    EXPECT_EQ(a.Addr(), b.Addr());
+    EXPECT_FALSE(Listen("tcp", a.Addr()).ok());
+  });
+}
+
+TEST(Net, OptionsReachTheSocket) {
+  InGort([] {
+    Pair p = TcpPair();
+    EXPECT_TRUE(p.server.SetNoDelay(false).ok());
+    EXPECT_TRUE(p.server.SetKeepAlive(absl::Seconds(30)).ok());
+    EXPECT_TRUE(p.server.SetKeepAlive(absl::ZeroDuration()).ok());
+    EXPECT_TRUE(p.server.SetReadBuffer(4096).ok());
+    EXPECT_TRUE(p.server.SetWriteBuffer(4096).ok());
+    EXPECT_TRUE(p.server.SetLinger(0).ok());
+    EXPECT_TRUE(p.server.SetLinger(-1).ok());
+  });
+}
+
+TEST(Net, HalfCloseLeavesTheOtherDirection) {
+  InGort([] {
+    Pair p = TcpPair();
+    Must(p.client.Write("question"));
+    EXPECT_TRUE(p.client.CloseWrite().ok());
+    EXPECT_EQ(ReadN(p.server, 100), "question");
+    Must(p.server.Write("answer"));
+    EXPECT_TRUE(p.server.CloseWrite().ok());
+    EXPECT_EQ(ReadN(p.client, 100), "answer");
+    char c;
+    EXPECT_EQ(*p.client.Read(absl::MakeSpan(&c, 1)), 0u);
+    EXPECT_EQ(*p.client.Read(absl::MakeSpan(&c, 1)), 0u);
+    EXPECT_FALSE(p.client.Write("x").ok());
+  });
+}
+
+TEST(Net, EmptyReadsAndWritesReturnAtOnce) {
+  InGort([] {
+    Pair p = TcpPair();
+    EXPECT_EQ(*p.client.Write(""), 0u);
+    EXPECT_EQ(*p.client.Read({}), 0u);
+    EXPECT_EQ(*p.client.Writev({}), 0u);
+    const std::string_view nothing[] = {"", "", ""};
+    EXPECT_EQ(*p.client.Writev(nothing), 0u);
+  });
+}
+
+// Written with a peer that is gone: an error, and the process lives.
+TEST(Net, AResetIsAnErrorAndNoSignal) {
+  InGort([] {
+    Pair p = TcpPair();
+    EXPECT_TRUE(p.server.SetLinger(0).ok());
+    EXPECT_TRUE(p.server.Close().ok());
+    char c;
+    absl::StatusOr<size_t> n = p.client.Read(absl::MakeSpan(&c, 1));
+    ASSERT_FALSE(n.ok());
+    EXPECT_EQ(n.status().message(), "read tcp " + p.client.LocalAddr() + "->" +
+                                        p.client.RemoteAddr() + ": Connection reset by peer");
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(p.client.Write("x").ok());
+    const std::string_view pieces[] = {"x", "y"};
+    EXPECT_FALSE(p.client.Writev(pieces).ok());
+  });
+}
+
+TEST(Net, OneByteSegments) {
+  InGort([] {
+    Pair p = TcpPair();
+    const int n = kRounds;
+    Go([&] {
+      for (int i = 0; i < n; ++i) Must(p.client.Write(std::string(1, static_cast<char>(i))));
+      p.client.CloseWrite().IgnoreError();
+    });
+    char c;
+    for (int i = 0; i < n; ++i) {
+      ASSERT_EQ(Must(p.server.Read(absl::MakeSpan(&c, 1))), 1u);
+      ASSERT_EQ(c, static_cast<char>(i));
+    }
+    EXPECT_EQ(*p.server.Read(absl::MakeSpan(&c, 1)), 0u);
+  });
+}
+
+// More than the kernel's buffers hold, to a reader that takes its time: the writer waits.
+TEST(Net, ASlowReaderHoldsTheWriterUp) {
+  InGort([] {
+    Pair p = TcpPair();
+    p.client.SetWriteBuffer(16 << 10).IgnoreError();
+    std::string data(4 << 20, '\0');
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 2654435761u >> 24);
+    std::atomic<bool> written{false};
+    Go([&] {
+      EXPECT_EQ(Must(p.client.Write(data)), data.size());
+      written = true;
+      p.client.CloseWrite().IgnoreError();
+    });
+    EXPECT_TRUE(Parked(1));
+    EXPECT_FALSE(written);
+    std::string got;
+    std::vector<char> buf(10'000);
+    for (;;) {
+      const size_t n = Must(p.server.Read(absl::MakeSpan(buf)));
+      if (n == 0) break;
+      got.append(buf.data(), n);
+      testing::Yield();
+    }
+    EXPECT_TRUE(got == data);
+    EXPECT_TRUE(written);
+  });
+}
+
+TEST(Net, VectoredWritesKeepTheirOrder) {
+  InGort([] {
+    Pair p = TcpPair();
+    p.client.SetWriteBuffer(4096).IgnoreError();
+    std::vector<std::string> owned;
+    std::string want;
+    for (int i = 0; i < 1000; ++i) {
+      owned.push_back(
+          std::string(static_cast<size_t>(i * 37 % 1500), static_cast<char>('a' + i % 26)));
+      want += owned.back();
+    }
+    std::vector<std::string_view> pieces(owned.begin(), owned.end());
+    Go([&] {
+      EXPECT_EQ(Must(p.client.Writev(pieces)), want.size());
+      p.client.CloseWrite().IgnoreError();
+    });
+    EXPECT_TRUE(ReadN(p.server, want.size() + 1) == want);
+  });
+}
+
+TEST(Net, ConcurrentWritesDoNotMix) {
+  InGort([] {
+    Procs procs(4);
+    Pair p = TcpPair();
+    constexpr int kWriters = 8;
+    constexpr size_t kSize = 50'000;
+    const int n = kRounds / 500;
+    std::atomic<int> done{0};
+    for (int w = 0; w < kWriters; ++w) {
+      Go([&, w] {
+        const std::string data(kSize, static_cast<char>('a' + w));
+        for (int i = 0; i < n; ++i) Must(p.client.Write(data));
+        if (++done == kWriters) p.client.CloseWrite().IgnoreError();
+      });
+    }
+    int blocks = 0;
+    for (;;) {
+      const std::string block = ReadN(p.server, kSize);
+      if (block.empty()) break;
+      ASSERT_TRUE(block == std::string(kSize, block[0]));
+      ++blocks;
+    }
+    EXPECT_EQ(blocks, n * kWriters);
+  });
+}
+
+// ---- UDP ----
+
+TEST(NetUdp, DatagramsKnowTheirSender) {
+  InGort([] {
+    for (const char* address : {"127.0.0.1:0", ":0"}) {
+      PacketConn a = Must(ListenPacket("udp", address));
+      PacketConn b = Must(ListenPacket("udp", "127.0.0.1:0"));
+      const std::string to = "127.0.0.1" + a.LocalAddr().substr(a.LocalAddr().rfind(':'));
+      ASSERT_EQ(Must(b.WriteTo("hello", to)), 5u);
+      char buf[16];
+      Datagram d = Must(a.ReadFrom(absl::MakeSpan(buf)));
+      EXPECT_EQ(std::string(buf, d.size), "hello");
+      EXPECT_EQ(d.from.ToString(), b.LocalAddr());
+      EXPECT_FALSE(d.truncated);
+      Must(a.WriteTo("", *SocketAddr::Parse(b.LocalAddr())));
+      EXPECT_EQ(Must(b.ReadFrom(absl::MakeSpan(buf))).size, 0u);
+      Must(b.WriteTo(std::string(100, 'x'), to));
+      d = Must(a.ReadFrom(absl::MakeSpan(buf)));
+      EXPECT_EQ(d.size, sizeof buf);
+      EXPECT_TRUE(d.truncated);
+      EXPECT_EQ(b.WriteTo("x", "localhost").status().message(),
+                "address \"localhost\": missing port in address");
+    }
+  });
+}
+
+TEST(NetUdp, ADialledSocketKeepsToItsPeer) {
+  InGort([] {
+    PacketConn server = Must(ListenPacket("udp", "127.0.0.1:0"));
+    Conn client = Must(Dial("udp", server.LocalAddr()));
+    Must(client.Write("one"));
+    Must(client.Write("two"));
+    char buf[16];
+    Datagram d = Must(server.ReadFrom(absl::MakeSpan(buf)));
+    EXPECT_EQ(std::string(buf, d.size), "one");
+    EXPECT_EQ(Must(server.ReadFrom(absl::MakeSpan(buf))).size, 3u);
+    Must(server.WriteTo("back", d.from));
+    EXPECT_EQ(ReadN(client, 4), "back");
+  });
+}
+
+TEST(NetUdp, DeadlineAndClose) {
+  InGort([] {
+    PacketConn c = Must(ListenPacket("udp", "127.0.0.1:0"));
+    char buf[16];
+    EXPECT_TRUE(c.SetReadDeadline(absl::Now() + absl::Milliseconds(1)).ok());
+    EXPECT_EQ(c.ReadFrom(absl::MakeSpan(buf)).status().code(), absl::StatusCode::kDeadlineExceeded);
+    EXPECT_TRUE(c.SetDeadline(absl::InfiniteFuture()).ok());
+    std::atomic<int> code{-1};
+    Go([&] { code = static_cast<int>(c.ReadFrom(absl::MakeSpan(buf)).status().code()); });
+    EXPECT_TRUE(Parked(1));
+    EXPECT_TRUE(c.Close().ok());
+    EXPECT_TRUE(Eventually([&] { return code != -1; }));
+    EXPECT_EQ(code, static_cast<int>(absl::StatusCode::kCancelled));
+  });
+}
+
+// ---- out of descriptors ----
+
+TEST(NetAccept, SurvivesHavingNoDescriptors) {
+  InGort([] {
+    Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+    Conn client = Must(Dial("tcp", listener.Addr()));
+    rlimit before;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const int lowest = dup(0);
+    close(lowest);
+    const rlimit none{static_cast<rlim_t>(lowest), before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const absl::Time start = absl::Now();
+    absl::StatusOr<Conn> conn = listener.Accept();
+    const absl::Duration took = absl::Now() - start;
+    ASSERT_FALSE(conn.ok());
+    EXPECT_EQ(conn.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(conn.status().message(), "accept tcp " + listener.Addr() + ": Too many open files");
+    EXPECT_GE(took, absl::Milliseconds(5));
+    EXPECT_FALSE(listener.Accept().ok());
+    // The pause of a later one is ended by Close.
+    std::atomic<bool> done{false};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    Conn server = Must(listener.Accept());  // it waited in the queue
+    Must(client.Write("x"));
+    EXPECT_EQ(ReadN(server, 1), "x");
+    Conn next = Must(Dial("tcp", listener.Addr()));
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    Go([&] {
+      while (listener.Accept().status().code() == absl::StatusCode::kResourceExhausted) {
+      }
+      done = true;
+    });
+    EXPECT_TRUE(Parked(1));
+    EXPECT_TRUE(listener.Close().ok());
+    EXPECT_TRUE(Eventually([&] { return done.load(); }));
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  });
+}
+
+// ---- threads that are no goroutines ----
+
+TEST(NetForeign, ThreadsServeAndDial) {
+  InGort([] {});
+  Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+  std::thread server([&] { Echo(Must(listener.Accept())); });
+  {
+    Conn conn = Must(Dial("tcp", listener.Addr(), std::chrono::seconds(20)));
+    for (int i = 0; i < kRounds / 10; ++i) {
+      Must(conn.Write("ping"));
+      ASSERT_EQ(ReadN(conn, 4), "ping");
+    }
+    EXPECT_TRUE(
+        conn.SetReadDeadline(std::chrono::system_clock::now() + std::chrono::milliseconds(2)).ok());
+    char c;
+    EXPECT_EQ(conn.Read(absl::MakeSpan(&c, 1)).status().code(),
+              absl::StatusCode::kDeadlineExceeded);
+  }
+  server.join();
+  std::thread accepting(
+      [&] { EXPECT_EQ(listener.Accept().status().code(), absl::StatusCode::kCancelled); });
+  EXPECT_TRUE(Parked(1));
+  EXPECT_TRUE(listener.Close().ok());
+  accepting.join();
+}
+
+TEST(NetForeign, AThreadTalksToAGoroutine) {
+  Listener listener;
+  std::thread client;
+  InGort([&] {
+    listener = Must(Listen("tcp", "127.0.0.1:0"));
+    client = testing::AttachedThread([&] {
+      Conn conn = Must(Dial("tcp", listener.Addr()));
+      for (int i = 0; i < kRounds / 10; ++i) {
+        Must(conn.Write("ping"));
+        ASSERT_EQ(ReadN(conn, 4), "ping");
+      }
+    });
+    Echo(Must(listener.Accept()));
+  });
+  client.join();
+}
+
+}  // namespace
+}  // namespace gort
