@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 
 #include "base/attributes.h"
@@ -81,12 +82,19 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   }
   mp->preempt_gen.fetch_add(1, std::memory_order_relaxed);
   // A request that was overtaken: the goroutine it was for has left already.
-  if (!gp->preempt.load(std::memory_order_relaxed)) return true;
+  if (!gp->preempt.load(std::memory_order_relaxed)) {
+    if (gp->goid != 0 && BlockedCallAt(ctx)) BlockedCallRewind(ctx);
+    return true;
+  }
   SafePoint answer = JudgeSafePoint(ctx, gp, AsyncFrameBytes(ctx));
   if (answer == SafePoint::kPin && !TakePin()) answer = SafePoint::kPinned;
   counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);
-  // An unknown function will be known the next time; until then the call must not end by EINTR.
-  bool again = answer == SafePoint::kUnknown && BlockedCallAt(ctx);
+  // A call must not end by EINTR for us, if we can help it. Not where we will ask again and again:
+  // a sleep that begins anew each time has no end. An unknown function will be known the next time,
+  // and a goroutine that has given up its P (Blocking) is not asked again.
+  bool once =
+      answer == SafePoint::kUnknown || answer == SafePoint::kNotUserG || answer == SafePoint::kNoP;
+  bool again = once && gp->goid != 0 && BlockedCallAt(ctx);
   if (answer == SafePoint::kBlocked || again) BlockedCallRewind(ctx);
   if (answer <= SafePoint::kBlocked) AsyncFramePush(ctx, static_cast<uint64_t>(answer));
   return true;
@@ -94,7 +102,11 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
 
 // sched_hooks.preempt_m. Go: preemptM
 void PreemptM(M* mp) {
+  // StopTheWorld asks on a goroutine's behalf, whose errno this is; looking functions up calls the
+  // C library.
+  int saved_errno = errno;
   ResolveWanted();
+  errno = saved_errno;
   if (mp->tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
   if (!ThreadKill(mp->tid, preempt_signal)) {
     mp->signal_pending.store(0, std::memory_order_release);

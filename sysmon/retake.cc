@@ -14,21 +14,30 @@ namespace {
 constexpr int64_t kFirstRetryNs = 50'000;
 constexpr int64_t kSyscallGraceNs = 10'000'000;
 
+// A slice ends early when a timer of this P is kept waiting: nobody else runs it while all Ps are
+// busy. Half a slice is left to the goroutine all the same.
+int64_t SliceEnd(const P* pp) {
+  int64_t slice = TimeSliceNs();
+  int64_t end = pp->sysmon_schedwhen + slice;
+  int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
+  if (when != 0) end = std::min(end, std::max(when, pp->sysmon_schedwhen) + slice / 2);
+  return end;
+}
+
 // Returns when to look again.
 int64_t CheckSlice(P* pp, int64_t now) {
-  int64_t slice = TimeSliceNs();
   uint32_t tick = pp->schedtick.load(std::memory_order_relaxed);
   if (pp->sysmon_schedtick != tick) {
     pp->sysmon_schedtick = tick;
     pp->sysmon_schedwhen = now;
-    return now + slice;
+    return SliceEnd(pp);
   }
-  int64_t over = now - pp->sysmon_schedwhen - slice;
+  int64_t over = now - SliceEnd(pp);
   if (over < 0) return now - over;
   PreemptOne(pp);
   // Soon after the answer a new slice begins, and its beginning should not be seen late. If there
   // is none, the goroutine was where it must not be interrupted: twice as long each time.
-  return now + std::min(std::max(over, kFirstRetryNs), std::max(slice / 8, kFirstRetryNs));
+  return now + std::min(std::max(over, kFirstRetryNs), std::max(TimeSliceNs() / 8, kFirstRetryNs));
 }
 
 // True when the P was taken from its M.

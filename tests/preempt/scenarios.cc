@@ -29,8 +29,6 @@ using gort::rt::Nanotime;
 using gort::rt::PreemptCount;
 using gort::rt::SafePoint;
 
-constexpr int64_t kMs = 1'000'000;
-
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> sink{0};
 

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/attributes.h"
 #include "base/rand.h"
 #include "base/throw.h"
 #include "gflags/gflags.h"
@@ -31,43 +32,46 @@ DEFINE_int32(workers, 32, "goroutines that act at random");
 DEFINE_int32(procs, 8, "largest GOMAXPROCS that is set");
 DEFINE_int32(threads, 2, "foreign threads that spawn and ready, too");
 
-namespace {
+namespace gort::rt {
 
-using gort::rt::FastRand;
-using gort::rt::G;
-using gort::rt::LockGuard;
-using gort::rt::Mutex;
-using gort::rt::WaitReason;
-
-// A binary semaphore made of nothing but park and ready.
+// A binary semaphore made of nothing but park and ready. It holds a lock of the runtime, so it must
+// be runtime code for pre-emption too: in this namespace and not inlined (preempt/safe_point.h).
 class Slot {
  public:
   // Returns when a permit was there or came.
-  void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  GORT_NOINLINE void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     mu_.Lock();
     if (permits_ > 0) {
       --permits_;
       mu_.Unlock();
       return;
     }
-    waiters_.PushBack(gort::rt::CurrentG());
-    gort::rt::GoParkUnlock(&mu_, WaitReason::kSemAcquire);
+    waiters_.PushBack(CurrentG());
+    GoParkUnlock(&mu_, WaitReason::kSemAcquire);
   }
-  void Post() {
+  GORT_NOINLINE void Post() {
     G* gp;
     {
       LockGuard l(&mu_);
       gp = waiters_.Pop();
       if (gp == nullptr) ++permits_;
     }
-    if (gp != nullptr) gort::rt::GoReady(gp);
+    if (gp != nullptr) GoReady(gp);
   }
 
  private:
   Mutex mu_;
   int64_t permits_ ABSL_GUARDED_BY(mu_) = 0;
-  gort::rt::GQueue waiters_ ABSL_GUARDED_BY(mu_);
+  GQueue waiters_ ABSL_GUARDED_BY(mu_);
 };
+
+}  // namespace gort::rt
+
+namespace {
+
+using gort::rt::FastRand;
+using gort::rt::G;
+using gort::rt::Slot;
 
 constexpr int kSlots = 16;
 Slot slots[kSlots];

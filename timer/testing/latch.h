@@ -29,7 +29,7 @@ class Latch {
   explicit Latch(int64_t n) : n_(n) {}
 
   // Goroutines, threads, g0.
-  void Done() {
+  __attribute__((noinline)) void Done() {  // it holds a lock of the runtime (preempt/safe_point.h)
     rt::G* waiter = nullptr;
     {
       rt::LockGuard l(&mu_);
@@ -39,7 +39,7 @@ class Latch {
   }
 
   // By one goroutine or thread. The latch must outlive the last Done.
-  void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  __attribute__((noinline)) void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     rt::G* gp = rt::CurrentG();
     mu_.Lock();
     if (n_ == 0) {
