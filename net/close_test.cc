@@ -239,7 +239,8 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
     Listener listener = Must(Listen("unix", "@gort_reuse_" + std::to_string(getpid())));
     const int before = OpenDescriptors();
     std::atomic<int> wrong{0};
-    Go([&] {
+    WaitGroup accepting;
+    accepting.Go([&] {
       for (;;) {
         absl::StatusOr<Conn> c = listener.Accept();
         if (!c.ok()) return;
@@ -272,6 +273,7 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
     }
     EXPECT_EQ(wrong, 0);
     EXPECT_TRUE(listener.Close().ok());
+    accepting.Wait();
     EXPECT_TRUE(Eventually([&] { return OpenDescriptors() <= before; }));
     EXPECT_TRUE(Parked(0));
   });

@@ -159,11 +159,19 @@ absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
     Operation op(this, FdSide::kRead);
     if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
     if (buf.empty()) return 0;
-    if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "read");
+    const size_t most = std::min(buf.size(), kMaxRw);
+    if (short_read_ && PollPlain(pd_)) {
+      // There was no more, and more of it makes a new edge: asking the kernel now would in nine
+      // cases of ten be a system call for nothing.
+      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
+      return Failed(r, "read");
+    }
     for (;;) {
-      const ssize_t n = SysRecv(sysfd_, buf.data(), std::min(buf.size(), kMaxRw));
+      const ssize_t n = SysRecv(sysfd_, buf.data(), most);
       if (GORT_LIKELY(n >= 0)) {
         got = static_cast<size_t>(n);
+        short_read_ = tcp_ && n > 0 && got < most;
         break;
       }
       if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
