@@ -104,18 +104,21 @@ void NetFd::Drop() {
 void NetFd::Destroy() {
   PollClose(pd_);
   SysClose(sysfd_);
-  // Whoever waits in Close holds the handle's share or ends before it is given up.
+  // Whoever waits in Close has a share.
   SemRelease(&close_sema_, false);
   Unshare();
 }
 
 absl::Status NetFd::Close() {
   if (!mu_.IncRefAndClose()) return UseAfterClose("close");
+  // A share of our own: a goroutine whose call this ends may be done with the handle before we are.
+  owners_.fetch_add(1, std::memory_order_relaxed);
   // While the socket still listens: later the path may be somebody else's.
   if (unlink_ != nullptr) unlink(unlink_->c_str());
   PollUnblock(pd_);
   Leave();
   SemAcquire(&close_sema_, false, WaitReason::kIoWait);
+  Unshare();
   return absl::OkStatus();
 }
 
