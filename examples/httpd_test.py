@@ -4,13 +4,14 @@ httpd_test.py HTTPD
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 import unittest
+
+from examples.terminate import terminate
 
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 HTTPD = None
@@ -34,7 +35,7 @@ class Server:
         return len(os.listdir("/proc/%d/fd" % self.process.pid))
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
+        terminate(self.process, HTTPD)
         return self.wait()
 
     def wait(self):
@@ -226,7 +227,7 @@ class HttpdTest(unittest.TestCase):
             deadline = time.monotonic() + PATIENCE
             while not self.all_read(server.port) and time.monotonic() < deadline:
                 pass
-            server.process.send_signal(signal.SIGTERM)
+            terminate(server.process, HTTPD)
             self.assertTrue(idle.at_end())
             with self.assertRaises(OSError):
                 while True:
@@ -298,4 +299,4 @@ class HttpdTest(unittest.TestCase):
 
 if __name__ == "__main__":
     HTTPD = sys.argv.pop(1)
-    unittest.main()
+    unittest.main(verbosity=2, warnings="ignore")

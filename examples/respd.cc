@@ -253,10 +253,12 @@ int gort_main(int argc, char** argv) {
   gort::WaitGroup writing;
   writing.Go([&] { (*log)->Run(); });
   Server server(*std::move(listener), &store, log->get());
-  gort::Go([&server] {
+  gort::WaitGroup stopping;
+  stopping.Go([&server] {
     if (gort::WaitReadable(signal_pipe[0]).ok()) server.Stop();
   });
   const bool ok = server.Run();
+  if (ok) stopping.Wait();
   (*log)->Stop();
   writing.Wait();
   return ok ? 0 : 1;

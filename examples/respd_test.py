@@ -14,6 +14,8 @@ import threading
 import time
 import unittest
 
+from examples.terminate import terminate
+
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 RESPD = None
 PATIENCE = 120  # seconds, for anything that must happen
@@ -37,7 +39,10 @@ class Server:
         return Client(self.port)
 
     def end(self, how):
-        self.process.send_signal(how)
+        if how == signal.SIGTERM:
+            terminate(self.process, RESPD)
+        else:
+            self.process.send_signal(how)
         _, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, err.decode()
 
@@ -361,4 +366,4 @@ class RespdTest(unittest.TestCase):
 
 if __name__ == "__main__":
     RESPD = sys.argv.pop(1)
-    unittest.main()
+    unittest.main(verbosity=2, warnings="ignore")

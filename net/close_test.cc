@@ -231,6 +231,24 @@ TEST(Close, DestructionEndsACallInProgress) {
   });
 }
 
+// Who is woken by Close may destroy the object before Close has returned.
+TEST(Close, TheWokenMayDestroyTheObject) {
+  InGort([] {
+    Procs procs(4);
+    for (int i = 0; i < kRaces / 50; ++i) {
+      auto* listener = new Listener(Must(Listen("unix", "@gort_gone_" + std::to_string(getpid()))));
+      WaitGroup wg;
+      wg.Go([listener] {
+        EXPECT_FALSE(listener->Accept().ok());
+        delete listener;
+      });
+      EXPECT_TRUE(Parked(1));
+      EXPECT_TRUE(listener->Close().ok());
+      wg.Wait();
+    }
+  });
+}
+
 // A connection is closed while somebody reads from it, and its number is another's at once: the
 // reader must never get the other's data, and nobody may hang.
 TEST(Close, NumbersThatComeBackAreHarmless) {
@@ -239,7 +257,8 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
     Listener listener = Must(Listen("unix", "@gort_reuse_" + std::to_string(getpid())));
     const int before = OpenDescriptors();
     std::atomic<int> wrong{0};
-    Go([&] {
+    WaitGroup accepting;
+    accepting.Go([&] {
       for (;;) {
         absl::StatusOr<Conn> c = listener.Accept();
         if (!c.ok()) return;
@@ -272,6 +291,7 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
     }
     EXPECT_EQ(wrong, 0);
     EXPECT_TRUE(listener.Close().ok());
+    accepting.Wait();
     EXPECT_TRUE(Eventually([&] { return OpenDescriptors() <= before; }));
     EXPECT_TRUE(Parked(0));
   });

@@ -104,18 +104,21 @@ void NetFd::Drop() {
 void NetFd::Destroy() {
   PollClose(pd_);
   SysClose(sysfd_);
-  // Whoever waits in Close holds the handle's share or ends before it is given up.
+  // Whoever waits in Close has a share.
   SemRelease(&close_sema_, false);
   Unshare();
 }
 
 absl::Status NetFd::Close() {
   if (!mu_.IncRefAndClose()) return UseAfterClose("close");
+  // A share of our own: a goroutine whose call this ends may be done with the handle before we are.
+  owners_.fetch_add(1, std::memory_order_relaxed);
   // While the socket still listens: later the path may be somebody else's.
   if (unlink_ != nullptr) unlink(unlink_->c_str());
   PollUnblock(pd_);
   Leave();
   SemAcquire(&close_sema_, false, WaitReason::kIoWait);
+  Unshare();
   return absl::OkStatus();
 }
 
@@ -159,11 +162,19 @@ absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
     Operation op(this, FdSide::kRead);
     if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
     if (buf.empty()) return 0;
-    if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "read");
+    const size_t most = std::min(buf.size(), kMaxRw);
+    if (short_read_ && PollPlain(pd_)) {
+      // There was no more, and more of it makes a new edge: asking the kernel now would in nine
+      // cases of ten be a system call for nothing.
+      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
+      return Failed(r, "read");
+    }
     for (;;) {
-      const ssize_t n = SysRecv(sysfd_, buf.data(), std::min(buf.size(), kMaxRw));
+      const ssize_t n = SysRecv(sysfd_, buf.data(), most);
       if (GORT_LIKELY(n >= 0)) {
         got = static_cast<size_t>(n);
+        short_read_ = tcp_ && n > 0 && got < most;
         break;
       }
       if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");

@@ -93,7 +93,8 @@ class NetFd {
  private:
   class Operation;
 
-  NetFd(int sysfd, const char* network, PollDesc* pd) : sysfd_(sysfd), network_(network), pd_(pd) {}
+  NetFd(int sysfd, const char* network, PollDesc* pd)
+      : sysfd_(sysfd), tcp_(network[0] == 't'), network_(network), pd_(pd) {}
   ~NetFd() = default;
 
   // The last reference is gone after Close. Go: (*FD).destroy
@@ -115,6 +116,8 @@ class NetFd {
   std::atomic<uint32_t> owners_{2};
   std::atomic<uint32_t> close_sema_{0};  // released when the descriptor is closed
   int32_t pause_ms_ = 0;                 // guarded by the read lock; Accept's pause after EMFILE
+  bool short_read_ = false;              // the same; the last Read got less than it asked for
+  const bool tcp_;
   const char* const network_;
   PollDesc* const pd_;
   std::unique_ptr<std::string> unlink_;  // of a listener: the path to remove

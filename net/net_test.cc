@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/attributes.h"
+#include "gort/sync/sync.h"
 #include "gtest/gtest.h"
 #include "net/testing.h"
 #include "proc/go.h"
@@ -62,8 +64,9 @@ void ServeEcho(Listener* listener) {
 }
 
 void PingPong(const char* network, const std::string& address) {
+  WaitGroup wg;
   Listener listener = Must(Listen(network, address));
-  Go([&] { ServeEcho(&listener); });
+  wg.Go([&] { ServeEcho(&listener); });
   Conn conn = Must(Dial(network, listener.Addr()));
   for (int i = 0; i < kRounds; ++i) {
     const std::string text = std::to_string(i);
@@ -72,6 +75,7 @@ void PingPong(const char* network, const std::string& address) {
   }
   EXPECT_TRUE(conn.Close().ok());
   EXPECT_TRUE(listener.Close().ok());
+  wg.Wait();
 }
 
 TEST(Net, EchoesOverTcp) {
@@ -106,8 +110,9 @@ TEST(Net, AddressesAreThoseOfBothEnds) {
 
 TEST(Net, AWildcardServesBothFamilies) {
   InGort([] {
+    WaitGroup wg;
     Listener listener = Must(Listen("tcp", ":0"));
-    Go([&] { ServeEcho(&listener); });
+    wg.Go([&] { ServeEcho(&listener); });
     const std::string port = listener.Addr().substr(listener.Addr().rfind(':'));
     for (const std::string& host : {std::string("127.0.0.1"), std::string("[::1]")}) {
       if (host == "[::1]" && listener.Addr()[0] != '[') continue;  // no IPv6 here
@@ -118,18 +123,21 @@ TEST(Net, AWildcardServesBothFamilies) {
     Conn conn = Must(Dial("tcp", port));  // no host: this machine
     EXPECT_EQ(conn.RemoteAddr(), "127.0.0.1" + port);
     listener.Close().IgnoreError();
+    wg.Wait();
   });
 }
 
 TEST(Net, NamesAreLookedUp) {
   InGort([] {
+    WaitGroup wg;
     Listener listener = Must(Listen("tcp", "localhost:0"));
-    Go([&] { ServeEcho(&listener); });
+    wg.Go([&] { ServeEcho(&listener); });
     const std::string port = listener.Addr().substr(listener.Addr().rfind(':'));
     Conn conn = Must(Dial("tcp", "localhost" + port, absl::Seconds(20)));
     Must(conn.Write("x"));
     EXPECT_EQ(ReadN(conn, 1), "x");
     listener.Close().IgnoreError();
+    wg.Wait();
     absl::StatusOr<Conn> none = Dial("tcp", "no-such-host.invalid:80", absl::Seconds(60));
     ASSERT_FALSE(none.ok());
     EXPECT_NE(none.status().message().find("lookup \"no-such-host.invalid\""), std::string::npos)
@@ -255,11 +263,81 @@ TEST(Net, AResetIsAnErrorAndNoSignal) {
   });
 }
 
+// What is there before the first read is there as one edge: a read that gets less than it asked for
+// must not take that for the whole when an end, a reset or urgent data stands behind.
+TEST(Net, AnEndBehindTheDataIsSeen) {
+  InGort([] {
+    for (int i = 0; i < kRounds / 50; ++i) {
+      Pair p = TcpPair();
+      Must(p.client.Write("all"));
+      if (i % 2 == 0) {
+        EXPECT_TRUE(p.client.CloseWrite().ok());
+      } else {
+        EXPECT_TRUE(p.client.Close().ok());
+      }
+      if (i % 4 < 2) testing::Yield();
+      char buf[100];
+      ASSERT_EQ(Must(p.server.Read(absl::MakeSpan(buf))), 3u);
+      ASSERT_EQ(Must(p.server.Read(absl::MakeSpan(buf))), 0u);
+      ASSERT_EQ(Must(p.server.Read(absl::MakeSpan(buf))), 0u);
+    }
+  });
+}
+
+TEST(Net, DataBehindUrgentDataIsSeen) {
+  InGort([] {
+    Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+    const SocketAddr to = Must(SocketAddr::Parse(listener.Addr()));
+    for (int i = 0; i < 20; ++i) {
+      const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      ASSERT_EQ(connect(fd, to.raw(), to.size()), 0);
+      Conn conn = Must(listener.Accept());
+      ASSERT_EQ(send(fd, "before", 6, 0), 6);
+      ASSERT_EQ(send(fd, "!", 1, MSG_OOB), 1);
+      ASSERT_EQ(send(fd, "after", 5, 0), 5);
+      EXPECT_EQ(ReadN(conn, 11), "beforeafter");
+      close(fd);
+    }
+  });
+}
+
+// Reads of every length relative to what comes, so that short and full ones alternate.
+TEST(Net, ReadsOfAnyLengthSeeAll) {
+  for (int procs : {1, 4}) {
+    InGort([procs] {
+      Procs limit(procs);
+      Pair p = TcpPair();
+      WaitGroup wg;
+      const size_t total = static_cast<size_t>(kRounds) * 10;
+      wg.Go([&] {
+        size_t sent = 0;
+        for (size_t n = 1; sent < total; n = n * 7 % 31 + 1) {
+          std::string piece;
+          for (size_t i = 0; i < n && sent < total; ++i) piece += static_cast<char>(sent++ % 251);
+          Must(p.client.Write(piece));
+          if (n % 3 == 0) testing::Yield();
+        }
+        p.client.CloseWrite().IgnoreError();
+      });
+      char buf[32];
+      size_t got = 0;
+      for (size_t n = 1;; n = n * 5 % 31 + 1) {
+        const size_t k = Must(p.server.Read(absl::MakeSpan(buf, n)));
+        if (k == 0) break;
+        for (size_t i = 0; i < k; ++i) ASSERT_EQ(buf[i], static_cast<char>(got++ % 251));
+      }
+      wg.Wait();
+      EXPECT_EQ(got, total);
+    });
+  }
+}
+
 TEST(Net, OneByteSegments) {
   InGort([] {
     Pair p = TcpPair();
+    WaitGroup wg;
     const int n = kRounds;
-    Go([&] {
+    wg.Go([&] {
       for (int i = 0; i < n; ++i) Must(p.client.Write(std::string(1, static_cast<char>(i))));
       p.client.CloseWrite().IgnoreError();
     });
@@ -269,6 +347,7 @@ TEST(Net, OneByteSegments) {
       ASSERT_EQ(c, static_cast<char>(i));
     }
     EXPECT_EQ(*p.server.Read(absl::MakeSpan(&c, 1)), 0u);
+    wg.Wait();
   });
 }
 
@@ -276,11 +355,12 @@ TEST(Net, OneByteSegments) {
 TEST(Net, ASlowReaderHoldsTheWriterUp) {
   InGort([] {
     Pair p = TcpPair();
+    WaitGroup wg;
     p.client.SetWriteBuffer(16 << 10).IgnoreError();
     std::string data(4 << 20, '\0');
     for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 2654435761u >> 24);
     std::atomic<bool> written{false};
-    Go([&] {
+    wg.Go([&] {
       EXPECT_EQ(Must(p.client.Write(data)), data.size());
       written = true;
       p.client.CloseWrite().IgnoreError();
@@ -295,6 +375,7 @@ TEST(Net, ASlowReaderHoldsTheWriterUp) {
       got.append(buf.data(), n);
       testing::Yield();
     }
+    wg.Wait();
     EXPECT_TRUE(got == data);
     EXPECT_TRUE(written);
   });
@@ -303,6 +384,7 @@ TEST(Net, ASlowReaderHoldsTheWriterUp) {
 TEST(Net, VectoredWritesKeepTheirOrder) {
   InGort([] {
     Pair p = TcpPair();
+    WaitGroup wg;
     p.client.SetWriteBuffer(4096).IgnoreError();
     std::vector<std::string> owned;
     std::string want;
@@ -312,11 +394,12 @@ TEST(Net, VectoredWritesKeepTheirOrder) {
       want += owned.back();
     }
     std::vector<std::string_view> pieces(owned.begin(), owned.end());
-    Go([&] {
+    wg.Go([&] {
       EXPECT_EQ(Must(p.client.Writev(pieces)), want.size());
       p.client.CloseWrite().IgnoreError();
     });
     EXPECT_TRUE(ReadN(p.server, want.size() + 1) == want);
+    wg.Wait();
   });
 }
 
@@ -324,12 +407,13 @@ TEST(Net, ConcurrentWritesDoNotMix) {
   InGort([] {
     Procs procs(4);
     Pair p = TcpPair();
+    WaitGroup wg;
     constexpr int kWriters = 8;
     constexpr size_t kSize = 50'000;
     const int n = kRounds / 500;
     std::atomic<int> done{0};
     for (int w = 0; w < kWriters; ++w) {
-      Go([&, w] {
+      wg.Go([&, w] {
         const std::string data(kSize, static_cast<char>('a' + w));
         for (int i = 0; i < n; ++i) Must(p.client.Write(data));
         if (++done == kWriters) p.client.CloseWrite().IgnoreError();
@@ -342,6 +426,7 @@ TEST(Net, ConcurrentWritesDoNotMix) {
       ASSERT_TRUE(block == std::string(kSize, block[0]));
       ++blocks;
     }
+    wg.Wait();
     EXPECT_EQ(blocks, n * kWriters);
   });
 }

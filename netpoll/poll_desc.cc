@@ -31,6 +31,7 @@ constexpr uint32_t kClosing = 1;
 constexpr uint32_t kEventError = 2;
 constexpr uint32_t kReadExpired = 4;
 constexpr uint32_t kWriteExpired = 8;
+constexpr uint32_t kSpecial = 16;  // kPollSpecial has come
 constexpr uint32_t kFlags = 0xff;
 constexpr int kSeqShift = 8;
 
@@ -59,7 +60,7 @@ struct alignas(1 << kLowBits) PollDesc {
 
   std::atomic<uintptr_t> rg{kNobody};  // atomic (see the header); who waits for reading
   std::atomic<uintptr_t> wg{kNobody};  // the same for writing
-  // atomic; changed under mu, but for kEventError (SetEventError) and by who has pd for itself
+  // atomic; changed under mu, but for what NoteEvent sets and by who has pd for itself
   std::atomic<uint32_t> info{0};
   Mutex mu{LockRank::kPolldesc};
   int fd ABSL_GUARDED_BY(mu) = -1;  // -1: not registered
@@ -109,7 +110,7 @@ uint32_t ExpiredBit(uint32_t mode) { return mode == kPollRead ? kReadExpired : k
 // Go: netpollcheckerr
 PollResult Check(PollDesc* pd, uint32_t mode) {
   const uint32_t info = pd->info.load();
-  if (GORT_LIKELY((info & kFlags) == 0)) return PollResult::kOk;
+  if (GORT_LIKELY((info & kFlags & ~kSpecial) == 0)) return PollResult::kOk;
   if ((info & kClosing) != 0) return PollResult::kClosing;
   if ((info & ExpiredBit(mode)) != 0) return PollResult::kTimeout;
   if (mode == kPollRead && (info & kEventError) != 0) return PollResult::kNotPollable;
@@ -266,11 +267,11 @@ void PollClose(PollDesc* pd) {
 PollResult PollPrepare(PollDesc* pd, uint32_t mode) {
   const PollResult result = Check(pd, mode);
   if (GORT_UNLIKELY(result != PollResult::kOk)) return result;
-  // relaxed: an edge stored before this one came before the system call that follows.
+  // An edge stored before this one came before the system call that follows. The load may be
+  // relaxed: one that it misses stays. The store may not: an event with kPollSpecial that found the
+  // edge there, and so left none of its own, must be seen by PollPlain after the system call.
   std::atomic<uintptr_t>* word = WordOf(pd, mode);
-  if (word->load(std::memory_order_relaxed) != kNobody) {
-    word->store(kNobody, std::memory_order_relaxed);
-  }
+  if (word->load(std::memory_order_relaxed) != kNobody) word->store(kNobody);
   return PollResult::kOk;
 }
 
@@ -282,6 +283,8 @@ PollResult PollWait(PollDesc* pd, uint32_t mode) {
     // Woken by a deadline or PollUnblock; or by a deadline that was moved since: once more.
   }
 }
+
+bool PollPlain(const PollDesc* pd) { return (pd->info.load() & kSpecial) == 0; }
 
 void PollNotify(PollDesc* pd, uint32_t mode) {
   if ((mode & kPollRead) != 0) Wake(TakeWaiter(&pd->rg, true));
@@ -335,11 +338,13 @@ uint64_t Token(const PollDesc* pd, uint32_t info) {
 }
 
 // False: the token is of a user before. Go: (*pollDesc).setEventErr
-bool SetEventError(PollDesc* pd, uint64_t token, bool error) {
+bool NoteEvent(PollDesc* pd, uint64_t token, uint32_t mode) {
   uint32_t info = pd->info.load();
   for (;;) {
     if (Token(pd, info) != token) return false;
-    const uint32_t wanted = error ? info | kEventError : info & ~kEventError;
+    uint32_t wanted = info & ~kEventError;
+    if ((mode & kPollError) != 0) wanted |= kEventError;
+    if ((mode & kPollSpecial) != 0) wanted |= kSpecial;
     if (wanted == info || pd->info.compare_exchange_weak(info, wanted)) return true;
   }
 }
@@ -351,7 +356,7 @@ uint64_t PollToken(const PollDesc* pd) { return Token(pd, pd->info.load()); }
 void PollReady(uint64_t token, uint32_t mode, GList* to_run) {
   const uint64_t address = token & ((uint64_t{1} << kAddressBits) - 1) & ~kLowMask;
   auto* pd = reinterpret_cast<PollDesc*>(static_cast<uintptr_t>(address));
-  if (!SetEventError(pd, token, (mode & kPollError) != 0)) return;
+  if (!NoteEvent(pd, token, mode)) return;
   // Should pd have found its next user by now, that one wakes for no reason, once.
   if ((mode & kPollRead) != 0) AddTo(to_run, TakeWaiter(&pd->rg, true));
   if ((mode & kPollWrite) != 0) AddTo(to_run, TakeWaiter(&pd->wg, true));

@@ -10,7 +10,8 @@
 //               while (read(fd, …) == EAGAIN) PollWait(pd, mode);
 //           An edge between the read and the wait is in the word: the wait returns at once.
 // Ordering  who ends waiting writes `info` and then exchanges the word; who waits writes the word
-//           and then reads `info`. All four are seq_cst, so one of the two sees the other.
+//           and then reads `info`. All four are seq_cst, so one of the two sees the other. The
+//           same holds for an event with kPollSpecial and who forgets an edge.
 // Stale     events carry the descriptor's sequence (fdseq); those fetched before a PollClose do not
 //           reach the next user. A PollDesc is never freed, only used again.
 // Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates |
@@ -53,6 +54,10 @@ void PollClose(PollDesc* pd);
 PollResult PollPrepare(PollDesc* pd, uint32_t mode);
 // Waits for an edge of one direction. kOk may come for no reason. Go: poll_runtime_pollWait
 PollResult PollWait(PollDesc* pd, uint32_t mode);
+// True: nothing like the end of a stream has come (kPollSpecial). If this is a TCP socket and the
+// last read got less than it asked for, the next one may begin with PollWait, without PollPrepare
+// and a system call that would only say EAGAIN.
+bool PollPlain(const PollDesc* pd);
 // An edge of one direction, by hand.
 void PollNotify(PollDesc* pd, uint32_t mode);
 

@@ -59,8 +59,8 @@ PollDesc* Open(int fd) {
   return pd;
 }
 
-// Somebody has parked in the poller. (Probe::Waits looks into the goroutine, which a wake-up through
-// the kernel does not order for a race detector.)
+// Somebody has parked in the poller. (Probe::Waits looks into the goroutine, which a wake-up
+// through the kernel does not order for a race detector.)
 bool SomebodyWaits() {
   return Eventually([] { return sched.netpoll_waiters.load() > 0; });
 }

@@ -24,6 +24,10 @@ namespace gort::rt {
 inline constexpr uint32_t kPollRead = 1;
 inline constexpr uint32_t kPollWrite = 2;
 inline constexpr uint32_t kPollError = 4;
+// Besides: the peer has ended its stream or the connection, there is an error, or urgent data. As
+// long as this has not come for a TCP socket, a read of fewer bytes than asked for has taken all
+// there was, and more bytes make a new edge.
+inline constexpr uint32_t kPollSpecial = 8;
 
 struct PollEvent {
   uint64_t token;  // as given to PollerAdd

@@ -14,10 +14,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 #include "base/attributes.h"
 #include "base/throw.h"
 #include "netpoll/poller.h"
+#include "platforms/clock.h"
 
 namespace gort::rt {
 namespace {
@@ -33,8 +35,9 @@ constinit int timer_fd = -1;
 
 // atomic; 1: break_fd was written and the waiting poll has not consumed it
 constinit std::atomic<uint32_t> break_pending{0};
-// The waiting poll only: the timerfd is armed or has expired.
+// The waiting poll only: the timerfd is armed or has expired, and when it does, monotonic ns.
 constinit bool timer_armed = false;
+constinit int64_t armed_until = 0;
 constinit std::atomic<bool> waiting{false};  // debug builds: at most one poll waits
 
 class ErrnoKeeper {
@@ -84,6 +87,17 @@ void SetTimer(int64_t delay_ns) {
   timer_armed = delay_ns != 0;
 }
 
+// Makes timer_fd readable in delay_ns at the latest. A time that is set already and comes earlier
+// is left alone: programs move their next deadline to later again and again, and waking up once too
+// early is cheaper than a system call for each wait.
+void SetTimerBy(int64_t delay_ns) {
+  const int64_t now = Nanotime();
+  const int64_t until = delay_ns > INT64_MAX - now ? INT64_MAX : now + delay_ns;
+  if (timer_armed && now < armed_until && armed_until <= until) return;
+  SetTimer(delay_ns);
+  armed_until = until;
+}
+
 void ConsumeBreak() {
   uint64_t count;
   while (read(break_fd, &count, sizeof count) < 0 && errno == EINTR) {
@@ -95,9 +109,10 @@ void ConsumeBreak() {
 
 uint32_t ModeOf(uint32_t events) {
   uint32_t mode = 0;
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) mode |= kPollRead;
+  if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) mode |= kPollRead;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) mode |= kPollWrite;
   if (events == EPOLLERR) mode |= kPollError;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) mode |= kPollSpecial;
   return mode;
 }
 
@@ -125,7 +140,7 @@ void PollerInit() {
 int PollerAdd(int fd, uint64_t token) {
   ErrnoKeeper keep;
   epoll_event ev{};
-  ev.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  ev.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
   ev.data.u64 = token;
   return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : errno;
 }
@@ -142,7 +157,7 @@ int PollerPoll(int64_t delay_ns, PollEvent* out, int n) {
   if (wait) {
     if (kDebug && waiting.exchange(true)) Throw("netpoll: two polls wait");
     if (delay_ns > 0) {
-      SetTimer(delay_ns);
+      SetTimerBy(delay_ns);
     } else if (timer_armed) {
       SetTimer(0);
     }

@@ -49,6 +49,7 @@ TEST(PollerEpoll, HangUpIsReadableAndErrorIsBoth) {
   ASSERT_EQ(PollerPoll(0, e, 4), 1);  // nobody will read: an error
   EXPECT_EQ(e[0].token, kPollFirstToken + 1);
   EXPECT_EQ(e[0].mode & (kPollRead | kPollWrite), kPollRead | kPollWrite);
+  EXPECT_NE(e[0].mode & kPollSpecial, 0u);
   PollerRemove(fds[1]);
   close(fds[1]);
 }
