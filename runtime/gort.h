@@ -1,15 +1,16 @@
 // gort/gort.h: everything of gort that programs use.
-// What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers and
-// tickers,
-//           and the types that appear in them. Who wants less includes the parts.
+// What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers, tickers
+//           and contexts, and the types that appear in them. Who wants less includes the parts.
 // Layer     11. Public: #include "gort/gort.h".
 #ifndef GORT_RUNTIME_GORT_H_
 #define GORT_RUNTIME_GORT_H_
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
+#include "gort/context/context.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/timer/sleep.h"

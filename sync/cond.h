@@ -2,7 +2,7 @@
 // What      gort::Cond. Signal wakes the one that has waited longest, Broadcast all. A Wait returns
 //           only when woken; other goroutines may have run since, so test the condition in a loop,
 //           or let Wait(predicate) do it.
-// Layer     7.                                        Go: sync.Cond
+// Layer     10.                                        Go: sync.Cond
 // Contract  | call              | goroutine | other thread | parks | allocates |
 //           | Wait              |     x     | blocks it    |   x   | sudog     |
 //           | Signal, Broadcast |     x     |      x       |   -   |     -     |

@@ -4,7 +4,7 @@
 //           of arrival. A waiter that has not got it within 1 ms turns on starvation mode: the lock
 //           is handed from owner to waiter, first come first served, until a waiter is the last or
 //           waited less than that.
-// Layer     7.                                        Go: sync.Mutex
+// Layer     10.                                        Go: sync.Mutex
 // Use       Not recursive, not tied to a goroutine: any may unlock. Also lock, unlock, try_lock,
 // for
 //           std::lock_guard and its kin. May be destroyed by the goroutine that locks and unlocks

@@ -2,7 +2,7 @@
 // What      gort::Once. The first Do(f) calls f; all others return when that call has ended. A call
 //           that throws counts as ended: f is never called again (Go's rule, not std::call_once's).
 //           Do called from inside f on the same Once deadlocks.
-// Layer     7.                                        Go: sync.Once
+// Layer     10.                                        Go: sync.Once
 // Contract  | call | goroutine | other thread | parks                        | allocates |
 //           | Do   |     x     | blocks it    | while another's f is running |     -     |
 #ifndef GORT_SYNC_ONCE_H_

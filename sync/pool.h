@@ -2,7 +2,7 @@
 // What      gort::Pool<T>. Get returns an object that somebody Put, any, or a new one; Put keeps a
 //           bounded number per P (kPoolShardCap) and destroys the others. With a maker, new objects
 //           come from it; otherwise they are value-initialised, or null if T cannot be.
-// Layer     7.                                        Go: sync.Pool; differs: bounded, not emptied
+// Layer     10.                                        Go: sync.Pool; differs: bounded, not emptied
 //           by a collector
 // Contract  | call     | goroutine | other thread | parks              | allocates          |
 //           | Get, Put |     x     |      x       | if T or maker does | first Put; new T   |

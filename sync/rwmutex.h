@@ -2,7 +2,7 @@
 // What      gort::RWMutex. A writer that waits keeps new readers out, and when it is done the
 // readers
 //           that came meanwhile go before the next writer: neither side starves.
-// Layer     7.                                        Go: sync.RWMutex
+// Layer     10.                                        Go: sync.RWMutex
 // Use       Not recursive: a second RLock by one goroutine deadlocks when a writer came between.
 // Also
 //           lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for

@@ -1,7 +1,7 @@
 // sync/sema.h: sleeping and waking by address; what Mutex and RWMutex are built on.
 // What      a counter somewhere in the user's object, and a table that finds the waiters of a
 //           counter by its address, so that an idle lock costs four bytes and no list.
-// Layer     7.                                        Go: sema.go
+// Layer     10.                                        Go: sema.go
 // Contract  | call       | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | SemAcquire |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
 //           | SemRelease |   x    | x  |  x   |    -    |    x    |   -   |     -     |

@@ -2,7 +2,7 @@
 // What      gort::Semaphore(n). Acquire(k) takes k units at once, in order of arrival: one who
 // waits
 //           for many is not overtaken by others who want few.
-// Layer     7.                                        Go: golang.org/x/sync/semaphore
+// Layer     10.                                        Go: golang.org/x/sync/semaphore
 // Lifetime  May be destroyed when all Acquires have returned and all units are back.
 // Contract  | call                | goroutine | other thread | parks | allocates |
 //           | Acquire             |     x     | blocks it    |   x   | sudog     |

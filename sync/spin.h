@@ -1,5 +1,5 @@
 // sync/spin.h: whether and how a goroutine that wants a lock spins before it sleeps.
-// Layer     7.                                        Go: sync_runtime_canSpin in proc.go
+// Layer     10.                                        Go: sync_runtime_canSpin in proc.go
 #ifndef GORT_SYNC_SPIN_H_
 #define GORT_SYNC_SPIN_H_
 

@@ -3,7 +3,7 @@
 // with
 //           its contract. All park the goroutine that waits, not its thread; an ordinary thread
 //           that waits is blocked.
-// Layer     7.                                        Go: package sync
+// Layer     10.                                        Go: package sync
 #ifndef GORT_SYNC_SYNC_H_
 #define GORT_SYNC_SYNC_H_
 

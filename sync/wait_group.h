@@ -2,7 +2,7 @@
 // What      gort::WaitGroup, a counter: Add before each goroutine, Done (or Go, which does both)
 // when
 //           it ends, Wait until it is 0. May be used again once all Waits have returned.
-// Layer     7.                                        Go: sync.WaitGroup
+// Layer     10.                                        Go: sync.WaitGroup
 // Lifetime  May be destroyed as soon as all Waits have returned, even if the last Done has not:
 // Done
 //           does not touch the object once a Wait can return.

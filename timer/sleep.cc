@@ -50,6 +50,8 @@ void SleepNs(int64_t d_ns) {
 
 }  // namespace rt
 
+absl::Time Now() { return absl::FromUnixNanos(rt::Walltime()); }
+
 void Sleep(absl::Duration d) { rt::SleepNs(rt::SaturatedNanoseconds(d)); }
 
 }  // namespace gort

@@ -3,6 +3,7 @@
 // Layer     8. No channel in it, so that code without channels can sleep.
 // Contract  | call  | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | Sleep |   x    | -  |  -   |    -    |    x    |   x   |     -     |
+//           | Now   |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           Fatal on g0.                                              Go: Sleep (time.go)
 #ifndef GORT_TIMER_SLEEP_H_
 #define GORT_TIMER_SLEEP_H_
@@ -40,6 +41,9 @@ constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
 void SleepNs(int64_t d_ns);
 
 }  // namespace rt
+
+// The time of day. Go: time.Now
+absl::Time Now();
 
 // Pauses the calling goroutine (or foreign thread) for at least d; the others go on. Zero, negative
 // durations: returns at once. InfiniteDuration: never returns. Go: Sleep

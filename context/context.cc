@@ -1,0 +1,391 @@
+// context/context.cc: the tree of contexts and how a cancellation goes through it.
+//
+// References go up: a child keeps its parent, a parent only lists its children. A child whose last
+// reference goes takes itself off the list; until it has, a canceller may find it there and leaves
+// it alone (TryRef). AfterFuncs are the exception: they are on the list to stay, so the list has a
+// reference on them.
+//
+// A cancellation marks a node and takes its list of children in one critical section, closes the
+// node's channel outside of it, and goes on with the children, as a work list through the nodes
+// themselves: nothing is allocated, nothing is recursive, and no lock is held while another is
+// taken or a goroutine is woken. A node goes through
+//
+//   kLive -> kCancelled  under the lock; err and cause are there from now on
+//         -> kClosed     its channel is closed
+//         -> kSettled    the whole cancellation that it was part of is over
+//
+// Err() waits for kClosed, so that whoever sees an error sees a closed channel. A second call of a
+// CancelFunc waits for kSettled, and so does a cancellation that comes upon a node that another one
+// below it has marked: whoever returns from cancelling finds everything below cancelled. No circle
+// of waiters can arise, because a cancellation takes the children away in the same step as it marks
+// their parent: the one that waits always began higher up in the tree than the one it waits for.
+//
+// Rejected  Go's way, a mutex per context held while its children are cancelled: it needs a lock
+//           that parks, which stands above this package, and its depth of recursion is the tree's.
+//           Asking all ancestors in Err(): exact as well, but a loop of as many steps as the depth
+//           in the call that programs make most.
+#include "context/context.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gmp/g.h"
+#include "gmp/glist.h"
+#include "gmp/sudog.h"
+#include "gmp/wait_reason.h"
+#include "gort/timer/sleep.h"
+#include "gort/timer/timer.h"
+#include "lock/mutex.h"
+#include "proc/go.h"
+#include "proc/proc.h"
+
+namespace gort {
+namespace rt {
+
+namespace {
+
+enum CancelState : uint32_t { kLive, kCancelled, kClosed, kSettled };
+
+}  // namespace
+
+struct CancelNode final : ContextNode {
+  CancelNode(ContextNode* parent_ref, CancelNode* nearest, Chan<Unit> done_chan,
+             std::optional<absl::Time> latest)
+      : ContextNode(parent_ref, this), up(nearest), done(std::move(done_chan)), deadline(latest) {}
+  ~CancelNode() override;
+
+  CancelNode* const up;  // the nearest above that can be cancelled; null: none
+  const Chan<Unit> done;
+  const std::optional<absl::Time> deadline;
+
+  std::atomic<uint32_t> state{kLive};  // written by the one who cancels
+  absl::Status err;                    // written once, before state leaves kLive
+  absl::Status cause;                  // likewise
+
+  rt::Mutex lock{LockRank::kRoot};
+  CancelNode* children ABSL_GUARDED_BY(lock) = nullptr;
+  std::optional<gort::Timer> timer ABSL_GUARDED_BY(lock);
+  std::unique_ptr<ContextCallback> f ABSL_GUARDED_BY(lock);  // of an AfterFunc, until it is taken
+  Sudog* waiters ABSL_GUARDED_BY(lock) = nullptr;            // for kSettled
+
+  // Guarded by up->lock.
+  bool listed = false;
+  bool list_owns = false;  // the list has a reference: an AfterFunc
+  CancelNode* prev = nullptr;
+  CancelNode* next = nullptr;
+
+  // Whoever took this node off its parent's list to cancel it.
+  CancelNode* work_next = nullptr;
+  bool work_mine = false;  // marked by this cancellation, not by another
+};
+
+namespace {
+
+CancelNode* CancellerOf(const ContextNode* n) { return n != nullptr ? n->canceller : nullptr; }
+
+bool TryRef(ContextNode* n) {
+  int64_t refs = n->refs.load(std::memory_order_relaxed);
+  // relaxed: the list's lock orders this against the node's own removal.
+  while (refs != 0 && !n->refs.compare_exchange_weak(refs, refs + 1, std::memory_order_relaxed)) {
+  }
+  return refs != 0;
+}
+
+void ListPut(CancelNode* up, CancelNode* n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(up->lock) {
+  n->next = up->children;
+  if (n->next != nullptr) n->next->prev = n;
+  up->children = n;
+  n->listed = true;
+}
+
+void ListTake(CancelNode* up, CancelNode* n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(up->lock) {
+  (n->prev != nullptr ? n->prev->next : up->children) = n->next;
+  if (n->next != nullptr) n->next->prev = n->prev;
+  n->prev = n->next = nullptr;
+  n->listed = false;
+}
+
+// Takes n off its parent's list, with the list's reference if there is one.
+void Unlist(CancelNode* n) {
+  if (n->up == nullptr) return;
+  bool owned = false;
+  {
+    LockGuard l(&n->up->lock);
+    if (!n->listed) return;
+    ListTake(n->up, n);
+    owned = std::exchange(n->list_owns, false);
+  }
+  if (owned) ContextUnref(n);
+}
+
+// Returns when the cancellation that n is part of is over.
+void WaitSettled(CancelNode* n) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (n->state.load(std::memory_order_acquire) == kSettled) return;  // pairs with: Settle
+  G* gp = CurrentG();
+  n->lock.Lock();
+  if (n->state.load(std::memory_order_relaxed) == kSettled) {  // written under lock
+    n->lock.Unlock();
+    return;
+  }
+  Sudog* s = AcquireSudog();
+  s->g = gp;
+  s->next = n->waiters;
+  n->waiters = s;
+  GoParkUnlock(&n->lock, WaitReason::kSemAcquire);
+  s->next = nullptr;
+  ReleaseSudog(s);
+}
+
+void Settle(CancelNode* n) {
+  GQueue woken;
+  {
+    LockGuard l(&n->lock);
+    n->state.store(kSettled, std::memory_order_release);  // pairs with: WaitSettled
+    for (Sudog* s = std::exchange(n->waiters, nullptr); s != nullptr; s = s->next) {
+      woken.PushBack(s->g);
+    }
+  }
+  while (G* gp = woken.Pop()) GoReady(gp);
+}
+
+// Nodes to be cancelled, each with a reference.
+struct WorkList {
+  CancelNode* first = nullptr;
+  CancelNode** last = &first;
+  void Push(CancelNode* n) {
+    *last = n;
+    last = &n->work_next;
+  }
+};
+
+// Cancels n itself and moves its children to *work. False: somebody else has, or is about to.
+bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, WorkList* work) {
+  std::optional<gort::Timer> timer;
+  std::unique_ptr<ContextCallback> f;
+  {
+    LockGuard l(&n->lock);
+    if (n->state.load(std::memory_order_relaxed) != kLive) return false;  // written under lock
+    n->err = err;
+    n->cause = cause;
+    n->state.store(kCancelled, std::memory_order_release);  // pairs with: Err, Cause
+    std::swap(timer, n->timer);
+    f = std::move(n->f);
+    while (CancelNode* c = n->children) {
+      ListTake(n, c);
+      if (std::exchange(c->list_owns, false) || TryRef(c)) work->Push(c);
+    }
+  }
+  if (n->done) n->done.Close();
+  n->state.store(kClosed, std::memory_order_release);  // pairs with: Err
+  if (f != nullptr) Go([call = std::move(f)] { call->Run(); });
+  // Its callback may be what runs here; it holds a reference on n, as the caller does.
+  if (timer.has_value()) timer->Stop();
+  return true;
+}
+
+// Cancels n and everything below. The caller has a reference on n.
+void Cancel(CancelNode* n, const absl::Status& err, const absl::Status& cause) {
+  WorkList work;
+  if (!Mark(n, err, cause, &work)) return WaitSettled(n);
+  for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
+    c->work_mine = Mark(c, err, cause, &work);
+  }
+  for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
+    if (!c->work_mine) WaitSettled(c);
+  }
+  // By now everything is closed, also what others have marked.
+  for (CancelNode* c = work.first; c != nullptr;) {
+    CancelNode* next = c->work_next;
+    if (c->work_mine) Settle(c);
+    ContextUnref(c);
+    c = next;
+  }
+  Settle(n);
+  Unlist(n);  // not before: who cancels the parent meanwhile has to find n, and wait for it
+}
+
+absl::Status ErrCancelled() { return absl::CancelledError("context canceled"); }
+absl::Status ErrDeadline() { return absl::DeadlineExceededError("context deadline exceeded"); }
+
+// Puts a new node below its canceller, or cancels it with that.
+void Attach(CancelNode* n) {
+  CancelNode* up = n->up;
+  if (up == nullptr) return;
+  {
+    LockGuard l(&up->lock);
+    if (up->state.load(std::memory_order_relaxed) == kLive) {  // written under lock
+      if (n->list_owns) ContextRef(n);
+      ListPut(up, n);
+      return;
+    }
+  }
+  n->list_owns = false;
+  Cancel(n, up->err, up->cause);
+}
+
+ContextHandle NewNode(const Context& parent, std::optional<absl::Time> deadline) {
+  CurrentG();  // a foreign thread may be the first to come
+  ContextHandle up = parent.handle();
+  auto* n = new CancelNode(up.get(), CancellerOf(up.get()), MakeChan<Unit>(), std::move(deadline));
+  up.Release();
+  ContextHandle h(n);
+  Attach(n);
+  return h;
+}
+
+CancelNode* NodeOf(const ContextHandle& h) { return static_cast<CancelNode*>(h.get()); }
+
+}  // namespace
+
+CancelNode::~CancelNode() { Unlist(this); }
+
+void ContextRef(ContextNode* n) {
+  // Whoever passes a reference on has one, so the count cannot be 0 here: no order needed.
+  if (n != nullptr) n->refs.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ContextUnref(ContextNode* n) {
+  // A loop, not a recursion: chains may be long. acq_rel pairs with itself: all uses by other
+  // owners happen before the last one destroys.
+  while (n != nullptr && n->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    ContextNode* parent = n->parent;
+    delete n;
+    n = parent;
+  }
+}
+
+const void* ContextValue(const ContextNode* n, const void* key) {
+  for (; n != nullptr; n = n->parent) {
+    if (n->key == key) return n->value;
+  }
+  return nullptr;
+}
+
+ContextHandle NewCancelNode(const Context& parent) { return NewNode(parent, parent.Deadline()); }
+
+ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left) {
+  const std::optional<absl::Time> inherited = parent.Deadline();
+  if (deadline == absl::InfiniteFuture() || (inherited.has_value() && *inherited <= deadline)) {
+    return NewCancelNode(parent);
+  }
+  ContextHandle h = NewNode(parent, deadline);
+  CancelNode* n = NodeOf(h);
+  if (left <= absl::ZeroDuration()) {
+    Cancel(n, ErrDeadline(), absl::OkStatus());
+    return h;
+  }
+  std::optional<gort::Timer> timer =
+      gort::AfterFunc(left, [h] { Cancel(NodeOf(h), ErrDeadline(), absl::OkStatus()); });
+  bool live;
+  {
+    LockGuard l(&n->lock);
+    live = n->state.load(std::memory_order_relaxed) == kLive;  // written under lock
+    if (live) std::swap(n->timer, timer);
+  }
+  if (!live) timer->Stop();
+  return h;
+}
+
+ContextHandle NewAfterFunc(const Context& parent,
+                           std::unique_ptr<ContextCallback> f) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  CurrentG();
+  ContextHandle up = parent.handle();
+  auto* n = new CancelNode(up.get(), CancellerOf(up.get()), Chan<Unit>(), std::nullopt);
+  up.Release();
+  ContextHandle h(n);
+  n->f = std::move(f);  // nobody else knows n yet
+  n->list_owns = n->up != nullptr;
+  Attach(n);
+  return h;
+}
+
+bool StopAfterFunc(ContextNode* node) {
+  if (node == nullptr) return false;
+  auto* n = static_cast<CancelNode*>(node);
+  std::unique_ptr<ContextCallback> f;
+  {
+    LockGuard l(&n->lock);
+    f = std::move(n->f);
+  }
+  if (f == nullptr) return false;
+  Unlist(n);
+  return true;
+}
+
+void CancelContext(ContextNode* n, const absl::Status& cause) {
+  if (n != nullptr) Cancel(static_cast<CancelNode*>(n), ErrCancelled(), cause);
+}
+
+}  // namespace rt
+
+RecvChan<Unit> Context::Done() const {
+  rt::CancelNode* n = rt::CancellerOf(h_.get());
+  return n != nullptr ? RecvChan<Unit>(n->done) : RecvChan<Unit>();
+}
+
+absl::Status Context::Err() const {
+  rt::CancelNode* n = rt::CancellerOf(h_.get());
+  if (n == nullptr) return absl::OkStatus();
+  const uint32_t state = n->state.load(std::memory_order_acquire);  // pairs with: Mark
+  if (state == rt::kLive) {
+    rt::PreemptCheck();  // the caller may be polling in a loop
+    return absl::OkStatus();
+  }
+  if (state == rt::kCancelled) n->done.Recv();  // closed already, or in a moment
+  return n->err;
+}
+
+std::optional<absl::Time> Context::Deadline() const {
+  rt::CancelNode* n = rt::CancellerOf(h_.get());
+  return n != nullptr ? n->deadline : std::nullopt;
+}
+
+void CancelFunc::operator()() const { rt::CancelContext(h_.get(), absl::OkStatus()); }
+
+void CancelCauseFunc::operator()(const absl::Status& cause) const {
+  rt::CancelContext(h_.get(), cause);
+}
+
+bool StopFunc::operator()() const { return rt::StopAfterFunc(h_.get()); }
+
+std::pair<Context, CancelFunc> WithCancel(const Context& parent) {
+  rt::ContextHandle h = rt::NewCancelNode(parent);
+  return {Context(h), CancelFunc(h)};
+}
+
+std::pair<Context, CancelCauseFunc> WithCancelCause(const Context& parent) {
+  rt::ContextHandle h = rt::NewCancelNode(parent);
+  return {Context(h), CancelCauseFunc(h)};
+}
+
+std::pair<Context, CancelFunc> WithDeadline(const Context& parent, absl::Time deadline) {
+  rt::ContextHandle h = rt::NewDeadlineNode(parent, deadline, deadline - Now());
+  return {Context(h), CancelFunc(h)};
+}
+
+std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration d) {
+  rt::ContextHandle h = rt::NewDeadlineNode(parent, Now() + d, d);
+  return {Context(h), CancelFunc(h)};
+}
+
+Context WithoutCancel(const Context& parent) {
+  rt::ContextHandle up = parent.handle();
+  if (up.get() == nullptr) return Context();
+  auto* n = new rt::ContextNode(up.get(), nullptr);
+  up.Release();
+  return Context(rt::ContextHandle(n));
+}
+
+absl::Status Cause(const Context& ctx) {
+  rt::CancelNode* n = rt::CancellerOf(ctx.handle().get());
+  absl::Status err = ctx.Err();
+  return err.ok() || n->cause.ok() ? err : n->cause;
+}
+
+}  // namespace gort
