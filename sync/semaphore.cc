@@ -1,18 +1,78 @@
 #include "sync/semaphore.h"
 
+#include <utility>
+
 #include "base/panic.h"
 #include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/sudog.h"
 #include "gmp/wait_reason.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
 #include "proc/proc.h"
-
-// Sudog fields: elem = the number of units wanted, in the waiter's frame; next = the next waiter.
 
 namespace gort {
 
-bool Semaphore::TryAcquire(int64_t k) {
+// One who waits, in its own frame, which stays until `granted` was set and it has been woken, or
+// until it has taken itself off the list.
+struct Semaphore::Waiter {
+  int64_t k;               // units wanted
+  rt::G* gp = nullptr;     // parked, to be readied; null: waits in a select
+  Chan<Unit> ready = {};   // closed instead, if gp is null
+  bool granted = false;    // guarded by the semaphore's lock; off the list, the units are its own
+  Waiter* prev = nullptr;  // guarded by the semaphore's lock
+  Waiter* next = nullptr;  // guarded by the semaphore's lock; of those granted: the waker's
+};
+
+namespace {
+
+void CheckUnits(int64_t k) {
   if (k < 0) throw Panic("semaphore: negative number of units");
+}
+
+}  // namespace
+
+void Semaphore::Queue(Waiter* w) {
+  w->prev = last_;
+  (last_ != nullptr ? last_->next : first_) = w;
+  last_ = w;
+}
+
+void Semaphore::Remove(Waiter* w) {
+  (w->prev != nullptr ? w->prev->next : first_) = w->next;
+  (w->next != nullptr ? w->next->prev : last_) = w->prev;
+  w->prev = w->next = nullptr;
+}
+
+// Gives what is free to the first in the line, strictly in order: when the first cannot be served,
+// nobody is. The list of those served is for Wake.
+Semaphore::Waiter* Semaphore::Grant() {
+  Waiter* granted = nullptr;
+  Waiter** tail = &granted;
+  while (first_ != nullptr && first_->k <= free_) {
+    Waiter* w = first_;
+    free_ -= w->k;
+    Remove(w);
+    w->granted = true;
+    *tail = w;
+    tail = &w->next;
+  }
+  return granted;
+}
+
+void Semaphore::Wake(Waiter* granted) {
+  while (Waiter* w = granted) {
+    granted = w->next;
+    // Once woken, w is gone.
+    if (w->gp != nullptr) {
+      rt::GoReady(w->gp);
+    } else {
+      Chan<Unit> ready = w->ready;
+      ready.Close();
+    }
+  }
+}
+
+bool Semaphore::TryAcquire(int64_t k) {
+  CheckUnits(k);
   rt::LockGuard guard(&lock_);
   if (first_ != nullptr || free_ < k) return false;
   free_ -= k;
@@ -20,7 +80,7 @@ bool Semaphore::TryAcquire(int64_t k) {
 }
 
 void Semaphore::Acquire(int64_t k) {
-  if (k < 0) throw Panic("semaphore: negative number of units");
+  CheckUnits(k);
   rt::G* gp = rt::CurrentG();
   if (k > size_) rt::GoPark(nullptr, nullptr, rt::WaitReason::kSyncSemaphore);
   lock_.Lock();
@@ -29,38 +89,69 @@ void Semaphore::Acquire(int64_t k) {
     lock_.Unlock();
     return;
   }
-  rt::Sudog* s = rt::AcquireSudog();
-  s->g = gp;
-  s->elem = &k;
-  s->next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = s;
-  last_ = s;
+  Waiter w{k};
+  w.gp = gp;
+  Queue(&w);
   rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncSemaphore);
-  rt::ReleaseSudog(s);
+}
+
+absl::Status Semaphore::Acquire(const Context& ctx, int64_t k) {
+  CheckUnits(k);
+  if (absl::Status err = ctx.Err(); !err.ok()) return err;
+  const RecvChan<Unit> done = ctx.Done();
+  if (!done) {
+    Acquire(k);
+    return absl::OkStatus();
+  }
+  if (k > size_) {
+    done.Recv();
+    return ctx.Err();
+  }
+  if (TryAcquire(k)) return absl::OkStatus();
+  Waiter w{k};
+  w.ready = MakeChan<Unit>();
+  Waiter* granted = nullptr;
+  {
+    rt::LockGuard guard(&lock_);
+    Queue(&w);
+    granted = Grant();  // what became free since TryAcquire
+  }
+  Wake(granted);
+  Select(OnRecv(w.ready), OnRecv(done));
+  absl::Status err = ctx.Err();
+  if (err.ok()) return err;
+  bool mine;
+  {
+    rt::LockGuard guard(&lock_);
+    mine = w.granted;
+    if (!mine) {
+      Remove(&w);
+      granted = Grant();  // those behind it, if it was in their way
+    }
+  }
+  if (mine) {
+    // Cancelled and served at once. Whoever served it still uses w until the channel is closed.
+    w.ready.Recv();
+    Release(k);
+  } else {
+    Wake(granted);
+  }
+  return err;
 }
 
 void Semaphore::Release(int64_t k) {
-  if (k < 0) throw Panic("semaphore: negative number of units");
-  rt::GQueue woken;
+  CheckUnits(k);
+  Waiter* granted = nullptr;
   bool too_many;
   {
     rt::LockGuard guard(&lock_);
     too_many = k > size_ - free_;
-    if (!too_many) free_ += k;
-    // Strictly in order: when the first waiter cannot be served, nobody is.
-    while (first_ != nullptr) {
-      rt::Sudog* s = first_;
-      const int64_t wanted = *static_cast<const int64_t*>(s->elem);
-      if (wanted > free_) break;
-      free_ -= wanted;
-      first_ = s->next;
-      if (first_ == nullptr) last_ = nullptr;
-      s->next = nullptr;
-      s->elem = nullptr;
-      woken.PushBack(s->g);
+    if (!too_many) {
+      free_ += k;
+      granted = Grant();
     }
   }
-  while (rt::G* gp = woken.Pop()) rt::GoReady(gp);
+  Wake(granted);
   if (too_many) throw Panic("semaphore: released more than held");
 }
 

@@ -4,21 +4,21 @@
 //           for many is not overtaken by others who want few.
 // Layer     10.                                        Go: golang.org/x/sync/semaphore
 // Lifetime  May be destroyed when all Acquires have returned and all units are back.
-// Contract  | call                | goroutine | other thread | parks | allocates |
-//           | Acquire             |     x     | blocks it    |   x   | sudog     |
-//           | TryAcquire, Release |     x     |      x       |   -   |     -     |
+// Contract  | call                | goroutine | other thread | parks | allocates         |
+//           | Acquire(k)          |     x     | blocks it    |   x   |     -             |
+//           | Acquire(ctx, k)     |     x     | blocks it    |   x   | if it has to wait |
+//           | TryAcquire, Release |     x     |      x       |   -   |     -             |
 #ifndef GORT_SYNC_SEMAPHORE_H_
 #define GORT_SYNC_SEMAPHORE_H_
 
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "gort/context/context.h"
 #include "lock/mutex.h"
 
 namespace gort {
-namespace rt {
-struct Sudog;
-}  // namespace rt
 
 class Semaphore {
  public:
@@ -30,17 +30,27 @@ class Semaphore {
   // Takes k >= 0 units, waiting for them if need be. k greater than the semaphore's size: waits for
   // ever, without being in the way of others.
   void Acquire(int64_t k = 1);
+  // The same, until ctx is cancelled: then it takes nothing and returns ctx.Err(), also when both
+  // were possible.
+  absl::Status Acquire(const Context& ctx, int64_t k = 1);
   // Takes them if they are free and nobody waits for others.
   bool TryAcquire(int64_t k = 1);
   // Gives k units back. Throws Panic("semaphore: released more than held").
   void Release(int64_t k = 1);
 
  private:
+  struct Waiter;
+
+  void Queue(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void Remove(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  Waiter* Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  static void Wake(Waiter* granted);
+
   const int64_t size_;
   rt::Mutex lock_{rt::LockRank::kRoot};
   int64_t free_ ABSL_GUARDED_BY(lock_);
-  rt::Sudog* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // waiters, linked by next
-  rt::Sudog* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  Waiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // in order of arrival
+  Waiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
 };
 
 }  // namespace gort

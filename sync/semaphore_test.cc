@@ -6,7 +6,11 @@
 #include <atomic>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "base/panic.h"
+#include "base/rand.h"
+#include "gort/context/context.h"
 #include "sync/wait_group.h"
 #include "tests/testing/goroutines.h"
 
@@ -19,6 +23,8 @@ using ::gort::testing::InGort;
 using ::gort::testing::Probe;
 using ::gort::testing::Procs;
 using ::gort::testing::Yield;
+
+inline constexpr ContextKey<int> kKey;
 
 TEST(SemaphoreTest, Counts) {
   InGort([] {
@@ -99,6 +105,83 @@ TEST(SemaphoreTest, NeverMoreThanItsSize) {
     wg.Wait();
     EXPECT_EQ(wrong, 0);
     EXPECT_TRUE(s.TryAcquire(5));
+  });
+}
+
+TEST(SemaphoreTest, AcquireWithContext) {
+  InGort([] {
+    Semaphore s(3);
+    auto [ctx, cancel] = WithCancel(Background());
+    EXPECT_TRUE(s.Acquire(ctx).ok());
+    EXPECT_TRUE(s.Acquire(Background(), 2).ok());
+    absl::Status got[3];
+    Probe first([&, ctx = ctx] { got[0] = s.Acquire(ctx, 3); });
+    Probe behind([&] { got[1] = s.Acquire(WithValue(Background(), kKey, 1), 1); });
+    Probe plain([&] { s.Acquire(1); });
+    EXPECT_EQ(first.Waits(), "select");
+    s.Release(2);
+    EXPECT_EQ(behind.Waits(), "sync.Semaphore.Acquire") << "not overtaken";
+    EXPECT_EQ(plain.Waits(), "sync.Semaphore.Acquire");
+    cancel();
+    EXPECT_TRUE(first.Finish());
+    EXPECT_EQ(got[0], ctx.Err());
+    EXPECT_TRUE(behind.Finish()) << "it was in their way";
+    EXPECT_TRUE(plain.Finish());
+    EXPECT_TRUE(got[1].ok());
+    EXPECT_EQ(s.Acquire(ctx, 0), ctx.Err()) << "cancelled before: nothing is taken";
+    EXPECT_FALSE(s.TryAcquire());
+    s.Release(3);
+    EXPECT_TRUE(s.TryAcquire(3));
+    auto [timed, cancel_timed] = WithTimeout(Background(), absl::Milliseconds(2));
+    EXPECT_EQ(s.Acquire(timed).code(), absl::StatusCode::kDeadlineExceeded);
+    auto [more, cancel_more] = WithTimeout(Background(), absl::Milliseconds(2));
+    EXPECT_EQ(s.Acquire(more, 4).code(), absl::StatusCode::kDeadlineExceeded) << "too many";
+    auto [alive, cancel_alive] = WithCancel(Background());
+    EXPECT_THROW(s.Acquire(alive, -1).IgnoreError(), Panic);
+    Probe served([&, alive = alive] { got[2] = s.Acquire(alive, 2); });
+    EXPECT_EQ(served.Waits(), "select");
+    s.Release(3);
+    EXPECT_TRUE(served.Finish());
+    EXPECT_TRUE(got[2].ok());
+    s.Release(2);
+    cancel_alive();
+    EXPECT_TRUE(s.TryAcquire(3));
+  });
+}
+
+// Cancelling and serving at the same moment: units are neither lost nor made.
+TEST(SemaphoreTest, CancelAgainstRelease) {
+  InGort([] {
+    Procs p(4);
+    constexpr int kRounds = GORT_TEST_SANITIZED ? 500 : 10'000;
+    Semaphore s(5);
+    std::atomic<int64_t> inside{0};
+    std::atomic<int> wrong{0}, served{0}, refused{0};
+    WaitGroup wg;
+    for (int g = 0; g < 8; ++g) {
+      wg.Go([&, g] {
+        rt::FastRand rand(static_cast<uint64_t>(g) + 1);
+        for (int i = 0; i < kRounds; ++i) {
+          const int64_t k = 1 + rand.N(5);
+          auto [ctx, cancel] = WithTimeout(Background(), absl::Nanoseconds(rand.N(20'000)));
+          if (!s.Acquire(ctx, k).ok()) {
+            ++refused;
+            continue;
+          }
+          ++served;
+          if (inside.fetch_add(k) + k > 5) ++wrong;
+          if (i % 4 == 0) Yield();
+          inside.fetch_sub(k);
+          s.Release(k);
+          cancel();
+        }
+      });
+    }
+    wg.Wait();
+    EXPECT_EQ(wrong, 0);
+    EXPECT_GT(served, 0);
+    EXPECT_GT(refused, 0);
+    EXPECT_TRUE(s.TryAcquire(5)) << served << " served, " << refused << " refused";
   });
 }
 
