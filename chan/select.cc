@@ -11,6 +11,7 @@
 #include "gmp/m.h"
 #include "gmp/sudog.h"
 #include "proc/proc.h"
+#include "proc/sched_seed.h"
 
 // A select
 //   1. shuffles the cases (the order in which it looks) and sorts them by the address of their
@@ -41,6 +42,7 @@ struct Cases {
 
 // The M is asked anew every time: it may have changed since the last park.
 uint64_t RandomSeed() {
+  if (SchedSeeded()) return SchedRand();
   M* mp = AcquireM();
   uint64_t seed = mp->rand.Next64();
   ReleaseM(mp);

@@ -1,6 +1,7 @@
 // proc/global_runq.cc: the queue that all Ps share, under sched.lock.
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {
@@ -50,7 +51,34 @@ G* GlobRunqGet(P* pp, int32_t max) {
   return gp;
 }
 
+namespace {
+
+// Changes places of the last in the ring and any other. Only with one P: nobody steals meanwhile.
+void ShuffleTail(P* pp) {
+  RunQueue& q = pp->runq;
+  const uint32_t head = q.head.load(std::memory_order_relaxed);
+  const uint32_t tail = q.tail.load(std::memory_order_relaxed);
+  if (tail - head < 2 || gomaxprocs.load(std::memory_order_relaxed) != 1) return;
+  auto& last = q.ring[(tail - 1) % kRunqSize];
+  auto& other = q.ring[(head + SchedRand() % (tail - head)) % kRunqSize];
+  G* gp = last.load(std::memory_order_relaxed);
+  last.store(other.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  other.store(gp, std::memory_order_relaxed);
+}
+
+// Puts gp anywhere in the queue (proc/sched_seed.h).
+GORT_COLD void RunqPutAnywhere(P* pp, G* gp, bool next) {
+  GQueue overflow;
+  int32_t n = 0;
+  if (RunqPut(pp, gp, next && SchedOneIn(2), &overflow, &n)) return ShuffleTail(pp);
+  LockGuard l(&sched.lock);
+  GlobRunqPutBatch(&overflow, n);
+}
+
+}  // namespace
+
 void RunqPutLocal(P* pp, G* gp, bool next) {
+  if (GORT_UNLIKELY(SchedSeeded())) return RunqPutAnywhere(pp, gp, next);
   GQueue overflow;
   int32_t n = 0;
   if (GORT_LIKELY(RunqPut(pp, gp, next, &overflow, &n))) return;

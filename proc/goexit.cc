@@ -61,7 +61,7 @@ void GoExit0(G* gp) {
   gp->waiting = nullptr;
   gp->param = nullptr;
   gp->name = nullptr;
-  gp->bubble = nullptr;
+  gp->bubble.store(nullptr, std::memory_order_relaxed);
   gp->waitreason = WaitReason::kZero;
   gp->select_done.store(0, std::memory_order_relaxed);
   gp->goexiting = false;

@@ -125,6 +125,8 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   gp->startpc = startpc;
   gp->gopc = gopc;
   gp->parent_goid = self != nullptr ? self->goid : 0;
+  void* bubble = self != nullptr ? self->bubble.load(std::memory_order_relaxed) : nullptr;
+  gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
   gp->goid = NextGoid(pp);
   SetName(gp, options);
   return NewGoroutine{gp, closure};

@@ -8,6 +8,7 @@
 #include "gmp/switch.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "proc/sched_seed.h"
 
 namespace gort::rt {
 
@@ -145,6 +146,8 @@ void PreemptCheck() {
   if (gp == nullptr || gp->foreign || gp == gp->m->g0) return;
   // pairs with: PreemptOne; a request seen late is only late
   if (gp->stackguard0.load(std::memory_order_relaxed) != kStackPreempt || gp->m->locks != 0) return;
+  // With a seed the guard always says so, and chance decides, unless somebody really asked.
+  if (SchedSeeded() && !gp->preempt.load(std::memory_order_relaxed) && !SchedOneIn(4)) return;
   Gosched();
 }
 

@@ -11,6 +11,7 @@
 #include "platforms/clock.h"
 #include "platforms/cpu.h"
 #include "proc/proc_internal.h"
+#include "proc/sched_seed.h"
 #include "stack/stack_alloc.h"
 #include "traceback/traceback.h"
 
@@ -84,7 +85,10 @@ void ReadEnvironment() {
 
 void ParseDebugVars() {
   ParseGodebug(env_godebug, &godebug);
-  if (godebug.schedseed != 0) sched.seed = static_cast<uint64_t>(godebug.schedseed);
+  if (godebug.schedseed != 0) {
+    sched.seed = static_cast<uint64_t>(godebug.schedseed);
+    SetSchedSeed(sched.seed);
+  }
 }
 
 // The name that threads and reports carry.

@@ -11,6 +11,7 @@
 #include "platforms/clock.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {
@@ -32,7 +33,9 @@ void Tie(M* mp, G* gp, bool inherit_time) {
   CasGStatus(gp, kGRunnable, kGRunning);
   gp->waitsince = 0;
   gp->preempt.store(false, std::memory_order_relaxed);
-  gp->stackguard0.store(gp->stack.lo, std::memory_order_relaxed);
+  // With a seed every check point asks (PreemptCheck).
+  const uintptr_t guard = GORT_UNLIKELY(SchedSeeded()) ? kStackPreempt : gp->stack.lo;
+  gp->stackguard0.store(guard, std::memory_order_relaxed);
   if (!inherit_time) BumpTick(&pp->schedtick);
 }
 

@@ -2,6 +2,7 @@
 
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
+#include "proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {
@@ -52,7 +53,7 @@ int Retake(int64_t now) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     uint32_t status = pp->status.load(std::memory_order_relaxed);
     if (status == kPRunning) {
-      CheckSlice(pp, now);
+      if (!SchedSeeded()) CheckSlice(pp, now);
     } else if (status == kPSyscall && TakeFromSyscall(pp, now)) {
       ++n;
     }

@@ -4,6 +4,7 @@
 #include "platforms/clock.h"
 #include "platforms/thread.h"
 #include "proc/proc.h"
+#include "timer/bubble.h"
 #include "timer/timers.h"
 
 namespace gort {
@@ -17,14 +18,16 @@ struct SleepTimer : Timer {
       : Timer([](Timer* t, uint32_t, int64_t) { return static_cast<SleepTimer*>(t)->gp; }), gp(g) {}
 
   G* const gp;
+  Bubble* const bubble = CurrentBubble();
   int64_t wake_at = 0;
 };
 
-// Runs when the sleeper has left its stack, so that the timer cannot wake it too early. The stack
+// Runs when the sleeper has left its stack, perhaps on that of another goroutine, so that the timer
+// cannot wake it too early. The stack
 // stays where it is until the timer has fired. Go: resetForSleep
 bool ArmSleep(G*, void* arg) {
   auto* t = static_cast<SleepTimer*>(arg);
-  TimerReset(t, t->wake_at, 0);
+  TimerResetIn(t->bubble, t, t->wake_at, 0);
   return true;
 }
 
@@ -50,7 +53,7 @@ void SleepNs(int64_t d_ns) {
 
 }  // namespace rt
 
-absl::Time Now() { return absl::FromUnixNanos(rt::Walltime()); }
+absl::Time Now() { return absl::FromUnixNanos(rt::UserWalltime()); }
 
 void Sleep(absl::Duration d) { rt::SleepNs(rt::SaturatedNanoseconds(d)); }
 

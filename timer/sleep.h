@@ -42,7 +42,7 @@ void SleepNs(int64_t d_ns);
 
 }  // namespace rt
 
-// The time of day. Go: time.Now
+// The time of day; in a bubble of gort::testing, the bubble's. Go: time.Now
 absl::Time Now();
 
 // Pauses the calling goroutine (or foreign thread) for at least d; the others go on. Zero, negative

@@ -58,12 +58,16 @@ void Unuse(UserTimer* t) {
 // dropped. Go: sendTime
 G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
   auto* t = static_cast<UserTimer*>(timer);
+  if (late_ns == kTimerDropped) {
+    Unuse(t);
+    return nullptr;
+  }
   {
     LockGuard l(&t->send_lock);
     // Written under send_lock as well as under the heap's lock.
     if (t->seq == seq) {
       t->sent_seq = seq;
-      t->c.TrySend(absl::FromUnixNanos(Walltime() - late_ns));
+      t->c.TrySend(absl::FromUnixNanos(UserWalltime() - late_ns));
     }
   }
   if (!t->ticker) Unuse(t);
@@ -71,8 +75,10 @@ G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
 }
 
 // Go: goFunc
-G* FireFunc(Timer* timer, uint32_t, int64_t) {
-  Go([t = TimerRef(static_cast<UserTimer*>(timer))] { t.get()->f->Run(); });
+G* FireFunc(Timer* timer, uint32_t, int64_t late_ns) {
+  TimerRef armed(static_cast<UserTimer*>(timer));
+  if (late_ns == kTimerDropped) return nullptr;
+  Go([t = std::move(armed)] { t.get()->f->Run(); });
   return nullptr;
 }
 

@@ -11,6 +11,7 @@
 #include "gmp/sched_hooks.h"
 #include "platforms/clock.h"
 #include "proc/proc.h"
+#include "timer/bubble.h"
 
 namespace gort::rt {
 namespace {
@@ -58,7 +59,7 @@ void Ref(Timer* t) {
 // Keeps the goroutine on its P, so that the P is neither given up nor dissolved meanwhile.
 class PinnedHeap {
  public:
-  PinnedHeap() {
+  explicit PinnedHeap(Bubble* bubble) {
     G* gp = Getg();
     P* pp = nullptr;
     if (gp != nullptr && !gp->foreign) {
@@ -69,6 +70,10 @@ class PinnedHeap {
     if (pp == nullptr) Throw("timer: the scheduler is not initialised");
     ts_ = TimerHeapOf(pp);
     pp_ = pp;
+    if (bubble != nullptr) {
+      ts_ = &bubble->timers;
+      pp_ = nullptr;
+    }
   }
   ~PinnedHeap() {
     if (pinned_ != nullptr) ReleaseM(pinned_);
@@ -180,7 +185,7 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
     // relaxed: stored under ts->mu only.
     if (t->ts.load(std::memory_order_relaxed) == ts) {
       if (ts == mine.ts() && ts->pp == nullptr) ts->pp = mine.pp();
-      if (ts == mine.ts() || t->n_entries != 0) return ts;
+      if (ts == mine.ts() || t->n_entries != 0 || ts->of_bubble) return ts;
       t->ts.store(mine.ts(), std::memory_order_release);  // pairs with: the load above
     }
     ts->mu.Unlock();
@@ -254,18 +259,33 @@ void Run(Due* due, int n, bool alone) {
 
 TimerHeap* TimerHeapOf(const P* pp) { return &heaps[pp->id]; }
 
+int64_t UserNanotime() {
+  Bubble* b = CurrentBubble();
+  return GORT_LIKELY(b == nullptr) ? Nanotime() : b->now_ns.load(std::memory_order_relaxed);
+}
+
+int64_t UserWalltime() {
+  Bubble* b = CurrentBubble();
+  if (GORT_LIKELY(b == nullptr)) return Walltime();
+  return kBubbleEpochNs + b->now_ns.load(std::memory_order_relaxed) - kBubbleStartNs;
+}
+
 int64_t TimerWhen(int64_t d_ns) {
-  const int64_t now = Nanotime();
+  const int64_t now = UserNanotime();
   if (d_ns <= 0) return now;
   return d_ns > kForever - now ? kForever : now + d_ns;
 }
 
-bool TimerReset(Timer* t, int64_t when, int64_t period,
-                bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+bool TimerReset(Timer* t, int64_t when, int64_t period, bool* taken) {
+  return TimerResetIn(CurrentBubble(), t, when, period, taken);
+}
+
+bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
+                  bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   bool earlier;
   bool pending;
   {
-    PinnedHeap mine;
+    PinnedHeap mine(bubble);
     Garbage garbage;
     TimerHeap* ts = LockHeapOf(t, mine);
     pending = t->when != 0;
@@ -291,7 +311,7 @@ bool TimerReset(Timer* t, int64_t when, int64_t period,
 }
 
 bool TimerStop(Timer* t, bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  PinnedHeap mine;
+  PinnedHeap mine(CurrentBubble());
   Garbage garbage;
   TimerHeap* ts = LockHeapOf(t, mine);
   const bool pending = t->when != 0;
@@ -325,6 +345,41 @@ int64_t CheckTimers(P* pp, int64_t now, bool* ran) {
     *ran = true;
   }
   return next;
+}
+
+int64_t BubbleNextTimer(Bubble* b) {
+  LockGuard lock(&b->timers.mu);
+  return b->timers.heap.empty() ? 0 : b->timers.heap.top().when;
+}
+
+void BubbleAdvance(Bubble* b, int64_t now) {
+  // relaxed: changed only while all goroutines of the bubble are parked; who wakes them publishes.
+  if (now > b->now_ns.load(std::memory_order_relaxed)) {
+    b->now_ns.store(now, std::memory_order_relaxed);
+  }
+  now = b->now_ns.load(std::memory_order_relaxed);
+  for (int64_t next = BubbleNextTimer(b); next != 0 && next <= now;) {
+    Due due[kBatch];
+    const int n = TakeDue(&b->timers, now, due, &next);
+    Run(due, n, /*alone=*/false);
+  }
+}
+
+void BubbleDropTimers(Bubble* b) {
+  {
+    LockGuard lock(&b->timers.mu);
+    for (size_t i = 0; i < b->timers.heap.size(); ++i) {
+      b->timers.heap.entries()[i].timer->period = 0;
+    }
+  }
+  for (int64_t next = BubbleNextTimer(b); next != 0;) {
+    Due due[kBatch];
+    const int n = TakeDue(&b->timers, kForever, due, &next);
+    for (int i = 0; i < n; ++i) {
+      due[i].t->fire(due[i].t, due[i].seq, kTimerDropped);
+      if (due[i].counted) TimerUnref(due[i].t);
+    }
+  }
 }
 
 void AdoptTimers(P* from, P* to) {

@@ -36,12 +36,15 @@ namespace gort::rt {
 
 struct TimerHeap;
 
+inline constexpr int64_t kTimerDropped = -1;
+
 // One timer. Its owner allocates it and sets the first group.
 struct Timer {
   // Called when due, without locks, on g0 or a goroutine whose M has a P; must not park. `seq` is
   // Timer::seq at the moment the timer was taken from the heap: a callback that must not act after
-  // a later Reset or Stop compares. late_ns >= 0: how much later than due. May return a kGWaiting
-  // goroutine for the caller to make runnable; those of one check run in the order of their times.
+  // a later Reset or Stop compares. late_ns >= 0: how much later than due; kTimerDropped: it is not
+  // due and never will be, its bubble ends. May return a kGWaiting goroutine for the caller to make
+  // runnable; those of one check run in the order of their times.
   using Fire = G* (*)(Timer* t, uint32_t seq, int64_t late_ns);
 
   constexpr explicit Timer(Fire f) : fire(f) {}
@@ -76,9 +79,15 @@ struct alignas(64) TimerHeap {
   P* pp ABSL_GUARDED_BY(mu) = nullptr;  // set at the first use
   WhenHeap heap ABSL_GUARDED_BY(mu);
   int64_t live ABSL_GUARDED_BY(mu) = 0;  // may be negative while timers move between heaps
+  bool of_bubble = false;                // const after init; a bubble's: its timers stay in it
 };
 
 TimerHeap* TimerHeapOf(const P* pp);
+
+// The clocks that the calling goroutine lives by: Nanotime() and Walltime(), or its bubble's
+// (timer/bubble.h).
+int64_t UserNanotime();
+int64_t UserWalltime();
 
 // `now + d` for a delay in nanoseconds: at once when d <= 0, INT64_MAX where it would overflow.
 int64_t TimerWhen(int64_t d_ns);

@@ -1,0 +1,29 @@
+#include "proc/sched_seed.h"
+
+#include "base/rand.h"
+#include "gmp/g.h"
+#include "gmp/getg.h"
+#include "gmp/m.h"
+#include "gmp/p.h"
+
+namespace gort::rt {
+
+constinit SchedSeedState sched_seed_state;
+
+void SetSchedSeed(uint64_t seed) {
+  sched_seed_state.next.store(FastRand(seed).Next64());
+  sched_seed_state.seed.store(seed);
+  // Every so many of these the global queue goes first: begin where every other run of it begins.
+  G* gp = Getg();
+  P* pp = gp != nullptr && gp->m != nullptr ? gp->m->p.load(std::memory_order_relaxed) : nullptr;
+  if (pp == nullptr) return;  // start-up: they are 0
+  pp->schedtick.store(0, std::memory_order_relaxed);
+  pp->directtick = 0;
+}
+
+uint64_t SchedRand() {
+  // Each number is made of a state of its own, so that several threads may draw at once.
+  return FastRand(sched_seed_state.next.fetch_add(0x9e3779b97f4a7c15ULL)).Next64();
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,240 @@
+#include "testing/testing.h"
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "base/panic.h"
+#include "base/throw.h"
+#include "gmp/g.h"
+#include "gmp/sched.h"
+#include "gmp/status.h"
+#include "gmp/wait_reason.h"
+#include "gort/runtime.h"
+#include "gort/timer/sleep.h"
+#include "lock/mutex.h"
+#include "proc/proc.h"
+#include "proc/sched_seed.h"
+#include "timer/bubble.h"
+
+// The goroutine that called Run watches the bubble: it lets others run until it finds everybody in
+// the bubble parked. That is certain only in a stopped world, where nobody is on the way from one
+// state to another; a glance without stopping it tells in most cases that it is not worth while.
+// Then the watcher does one of: end, wake the one in Wait, move the clock and run what is due, or
+// report. It belongs to the bubble only while it does that for others (Inside).
+
+namespace gort::testing {
+namespace {
+
+using rt::Bubble;
+using rt::G;
+using rt::WaitReason;
+
+struct BubbleList {
+  rt::Mutex mu;
+  Bubble* free ABSL_GUARDED_BY(mu) = nullptr;
+};
+constinit BubbleList bubbles;
+
+Bubble* TakeBubble() {
+  {
+    rt::LockGuard l(&bubbles.mu);
+    if (Bubble* b = bubbles.free; b != nullptr) {
+      bubbles.free = b->free_link;
+      b->now_ns.store(rt::kBubbleStartNs, std::memory_order_relaxed);
+      return b;
+    }
+  }
+  return new Bubble;
+}
+
+void GiveBack(Bubble* b) {
+  rt::BubbleDropTimers(b);
+  rt::LockGuard l(&bubbles.mu);
+  b->free_link = bubbles.free;
+  bubbles.free = b;
+}
+
+// The calling goroutine belongs to b while this lives.
+class Inside {
+ public:
+  explicit Inside(Bubble* b) { rt::CurrentG()->bubble.store(b, std::memory_order_relaxed); }
+  ~Inside() { rt::CurrentG()->bubble.store(nullptr, std::memory_order_relaxed); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+};
+
+// Calls f(gp, status) for every goroutine of b.
+template <class F>
+void ForEach(const Bubble* b, F f) {
+  for (G* gp = rt::allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
+    const uint32_t status = rt::ReadGStatus(gp) & ~uint32_t{rt::kGScan};
+    if (status == rt::kGDead || status == rt::kGIdle) continue;
+    if (gp->bubble.load(std::memory_order_relaxed) == b) f(gp, status);
+  }
+}
+
+// In a way that only another goroutine of the bubble, or its clock, can end.
+bool Blocked(const G* gp, uint32_t status) {
+  if (status != rt::kGWaiting) return false;
+  switch (gp->waitreason) {
+    case WaitReason::kIoWait:
+    case WaitReason::kForceIdle:
+    case WaitReason::kPreempted:
+    case WaitReason::kStoppingTheWorld:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Lets others run until everybody in b is blocked; how many they are.
+int WaitQuiet(const Bubble* b) {
+  constexpr int kPatience = 100;
+  for (int round = 0;; ++round) {
+    // They are busy with something real; there is no hurry.
+    if (round >= kPatience) {
+      gort::Sleep(absl::Microseconds(50));
+    } else {
+      gort::Gosched();
+    }
+    bool quiet = true;
+    ForEach(b, [&](const G*, uint32_t status) { quiet &= status == rt::kGWaiting; });
+    if (!quiet) continue;
+    int n = 0;
+    rt::StopTheWorld(WaitReason::kStoppingTheWorld);
+    ForEach(b, [&](const G* gp, uint32_t status) {
+      ++n;
+      quiet &= Blocked(gp, status);
+    });
+    rt::StartTheWorld();
+    if (quiet) return n;
+  }
+}
+
+void ReportSeed() {
+  if (rt::SchedSeeded()) {
+    rt::Printer() << "gort: failed with GODEBUG=schedseed=" << rt::SchedSeed() << '\n';
+  }
+}
+
+[[noreturn]] void Deadlock(const Bubble* b, const char* text) {
+  rt::Printer() << "gort: " << text << ":\n";
+  ForEach(b, [](const G* gp, uint32_t status) {
+    rt::Printer() << "  goroutine " << gp->goid << " [" << rt::WaitReasonText(gp->waitreason)
+                  << "]";
+    if (gp->name != nullptr) rt::Printer() << " \"" << gp->name << '"';
+    rt::Printer() << ", created by goroutine " << gp->parent_goid << '\n';
+  });
+  ReportSeed();
+  throw Panic(text);
+}
+
+// What Run and the goroutine of f share; that goroutine may stay behind for ever.
+struct Main {
+  std::function<void()> f;
+  std::exception_ptr error;
+  std::atomic<bool> done{false};
+
+  void operator()() {
+    struct Done {
+      Main* m;
+      ~Done() { m->done.store(true); }
+    } end{this};
+    try {
+      f();
+    } catch (...) {
+      if (rt::CurrentG()->goexiting) throw;
+      error = std::current_exception();
+    }
+  }
+};
+
+void RunHere(const std::function<void()>& f) {
+  if (rt::CurrentBubble() != nullptr) throw Panic("gort::testing::Run called from within a bubble");
+  Bubble* b = TakeBubble();
+  auto main = std::make_shared<Main>();
+  main->f = f;
+  {
+    Inside inside(b);
+    gort::Go([main] { (*main)(); });
+  }
+  while (WaitQuiet(b) != 0) {
+    if (G* gp = b->waiter.exchange(nullptr); gp != nullptr) {
+      rt::GoReady(gp);
+    } else if (const int64_t next = rt::BubbleNextTimer(b); next != 0 && !main->done) {
+      Inside inside(b);
+      rt::BubbleAdvance(b, next);
+    } else {
+      // b stays as it is, with the goroutines that are in it.
+      Deadlock(b, main->done
+                      ? "deadlock: main bubble goroutine has exited but blocked goroutines remain"
+                      : "deadlock: all goroutines in bubble are blocked");
+    }
+  }
+  GiveBack(b);
+  if (main->error == nullptr) return;
+  ReportSeed();
+  std::rethrow_exception(std::move(main->error));
+}
+
+// f as a goroutine, from anywhere; what it throws is thrown here.
+void AsGoroutine(const std::function<void()>& f) {
+  if (rt::OnGoroutine()) return f();
+  std::exception_ptr error;
+  gort::Run([&] {
+    try {
+      f();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    return 0;
+  });
+  if (error != nullptr) std::rethrow_exception(std::move(error));
+}
+
+bool SetWaiter(G* gp, void* bubble) {
+  static_cast<Bubble*>(bubble)->waiter.store(gp);
+  return true;
+}
+
+}  // namespace
+
+void Run(const std::function<void()>& f) {
+  AsGoroutine([&] { RunHere(f); });
+}
+
+void Wait() {
+  Bubble* b = rt::CurrentBubble();
+  if (b == nullptr) throw Panic("gort::testing::Wait called outside of a bubble");
+  if (b->waiter.load() != nullptr) throw Panic("gort::testing::Wait is going on already");
+  rt::GoPark(&SetWaiter, b, WaitReason::kZero);
+}
+
+void Explore(int schedules, const std::function<void()>& f, uint64_t first) {
+  AsGoroutine([&] {
+    struct Restore {
+      int procs = gort::GOMAXPROCS(1);
+      uint64_t seed = rt::SchedSeed();
+      ~Restore() {
+        rt::SetSchedSeed(seed);
+        gort::GOMAXPROCS(procs);
+      }
+    } restore;
+    if (restore.seed != 0) {
+      first = restore.seed;
+      schedules = 1;
+    }
+    for (int i = 0; i < schedules; ++i) {
+      rt::SetSchedSeed(first + static_cast<uint64_t>(i));
+      RunHere(f);
+    }
+  });
+}
+
+uint64_t ScheduleSeed() { return rt::SchedSeed(); }
+
+}  // namespace gort::testing
