@@ -296,7 +296,6 @@ TEST(Schedules, SameSeedSameScheduleOtherSeedAnother) {
     Explore(
         1,
         [&] {
-          Mutex mu;
           Chan<int> ch = MakeChan<int>(1);
           WaitGroup wg;
           for (int g = 0; g < 6; ++g) {
