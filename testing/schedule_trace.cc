@@ -22,7 +22,7 @@ int main() {
       });
     }
     // Somebody to talk to for those that are left over.
-    gort::Go([&] {
+    gort::Go([a, b] {
       while (true) gort::Select(gort::OnSend(a, 0), gort::OnRecv(a), gort::OnRecv(b));
     });
     wg.Wait();
