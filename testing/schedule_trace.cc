@@ -6,6 +6,9 @@
 #include "gort/chan/select.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
+#include "tests/testing/goroutines.h"
+
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
 
 int main() {
   return gort::Run([] {

@@ -158,11 +158,11 @@ TEST_P(Bubble, DeadlocksAreReported) {
   EXPECT_EQ(Thrown([] { testing::Run([] { MakeChan<int>().Recv(); }); }), all);
   EXPECT_EQ(Thrown([] {
               testing::Run([] {
-                auto mu = std::make_shared<Mutex>();
-                mu->Lock();
-                Go([mu] { mu->Lock(); });
+                auto one = std::make_shared<Semaphore>(1);
+                one->Acquire();
+                Go([one] { one->Acquire(); });
                 Sleep(absl::Hours(1));
-                mu->Lock();
+                one->Acquire();
               });
             }),
             all);
