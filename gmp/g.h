@@ -74,7 +74,7 @@ struct alignas(64) G {
   uint64_t parent_goid = 0;      // const after newproc
   const char* name = nullptr;    // const after newproc; GoOptions::name, in name_buf
   char name_buf[24] = {};
-  G* alllink = nullptr;    // const after it is published on allgs
+  G* alllink = nullptr;  // const after it is published on allgs
   // The bubble of virtual time that it lives in (timer/bubble.h), its creator's; null: none.
   std::atomic<void*> bubble{nullptr};  // owner M only; atomic for whoever looks over all Gs
   // The _Unwind_Exception of Goexit: must outlive the frames that it unwinds.

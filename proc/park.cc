@@ -6,6 +6,7 @@
 // its stack.
 #include "base/throw.h"
 #include "gmp/switch.h"
+#include "platforms/held_pthreads.h"
 #include "proc/proc_internal.h"
 #include "proc/runq.h"
 #include "proc/sched_seed.h"
@@ -21,6 +22,9 @@ void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   }
   M* mp = gp->m;
   if (GORT_UNLIKELY(mp->locks != 0)) Throw("gopark: holding locks");
+  if constexpr (kCountsHeldPthreads) {
+    if (HeldPthreads() != 0) Fatal("std::mutex held across a park: use gort::Mutex");
+  }
   mp->waitunlockf = unlockf;
   gp->waitlock = lock;
   gp->waitreason = reason;

@@ -14,6 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "lock/mutex.h"
+#include "sync/copy_check.h"
 #include "sync/mutex.h"
 
 namespace gort {
@@ -56,6 +57,7 @@ class Cond {
 
   // Unlocks the Mutex, waits for Signal or Broadcast, and locks it again. Requires: it is locked.
   void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    copied_.Use("sync.Cond is copied");
     uint32_t ticket = list_.Add();
     mu_.Unlock();
     list_.Wait(ticket);
@@ -68,12 +70,19 @@ class Cond {
   }
 
   // The Mutex may be held or not.
-  void Signal() { list_.NotifyOne(); }
-  void Broadcast() { list_.NotifyAll(); }
+  void Signal() {
+    copied_.Use("sync.Cond is copied");
+    list_.NotifyOne();
+  }
+  void Broadcast() {
+    copied_.Use("sync.Cond is copied");
+    list_.NotifyAll();
+  }
 
  private:
   Mutex& mu_;
   rt::NotifyList list_;
+  [[no_unique_address]] rt::CopyCheck copied_;
 };
 
 }  // namespace gort

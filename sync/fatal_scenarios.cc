@@ -2,12 +2,25 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <mutex>
+#include <new>
 
+#include "gort/chan/chan.h"
 #include "sync/sync.h"
 #include "tests/testing/goroutines.h"
 
 namespace gort {
 namespace {
+
+// Uses a T, copies its bytes, and uses those.
+template <class T>
+void UseACopy(void (*use)(T&)) {
+  static T original;
+  use(original);
+  alignas(T) char copy[sizeof(T)];
+  std::memcpy(copy, static_cast<void*>(&original), sizeof copy);
+  use(*std::launder(reinterpret_cast<T*>(copy)));
+}
 
 struct Scenario {
   const char* name;
@@ -60,6 +73,30 @@ constexpr Scenario kScenarios[] = {
        Mutex mu;
        mu.Lock();
        mu.Lock();
+     }},
+    {"std-mutex-over-park",
+     [] {
+       std::mutex mu;
+       Chan<int> ch = MakeChan<int>();
+       gort::Go([&] { ch.Send(1); });
+       {
+         std::lock_guard l(mu);  // no park: fine
+       }
+       std::unique_lock tried(mu, std::try_to_lock);
+       ch.Recv();
+     }},
+    {"mutex-copied", [] { UseACopy<Mutex>([](Mutex& mu) { mu.lock(), mu.unlock(); }); }},
+    {"rwmutex-copied",
+     [] { UseACopy<RWMutex>([](RWMutex& mu) { mu.lock_shared(), mu.unlock_shared(); }); }},
+    {"wait-group-copied", [] { UseACopy<WaitGroup>([](WaitGroup& wg) { wg.Wait(); }); }},
+    {"cond-copied",
+     [] {
+       static Mutex mu;
+       static Cond cond(mu);
+       cond.Signal();
+       alignas(Cond) char copy[sizeof(Cond)];
+       std::memcpy(copy, static_cast<void*>(&cond), sizeof copy);
+       std::launder(reinterpret_cast<Cond*>(copy))->Signal();
      }},
     {"once-recursion",
      [] {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/attributes.h"
+#include "platforms/held_pthreads.h"
 #include "tests/testing/child.h"
 
 namespace gort {
@@ -29,6 +31,26 @@ TEST(SyncFatalTest, RWMutex) {
 
 TEST(SyncFatalTest, WaitGroup) {
   ExpectDies("wait-group-negative", "panic: sync: negative WaitGroup counter");
+}
+
+// What debug builds report, and others let pass.
+void ExpectReported(bool checked, const std::string& scenario, const std::string& text) {
+  if (checked) return ExpectDies(scenario, text);
+  testing::ChildResult r = testing::RunChild("sync/fatal_scenarios", {scenario});
+  EXPECT_EQ(r.status, 0) << scenario << '\n' << r.output;
+}
+
+TEST(SyncFatalTest, CopiesOfUsedLocks) {
+  ExpectReported(rt::kDebug, "mutex-copied", "fatal error: sync.Mutex is copied");
+  ExpectReported(rt::kDebug, "rwmutex-copied", "fatal error: sync.RWMutex is copied");
+  ExpectReported(rt::kDebug, "wait-group-copied", "fatal error: sync.WaitGroup is copied");
+  ExpectReported(rt::kDebug, "cond-copied", "fatal error: sync.Cond is copied");
+}
+
+TEST(SyncFatalTest, StdMutexHeldAcrossAPark) {
+  // Unchecked, the rest of such a program is undefined: not run.
+  if (!rt::kCountsHeldPthreads) return;
+  ExpectDies("std-mutex-over-park", "fatal error: std::mutex held across a park");
 }
 
 TEST(SyncFatalTest, Deadlocks) {

@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "gort/context/context.h"
 #include "sync/sync.h"
 #include "tests/testing/goroutines.h"
 
@@ -121,6 +123,39 @@ TEST(SyncForeignTest, OnceSemaphoreAndPool) {
   });
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(SyncForeignTest, SemaphoreWithContextAndErrGroup) {
+  Semaphore sem(2);
+  std::atomic<int> inside{0}, wrong{0}, ran{0};
+  auto [ctx, cancel] = WithCancel(Background());
+  ErrGroup group(ctx);
+  group.SetLimit(4);
+  Everywhere([&, ctx = ctx] {
+    for (int i = 0; i < kRounds; ++i) {
+      if (!sem.Acquire(ctx).ok()) ++wrong;
+      if (++inside > 2) ++wrong;
+      --inside;
+      sem.Release();
+      if (i % 16 == 0) group.Go([&] { ++ran; });
+    }
+  });
+  EXPECT_TRUE(group.Wait().ok());
+  EXPECT_EQ(ran, 6 * ((kRounds + 15) / 16));
+  EXPECT_EQ(wrong, 0);
+  // Threads and goroutines that wait are told alike.
+  sem.Acquire(2);
+  std::atomic<int> told{0};
+  std::thread cancels([&, cancel = cancel] {
+    while (told == 0) cancel();
+  });
+  Everywhere([&, ctx = ctx] {
+    if (sem.Acquire(ctx).code() == absl::StatusCode::kCancelled) ++told;
+  });
+  cancels.join();
+  EXPECT_EQ(told, 6);
+  sem.Release(2);
+  EXPECT_TRUE(sem.TryAcquire(2));
 }
 
 }  // namespace

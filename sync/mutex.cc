@@ -71,6 +71,7 @@ void Mutex::TakeHandedOver(bool starving) {
 }
 
 bool Mutex::TryLock() {
+  copied_.Use("sync.Mutex is copied");
   uint32_t s = state_.load(std::memory_order_relaxed);
   while ((s & (kLocked | kStarving)) == 0) {
     // pairs with: Unlock, UnlockSlow

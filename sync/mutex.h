@@ -21,6 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gmp/wait_reason.h"
+#include "sync/copy_check.h"
 
 namespace gort {
 
@@ -39,6 +40,7 @@ class ABSL_LOCKABLE Mutex {
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
   // Fatal when it is not locked: "sync: unlock of unlocked mutex". Go: Mutex.Unlock
   void Unlock() ABSL_UNLOCK_FUNCTION() {
+    copied_.Use("sync.Mutex is copied");
     uint32_t s = kLocked;
     // pairs with: LockFor, LockSlow, TryLock
     if (!state_.compare_exchange_strong(s, 0, std::memory_order_release,
@@ -62,6 +64,7 @@ class ABSL_LOCKABLE Mutex {
   static constexpr uint32_t kOneWaiter = 8;
 
   void LockFor(rt::WaitReason reason) ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    copied_.Use("sync.Mutex is copied");
     uint32_t s = 0;
     // pairs with: Unlock, UnlockSlow
     if (!state_.compare_exchange_strong(s, kLocked, std::memory_order_acquire,
@@ -75,6 +78,7 @@ class ABSL_LOCKABLE Mutex {
 
   std::atomic<uint32_t> state_{0};
   std::atomic<uint32_t> sema_{0};
+  [[no_unique_address]] rt::CopyCheck copied_;
 };
 
 }  // namespace gort

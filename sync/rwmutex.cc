@@ -19,12 +19,14 @@ constexpr int32_t kMaxReaders = 1 << 30;
 }  // namespace
 
 void RWMutex::RLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   if (readers_.fetch_add(1) + 1 < 0) {
     rt::SemAcquire(&reader_sem_, /*lifo=*/false, rt::WaitReason::kSyncRWMutexRLock);
   }
 }
 
 bool RWMutex::TryRLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   int32_t n = readers_.load();
   while (n >= 0) {
     if (readers_.compare_exchange_weak(n, n + 1)) return true;
@@ -33,6 +35,7 @@ bool RWMutex::TryRLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void RWMutex::RUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   const int32_t n = readers_.fetch_sub(1);
   if (GORT_LIKELY(n > 0)) return;
   if (n == 0 || n == -kMaxReaders) rt::Fatal("sync: RUnlock of unlocked RWMutex");
@@ -41,6 +44,7 @@ void RWMutex::RUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void RWMutex::Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   writers_.LockFor(rt::WaitReason::kSyncRWMutexLock);
   const int32_t active = readers_.fetch_sub(kMaxReaders);
   if (active != 0 && departing_.fetch_add(active) + active != 0) {
@@ -49,6 +53,7 @@ void RWMutex::Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 bool RWMutex::TryLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   if (!writers_.TryLock()) return false;
   int32_t none = 0;
   if (readers_.compare_exchange_strong(none, -kMaxReaders)) return true;
@@ -57,6 +62,7 @@ bool RWMutex::TryLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void RWMutex::Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.RWMutex is copied");
   const int32_t waiting = readers_.fetch_add(kMaxReaders) + kMaxReaders;
   if (waiting >= kMaxReaders) rt::Fatal("sync: Unlock of unlocked RWMutex");
   for (int32_t i = 0; i < waiting; ++i) rt::SemRelease(&reader_sem_, /*handoff=*/false);

@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "sync/copy_check.h"
 #include "sync/mutex.h"
 
 namespace gort {
@@ -51,6 +52,7 @@ class ABSL_LOCKABLE RWMutex {
   std::atomic<uint32_t> reader_sem_{0};
   std::atomic<int32_t> readers_{0};    // active and waiting; less kMaxReaders while a writer is in
   std::atomic<int32_t> departing_{0};  // active readers that the writer waits for
+  [[no_unique_address]] rt::CopyCheck copied_;
 };
 
 }  // namespace gort

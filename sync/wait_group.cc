@@ -17,6 +17,7 @@
 namespace gort {
 
 void WaitGroup::Add(int64_t delta) {
+  copied_.Use("sync.WaitGroup is copied");
   // acquire/release pairs with: itself (all Adds happen before the wake-up) and Wait.
   const int64_t old = state_.fetch_add(delta * kOne, std::memory_order_acq_rel);
   const int64_t now = old + delta * kOne;
@@ -44,6 +45,7 @@ GORT_NOINLINE void WaitGroup::WakeAll() {
 }
 
 void WaitGroup::Wait() {
+  copied_.Use("sync.WaitGroup is copied");
   int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
   if (s / kOne == 0) return;
   rt::G* gp = rt::CurrentG();

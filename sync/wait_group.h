@@ -22,6 +22,7 @@
 #include "absl/base/thread_annotations.h"
 #include "lock/mutex.h"
 #include "proc/go.h"
+#include "sync/copy_check.h"
 
 namespace gort {
 namespace rt {
@@ -79,6 +80,7 @@ class WaitGroup {
   rt::Mutex lock_{rt::LockRank::kRoot};
   rt::Sudog* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // waiters, linked by next
   rt::Sudog* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  [[no_unique_address]] rt::CopyCheck copied_;
 };
 
 }  // namespace gort

@@ -6,6 +6,9 @@
 #include "gort/chan/select.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
+#include "tests/testing/goroutines.h"
+
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
 
 int main() {
   return gort::Run([] {
@@ -22,7 +25,7 @@ int main() {
       });
     }
     // Somebody to talk to for those that are left over.
-    gort::Go([&] {
+    gort::Go([a, b] {
       while (true) gort::Select(gort::OnSend(a, 0), gort::OnRecv(a), gort::OnRecv(b));
     });
     wg.Wait();

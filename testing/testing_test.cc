@@ -158,11 +158,11 @@ TEST_P(Bubble, DeadlocksAreReported) {
   EXPECT_EQ(Thrown([] { testing::Run([] { MakeChan<int>().Recv(); }); }), all);
   EXPECT_EQ(Thrown([] {
               testing::Run([] {
-                auto mu = std::make_shared<Mutex>();
-                mu->Lock();
-                Go([mu] { mu->Lock(); });
+                auto one = std::make_shared<Semaphore>(1);
+                one->Acquire();
+                Go([one] { one->Acquire(); });
                 Sleep(absl::Hours(1));
-                mu->Lock();
+                one->Acquire();
               });
             }),
             all);
@@ -296,7 +296,6 @@ TEST(Schedules, SameSeedSameScheduleOtherSeedAnother) {
     Explore(
         1,
         [&] {
-          Mutex mu;
           Chan<int> ch = MakeChan<int>(1);
           WaitGroup wg;
           for (int g = 0; g < 6; ++g) {
