@@ -3,11 +3,11 @@
 //   sched_stress [--seconds=N] [--seed=S] [--workers=N] [--procs=N]
 //
 // Workers spawn children, park until somebody readies them, ready others, yield, lock themselves to
-// threads, sleep, leave the scheduler for system calls, end by Goexit, and change GOMAXPROCS, all
-// at random. Every park is matched by exactly one ready (a slot holds either a parked goroutine or
-// a permit), so a lost wake-up is a hang, which the watchdog turns into a dump, and a double one is
-// fatal. At the end every goroutine must be gone. Prints its seed first; the same seed makes the
-// same decisions in each worker, though not the same interleaving.
+// threads, sleep, compute, leave the scheduler for system calls, end by Goexit, and change
+// GOMAXPROCS, all at random. Every park is matched by exactly one ready (a slot holds either a
+// parked goroutine or a permit), so a lost wake-up is a hang, which the watchdog turns into a dump,
+// and a double one is fatal. At the end every goroutine must be gone. Prints its seed first; the
+// same seed makes the same decisions in each worker, though not the same interleaving.
 #include <unistd.h>
 
 #include <atomic>
@@ -153,6 +153,17 @@ void Throwing(FastRand* rand) {
   }
 }
 
+// Calls nothing: to be taken off its thread it has to be interrupted.
+void Spin(FastRand* rand) {
+  uint64_t x = rand->Next64() | 1;
+  const uint64_t first = x;
+  uint64_t n = 1 + rand->N(200'000);
+  for (uint64_t i = 0; i < n; ++i) x = x * 6364136223846793005u + 1;
+  // The generator run backwards: every step was made once.
+  for (uint64_t i = 0; i < n; ++i) x = (x - 1) * 0xc097ef87329e28a5u;
+  if (x != first) gort::rt::Throw("stress: a register changed");
+}
+
 void Step(FastRand* rand) {
   switch (rand->N(64)) {
     case 0:
@@ -181,6 +192,9 @@ void Step(FastRand* rand) {
     case 5:
     case 6:
       Throwing(rand);
+      break;
+    case 7:
+      Spin(rand);
       break;
     default:
       if (rand->N(2) == 0) {
