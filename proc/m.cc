@@ -120,6 +120,8 @@ namespace {
 // What belongs to the thread rather than to the M. Go: minit
 void MInit(M* mp) {
   mp->tid = ThreadId();
+  // A thread is born with its creator's name, which may be sysmon's.
+  if (mp != &m0) ThreadSetName(sched.program);
   mp->eh = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
   mp->errno_ptr = &errno;
   G* g0_of_m = mp->g0;

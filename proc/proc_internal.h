@@ -152,6 +152,10 @@ void WakeSysmonIfWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // ---- checkdead.cc ----
 
+// Prints the scheduler's state to stderr: one line, or one for each P, M and G as well. Takes
+// sched.lock. Go: schedtrace
+void SchedTrace(bool detailed);
+
 // Reports a deadlock if nothing can ever run again. Go: checkdead
 void CheckDead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // Has sysmon look soon, and a few times more: something that CheckDead took for a reason to wait

@@ -27,6 +27,24 @@ bool AllIdle() {
 // Of two spans, negative meaning for ever.
 int64_t SoonerOf(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
 
+// When the next SCHED line is due, in monotonic nanoseconds; prints it if it is now.
+class Tracer {
+ public:
+  // Nanoseconds from now to the next line; negative: never.
+  int64_t Due(int64_t now) const {
+    return period_ns_ == 0 ? -1 : std::max<int64_t>(next_ - now, 0);
+  }
+  void Tick(int64_t now) {
+    if (period_ns_ == 0 || now < next_) return;
+    next_ = now + period_ns_;
+    SchedTrace(godebug.scheddetail != 0);
+  }
+
+ private:
+  const int64_t period_ns_ = godebug.schedtrace * 1'000'000;
+  int64_t next_ = 0;  // the first line comes at once
+};
+
 bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 
 // Stacks of goroutines that were not needed for a period, then free pages of the heap.
@@ -81,6 +99,7 @@ void Sysmon() {
   int64_t delay = kMinSleepNs;
   int64_t look_again = INT64_MAX;
   int64_t last_scavenge = Nanotime();
+  Tracer tracer;
   for (int idle = 0;; ++idle) {
     if (idle == 0) {
       delay = kMinSleepNs;
@@ -91,7 +110,7 @@ void Sysmon() {
     // anyway.
     ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle()) {
-      DeepSleep(MemoryToReturn() ? kScavengePeriodNs : -1);
+      DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, tracer.Due(Nanotime())));
       idle = 0;
     }
     int64_t now = Nanotime();
@@ -103,6 +122,7 @@ void Sysmon() {
       last_scavenge = now;
       ReturnMemory();
     }
+    tracer.Tick(now);
   }
 }
 

@@ -143,6 +143,8 @@ void ThreadThatCalledAndEnded() {
   }
 }
 
+void Nap() { gort::Sleep(absl::Milliseconds(100)); }
+
 void ExitStatus() {
   gort::Go([] { gort::Sleep(absl::Hours(1)); });
   exit(7);
@@ -170,6 +172,7 @@ constexpr Scenario kScenarios[] = {
     {"late_thread", &LateThread},
     {"thread_that_never_calls", &ThreadThatNeverCalls},
     {"thread_that_called_and_ended", &ThreadThatCalledAndEnded},
+    {"nap", &Nap},
     {"exit_status", &ExitStatus},
     {"ok", [] {}},
 };

@@ -19,6 +19,7 @@ struct Ending {
   std::vector<std::string> lines;
   // When true, these lines are all there is.
   bool exactly = false;
+  std::vector<std::string> env = {};
 };
 
 constexpr char kDeadlock[] = "fatal error: all goroutines are asleep - deadlock!";
@@ -58,7 +59,7 @@ class Report : public ::testing::TestWithParam<Ending> {};
 
 TEST_P(Report, SaysWhatHappenedAndEndsWithItsStatus) {
   const Ending& want = GetParam();
-  ChildResult r = RunChild("tests/death/report_scenarios", {want.scenario});
+  ChildResult r = RunChild("tests/death/report_scenarios", {want.scenario}, want.env);
   EXPECT_EQ(r.status, want.status) << r.output;
   std::istringstream text(r.output);
   std::vector<std::string> lines;
@@ -81,6 +82,46 @@ TEST_P(Report, SaysWhatHappenedAndEndsWithItsStatus) {
 
 INSTANTIATE_TEST_SUITE_P(All, Report, ::testing::ValuesIn(kEndings),
                          [](const auto& info) { return std::string(info.param.scenario); });
+
+// What the environment makes a program say that otherwise says nothing.
+const Ending kSettings[] = {
+    {"nap",
+     0,
+     {"SCHED 0ms: gomaxprocs=3 idleprocs=[0-3] threads=[0-9]+ spinningthreads=[0-9]+ "
+      "needspinning=[01] idlethreads=[0-9]+ runqueue=[0-9]+ \\[[0-9]+ [0-9]+ [0-9]+\\]",
+      "SCHED [1-9][0-9]ms: gomaxprocs=3 .*"},
+     false,
+     {"GODEBUG=schedtrace=20", "GOMAXPROCS=3"}},
+    {"nap",
+     0,
+     {"SCHED 0ms: .* gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=(true|false)",
+      "  P0: status=[0-4] schedtick=[0-9]+ syscalltick=[0-9]+ m=(nil|[0-9]+) runqsize=[0-9]+ "
+      "gfreecnt=[0-9]+ timerslen=[0-9]+",
+      "  M[0-9]+: p=(nil|[0-9]+) curg=(nil|[0-9]+) mallocing=0 throwing=0 preemptoff= "
+      "locks=[0-9]+ dying=0 spinning=(true|false) blocked=(true|false) lockedg=(nil|[0-9]+)",
+      "  G1: status=[0-9]+\\(.*\\) m=(nil|[0-9]+) lockedm=(nil|[0-9]+)"},
+     false,
+     {"GODEBUG=schedtrace=20,scheddetail=1", "GOMAXPROCS=3"}},
+    {"ok",
+     0,
+     {"gort: GOMAXPROCS: ignoring \"banana\": want an integer from 1 to 1024"},
+     true,
+     {"GOMAXPROCS=banana"}},
+    {"ok",
+     0,
+     {"gort: GOMAXPROCS: ignoring \"-1\": want an integer from 1 to 1024"},
+     true,
+     {"GOMAXPROCS=-1"}},
+    {"ok",
+     0,
+     {"gort: GOMAXPROCS: 99999 is more than the limit; using 1024"},
+     true,
+     {"GOMAXPROCS=99999"}},
+    {"ok", 0, {"gort: GODEBUG: .*schedtrace.*banana.*"}, true, {"GODEBUG=schedtrace=banana"}},
+    {"ok", 0, {}, true, {"GODEBUG=nosuchkey=1,another"}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Environment, Report, ::testing::ValuesIn(kSettings));
 
 }  // namespace
 }  // namespace gort::testing
