@@ -76,6 +76,9 @@ struct Sched {
   std::atomic<int64_t> poll_until{0};        // until when the blocked poller sleeps
   std::atomic<uint32_t> netpoll_waiters{0};  // goroutines parked in the poller
 
+  // Somebody chose GOMAXPROCS: it no longer follows the CPUs that the process may use.
+  std::atomic<bool> custom_gomaxprocs{false};
+
   // Counts.
   std::atomic<int64_t> ngsys{0};                     // system goroutines
   std::atomic<int64_t> nforeign{0};                  // foreign threads attached and not inside Run

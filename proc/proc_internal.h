@@ -21,6 +21,9 @@ extern "C" {
 
 namespace gort::rt {
 
+// GoMaxProcs without taking n for the program's choice. Any goroutine or foreign thread.
+int SetProcs(int n);
+
 // ---- schedule.cc, find_runnable.cc, steal.cc ----
 
 // Every so many scheduling rounds the global queue goes first, so that two goroutines that keep

@@ -115,8 +115,10 @@ int32_t ProcsFromEnvironment() {
       Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs
                 << '\n';
       n = kMaxProcs;
+      sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
     } else {
       n = static_cast<int32_t>(v);
+      sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
     }
   }
   return n;

@@ -165,6 +165,11 @@ void GcStopM() {
 }
 
 int GoMaxProcs(int n) {
+  if (n >= 1) sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+  return SetProcs(n);
+}
+
+int SetProcs(int n) {
   int32_t old = gomaxprocs.load(std::memory_order_relaxed);
   if (n > kMaxProcs) n = kMaxProcs;
   if (n < 1 || n == old) return old;

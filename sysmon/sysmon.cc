@@ -8,6 +8,7 @@
 #include "platforms/clock.h"
 #include "platforms/thread.h"
 #include "proc/proc_internal.h"
+#include "sysmon/follow_cpus.h"
 #include "sysmon/retake.h"
 
 namespace gort::rt {
@@ -123,6 +124,7 @@ void Sysmon() {
       ReturnMemory();
     }
     tracer.Tick(now);
+    FollowCpus(now);
   }
 }
 

@@ -1,0 +1,39 @@
+#include "sysmon/follow_cpus.h"
+
+#include <algorithm>
+
+#include "gmp/sched.h"
+#include "platforms/cpu.h"
+#include "proc/go.h"
+#include "proc/proc_internal.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kPeriodNs = 1'000'000'000;
+
+constinit int64_t next_look = 0;          // sysmon only; 0: not looked yet
+constinit int last_wanted = 0;            // sysmon only
+constinit std::atomic<bool> busy{false};  // a goroutine is about to resize
+
+}  // namespace
+
+void FollowCpus(int64_t now) {
+  if (sched.custom_gomaxprocs.load(std::memory_order_relaxed) || now < next_look) return;
+  bool first = next_look == 0;
+  next_look = now + kPeriodNs;
+  if (first) {  // osinit has just looked
+    last_wanted = gomaxprocs.load(std::memory_order_relaxed);
+    return;
+  }
+  int wanted = std::min(DefaultProcs(NumCpuAffinity(), NumCpuCgroup()), kMaxProcs);
+  if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
+  last_wanted = wanted;
+  Go([wanted] {
+    // The program may have chosen meanwhile.
+    if (!sched.custom_gomaxprocs.load(std::memory_order_relaxed)) SetProcs(wanted);
+    busy.store(false, std::memory_order_release);
+  });
+}
+
+}  // namespace gort::rt
