@@ -1,10 +1,15 @@
 // tests/preempt/blocked.cc: calls that nobody wrapped, with GOMAXPROCS=1.
 //
-//   blocked [--what=mutex|read|nanosleep|poll|all] [--rounds=N]
+//   blocked [--what=mutex|read|nanosleep|poll|getaddrinfo|wrapped|all] [--rounds=N]
 //
 // One goroutine blocks, the main one wants to run every millisecond. Fails when a blocked call
 // comes back wrong or when the others stand still for its whole length.
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <resolv.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,12 +129,69 @@ int64_t Poll() {
       [](int64_t) {});
 }
 
+// The resolver waits for a name server that never answers.
+int64_t Getaddrinfo() {
+#if defined(__GLIBC__) && \
+    !defined(__aarch64__)  // statically linked there, and then it needs plug-ins
+  int server = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in own = {};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  if (bind(server, reinterpret_cast<sockaddr*>(&own), size) != 0 ||
+      getsockname(server, reinterpret_cast<sockaddr*>(&own), &size) != 0) {
+    Fail("bind");
+  }
+  int64_t longest = Beside(
+      [&own] {
+        gort::rt::LockOSThread();  // the settings of the resolver belong to the thread
+        res_init();
+        _res.nscount = 1;
+        _res.nsaddr_list[0] = own;
+        _res.retrans = 1;
+        _res.retry = 1;
+        addrinfo* found = nullptr;
+        int64_t start = Nanotime();
+        if (getaddrinfo("nobody-answers.gort.test.", "80", nullptr, &found) == 0) {
+          Fail("getaddrinfo found something");
+        }
+        if (Nanotime() - start < kBlockNs) {
+          std::printf("getaddrinfo asked nobody here: nothing is shown\n");
+        }
+        gort::rt::UnlockOSThread();
+      },
+      [](int64_t) {});
+  close(server);
+  return longest;
+#else
+  return 0;
+#endif
+}
+
+// For comparison: the runtime is told.
+int64_t Wrapped() {
+  return Beside(
+      [] {
+        for (int i = 0; i < 6; ++i) {
+          gort::rt::EnterSyscall();
+          timespec ts{0, 50 * kMs};
+          nanosleep(&ts, nullptr);
+          gort::rt::ExitSyscall();
+        }
+      },
+      [](int64_t) {});
+}
+
 struct Case {
   const char* name;
   int64_t (*run)();
 };
-constexpr Case kCases[] = {
-    {"mutex", &Mutex}, {"read", &Read}, {"nanosleep", &Nanosleep}, {"poll", &Poll}};
+constexpr Case kCases[] = {{"mutex", &Mutex},
+                           {"read", &Read},
+                           {"nanosleep", &Nanosleep},
+                           {"poll", &Poll},
+                           {"getaddrinfo", &Getaddrinfo},
+                           {"wrapped", &Wrapped}};
 
 }  // namespace blocked
 
