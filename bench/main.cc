@@ -20,6 +20,12 @@
 #include "gort/runtime.h"
 
 namespace gort::bench {
+
+double Quantile(Values v, double q) {
+  std::sort(v.begin(), v.end());
+  return v[static_cast<size_t>(std::ceil(q * static_cast<double>(v.size()))) - 1];
+}
+
 namespace {
 
 constexpr int kReps = 5;
@@ -49,6 +55,11 @@ std::vector<Workload> AllWorkloads() {
        Parked,
        {{"rss_per_goroutine", "bytes"}, {"create_ms", "ms"}, {"release_ms", "ms"}}},
       {"pingpong", 500'000, 0, PingPong, ns_per_op},
+      {"preempt",
+       5000,
+       1,
+       Preempt,
+       {{"p50_us", "us"}, {"p99_us", "us"}, {"max_us", "us"}, {"samples", "count"}}},
       {"rwmutex", 2'000'000, 0, RWMutexPairs, ns_per_op},
       {"select", 1'000'000, 0, Selects, ns_per_op},
       {"skynet", 1'000'000, 0, Skynet, {{"total_ms", "ms"}}},
@@ -67,12 +78,6 @@ std::vector<Workload> AllWorkloads() {
           "usage: workloads WORKLOAD [-procs N] [-n COUNT] [-port P]\nworkloads:%s startup\n",
           names.c_str());
   exit(2);
-}
-
-// Sorts v and returns its q-th quantile by nearest rank.
-double Quantile(Values v, double q) {
-  std::sort(v.begin(), v.end());
-  return v[static_cast<size_t>(std::ceil(q * static_cast<double>(v.size()))) - 1];
 }
 
 // At most two digits after the point, none that say nothing.

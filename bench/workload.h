@@ -32,6 +32,8 @@ Values FanIn(int64_t n);
 // locks.cc
 Values MutexPairs(int64_t n);
 Values RWMutexPairs(int64_t n);
+// preempt.cc
+Values Preempt(int64_t n);
 // timers.cc
 Values Timers(int64_t n);
 Values TimerStop(int64_t n);
@@ -41,6 +43,9 @@ inline constexpr char kParkedOnce[] = "parked-once";
 
 inline double Ns(Clock::duration d) { return std::chrono::duration<double, std::nano>(d).count(); }
 inline double Ms(Clock::duration d) { return Ns(d) / 1e6; }
+
+// The q-th quantile of v by nearest rank; v must not be empty.
+double Quantile(Values v, double q);
 
 // Times f, which does ops operations: nanoseconds for each.
 template <class F>

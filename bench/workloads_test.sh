@@ -18,7 +18,7 @@ expect() {
   mapfile -t lines < <("${run[@]}" "$workload" -procs 2 -n "$n")
   [[ ${#lines[@]} -eq $# ]] || fails "$workload: ${#lines[@]} lines: ${lines[*]}"
   for line in "${lines[@]}"; do
-    [[ $line =~ ^gort\ $workload\ procs=2\ $1\ -?[0-9]+(\.[0-9][0-9]?)?\ (ns|ms|bytes)$ ]] || fails "$workload: $line"
+    [[ $line =~ ^gort\ $workload\ procs=2\ $1\ -?[0-9]+(\.[0-9][0-9]?)?\ (ns|us|ms|bytes|count)$ ]] || fails "$workload: $line"
     shift
   done
 }
@@ -28,6 +28,7 @@ for workload in spawn yield pingpong spsc mpmc mutex select rwmutex timerstop; d
 done
 expect fanin 20 ns_per_op
 expect skynet 1000 total_ms
+expect preempt 20 p50_us p99_us max_us samples
 expect timers 10 overshoot_ms cpu_ms
 # An emulator does not follow the program into its child.
 if [[ -z ${GORT_RUN_UNDER:-} ]]; then
