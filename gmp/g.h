@@ -59,7 +59,6 @@ struct alignas(64) G {
   std::atomic<bool> preempt{false};           // atomic (as stackguard0)
   bool system = false;                        // const after newproc; the runtime's own goroutine
   bool foreign = false;                       // const after init; stands for a thread that is no M
-  bool ready_next = true;                     // status
   bool is_main = false;          // const after newproc; the main function of Run or rt0
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status

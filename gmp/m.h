@@ -49,11 +49,8 @@ struct alignas(64) M {
   bool exiting = false;                // owner M only; leave the scheduling loop
   std::atomic<uint32_t> free_wait{0};  // atomic; see mexit
   std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
-  std::atomic<uint32_t> preempt_gen{0};     // atomic; answered pre-emption signals
-  int tid = 0;                              // const after mstart; kernel thread id
-  uintptr_t createstack[8] = {};            // const after init; who created the thread
+  std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
   SigSet sigmask = {};                      // const after minit
-  int64_t syscall_pc = 0;                   // owner M only
 };
 
 }  // namespace gort::rt

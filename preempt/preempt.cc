@@ -80,7 +80,6 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
       mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) {
     return false;
   }
-  mp->preempt_gen.fetch_add(1, std::memory_order_relaxed);
   // A request that was overtaken: the goroutine it was for has left already.
   if (!gp->preempt.load(std::memory_order_relaxed)) {
     if (gp->goid != 0 && BlockedCallAt(ctx)) BlockedCallRewind(ctx);
@@ -107,8 +106,10 @@ void PreemptM(M* mp) {
   int saved_errno = errno;
   ResolveWanted();
   errno = saved_errno;
-  if (mp->tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
-  if (!ThreadKill(mp->tid, preempt_signal)) {
+  // The M may be about to end, or be another thread's by now: the signal is then for nobody.
+  int tid = mp->tid.load(std::memory_order_relaxed);
+  if (tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
+  if (!ThreadKill(tid, preempt_signal)) {
     mp->signal_pending.store(0, std::memory_order_release);
   }
 }

@@ -65,7 +65,7 @@ GORT_COLD G* Attach() {
   M* mp = Take();
   G* gp = mp->g0;
   CasGStatus(gp, kGDead, kGRunning);
-  mp->tid = ThreadId();
+  mp->tid.store(ThreadId(), std::memory_order_relaxed);
   mp->curg.store(gp, std::memory_order_relaxed);
   Setg(gp);
   sched.nattached.fetch_add(1);

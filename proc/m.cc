@@ -46,6 +46,32 @@ void MCommonInit(M* mp, int64_t id) {
 
 namespace {
 
+// Makes an M that has ended as good as new. Not by constructing it anew: PreemptOne and walkers of
+// allm may still look at it, so what they read changes atomically.
+void ResetM(M* mp) {
+  mp->tid.store(0, std::memory_order_relaxed);
+  mp->curg.store(nullptr, std::memory_order_relaxed);
+  mp->p.store(nullptr, std::memory_order_relaxed);
+  mp->lockedg.store(nullptr, std::memory_order_relaxed);
+  mp->signal_pending.store(0, std::memory_order_relaxed);
+  mp->free_wait.store(0, std::memory_order_relaxed);
+  mp->nextp = nullptr;
+  mp->oldp = nullptr;
+  mp->after_fn = nullptr;
+  mp->after_g = nullptr;
+  mp->waitunlockf = nullptr;
+  mp->spinning = false;
+  mp->blocked = false;
+  mp->locks = 0;
+  mp->dying = 0;
+  mp->park.Clear();
+  mp->schedlink = nullptr;
+  mp->locked_ext = 0;
+  mp->locked_int = 0;
+  mp->mstartfn = nullptr;
+  mp->exiting = false;
+}
+
 // An M whose thread has touched it for the last time. Go: the freem part of allocm
 M* TakeFreeM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   for (M** at = &sched.freem; *at != nullptr; at = &(*at)->freelink) {
@@ -53,6 +79,7 @@ M* TakeFreeM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
     if (mp->free_wait.load(std::memory_order_acquire) == 0) continue;  // pairs with: MExit
     *at = mp->freelink;
     mp->freelink = nullptr;
+    ResetM(mp);
     return mp;
   }
   return nullptr;
@@ -65,20 +92,15 @@ M* AllocM(int64_t id) {
     mp = TakeFreeM();
   }
   G* g0_of_m;
-  G* gsignal = nullptr;
   if (mp != nullptr) {
     g0_of_m = mp->g0;
-    gsignal = mp->gsignal;
-    mp->~M();
     g0_of_m->~G();
   } else {
-    mp = static_cast<M*>(PersistentAlloc(sizeof(M), alignof(M)));
+    mp = new (PersistentAlloc(sizeof(M), alignof(M))) M;
     g0_of_m = static_cast<G*>(PersistentAlloc(sizeof(G), alignof(G)));
+    mp->g0 = g0_of_m;
   }
-  new (mp) M;
   new (g0_of_m) G;
-  mp->g0 = g0_of_m;
-  mp->gsignal = gsignal;
   g0_of_m->m = mp;
   g0_of_m->atomicstatus.store(kGRunning, std::memory_order_relaxed);
   MCommonInit(mp, id);
@@ -119,7 +141,7 @@ namespace {
 
 // What belongs to the thread rather than to the M. Go: minit
 void MInit(M* mp) {
-  mp->tid = ThreadId();
+  mp->tid.store(ThreadId(), std::memory_order_relaxed);
   // A thread is born with its creator's name, which may be sysmon's.
   if (mp != &m0) ThreadSetName(sched.program);
   mp->eh = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
@@ -162,6 +184,7 @@ void MExit(M* mp) {
     Throw("locked m0 woke up");
   }
   MDropSignalStack(mp);
+  mp->tid.store(0, std::memory_order_relaxed);
   P* pp = ReleaseP();
   sched.lock.Lock();
   AllMRemove(mp);

@@ -18,7 +18,7 @@ constexpr int64_t kMinSleepNs = 20'000;
 constexpr int64_t kMaxSleepNs = 10'000'000;
 constexpr int kIdleRounds = 50;  // rounds without success before the sleep begins to double
 constexpr int64_t kPollNs = 10'000'000;
-constexpr int64_t kScavengePeriodNs = 250'000'000;
+constexpr int64_t kScavengePeriodNs = 1'000'000'000;
 
 bool AllIdle() {
   return sched.gcwaiting.load() ||
