@@ -23,6 +23,8 @@
 //           scheduler); waking an M for each goroutine (the M finds nothing: a busy program spends
 //           its time parking and unparking); handing the P directly with each goroutine (loses
 //           locality).
+#include <algorithm>
+
 #include "base/throw.h"
 #include "gmp/sched_hooks.h"
 #include "platforms/clock.h"
@@ -115,13 +117,22 @@ P* CheckRunqs() {
   return nullptr;
 }
 
-// Earliest timer of any P. Go: checkTimersNoP
+// With so many timers the next one is never far, and programming the clock for each by itself costs
+// more than all else: they are then served in groups, each at most so much late.
+constexpr uint32_t kManyTimers = 4096;
+constexpr int64_t kGroupNs = 200'000;
+
+// Earliest timer of any P, or when to look at very many. Go: checkTimersNoP
 int64_t CheckTimers(int64_t poll_until) {
   int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  uint32_t timers = 0;
   for (int32_t i = 0; i < n; ++i) {
-    int64_t when = allp[i].load(std::memory_order_acquire)->timer0_when.load();
+    P* pp = allp[i].load(std::memory_order_acquire);
+    int64_t when = pp->timer0_when.load();
     if (when != 0 && (poll_until == 0 || when < poll_until)) poll_until = when;
+    timers += pp->num_timers.load(std::memory_order_relaxed);
   }
+  if (timers >= kManyTimers) poll_until = std::max(poll_until, Nanotime() + kGroupNs);
   return poll_until;
 }
 
