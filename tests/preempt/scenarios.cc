@@ -133,10 +133,13 @@ int Qsort() {
 
 // ---- stop the world ----
 
+int stw_procs = 4;
+
 int Stw() {
-  gort::rt::GoMaxProcs(4);
-  std::atomic<int> live{3};
-  for (int i = 0; i < 3; ++i) {
+  gort::rt::GoMaxProcs(stw_procs);
+  const int loops = stw_procs - 1;
+  std::atomic<int> live{loops};
+  for (int i = 0; i < loops; ++i) {
     gort::Go([&] {
       Victim();
       live.fetch_sub(1);
@@ -188,12 +191,13 @@ constexpr Scenario kScenarios[] = {{"beside", &Beside},
 
 int gort_main(int argc, char** argv) {
   for (const scenarios::Scenario& s : scenarios::kScenarios) {
-    if (argc == 2 && strcmp(argv[1], s.name) == 0) {
+    if (argc >= 2 && strcmp(argv[1], s.name) == 0) {
+      if (argc > 2) stw_procs = std::max(2, atoi(argv[2]));
       int result = s.run();
       std::fflush(stdout);
       return result;
     }
   }
-  std::fprintf(stderr, "scenarios NAME\n");
+  std::fprintf(stderr, "scenarios NAME [GOMAXPROCS of stw]\n");
   return 2;
 }
