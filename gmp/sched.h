@@ -115,7 +115,7 @@ extern std::atomic<M*> allm;
 inline constexpr int kMaxProcs = 1024;
 extern std::atomic<P*> allp[kMaxProcs];
 extern std::atomic<int32_t> gomaxprocs;
-extern int32_t ncpu;  // const after osinit
+extern int32_t ncpu;  // const after osinit; 0 before
 
 }  // namespace gort::rt
 

@@ -160,7 +160,9 @@ int64_t GCount() {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     if (pp != nullptr) n -= pp->gfree_n.load(std::memory_order_relaxed);
   }
-  return n < 1 ? 1 : n;  // a moment's view: the sum is not taken at one instant
+  // A moment's view: the sum is not taken at one instant.
+  const int64_t least = OnGoroutine() ? 1 : 0;
+  return n < least ? least : n;
 }
 
 }  // namespace gort::rt

@@ -185,6 +185,9 @@ void InitStep(const char* name, void (*fn)());
 void PrintInitTrace();
 // Go: schedinit. On m0's thread, Getg() == &g0.
 void SchedInit();
+// GOMAXPROCS(n) of a process that has not come to ProcResize yet: notes n >= 1 for it, and *old is
+// what it would have used. False: too late, nothing was done.
+bool EarlyGoMaxProcs(int32_t n, int32_t* old);
 // Binds the calling thread to m0: bounds, thread state. Before SchedInit.
 void M0Init();
 

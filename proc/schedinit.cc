@@ -103,9 +103,9 @@ void NoteProgramName() {
   sched.program = slash != nullptr ? slash + 1 : sched.argv[0];
 }
 
-// GOMAXPROCS; one clear line for a value that cannot be used, and the program runs all the same.
-int32_t ProcsFromEnvironment() {
-  int32_t n = ncpu;
+// GOMAXPROCS, or else n; one clear line for a value that cannot be used, and the program runs all
+// the same.
+int32_t ProcsFromEnvironment(int32_t n) {
   if (const char* text = env_gomaxprocs; text != nullptr && *text != '\0') {
     int64_t v = 0;
     if (!ParseInt64(text, strlen(text), &v) || v <= 0) {
@@ -124,9 +124,13 @@ int32_t ProcsFromEnvironment() {
   return n;
 }
 
+// What GOMAXPROCS(n) asked for before the start; 0: nothing. Guarded by sched.lock.
+constinit int32_t early_procs = 0;
+
 void ProcsInit() {
-  int32_t n = ProcsFromEnvironment();
+  int32_t n = ProcsFromEnvironment(ncpu);
   LockGuard l(&sched.lock);
+  if (early_procs != 0) n = early_procs;
   if (ProcResize(n) != nullptr) Throw("unknown runnable goroutine during bootstrap");
 }
 
@@ -148,6 +152,21 @@ void PrintInitTrace() {
               << " us, " << trace[i].ns << " ns\n";
   }
   n_trace = 0;
+}
+
+bool EarlyGoMaxProcs(int32_t n, int32_t* old) {
+  if (sched.initialised.load(std::memory_order_acquire)) return false;  // pairs with: SchedInit
+  // As ProcsInit would have it, which is the one to complain.
+  int64_t v = 0;
+  const char* text = getenv("GOMAXPROCS");
+  const bool usable = text != nullptr && ParseInt64(text, strlen(text), &v) && v > 0;
+  const int32_t dflt = usable ? static_cast<int32_t>(v < kMaxProcs ? v : kMaxProcs)
+                              : DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
+  LockGuard l(&sched.lock);
+  if (gomaxprocs.load(std::memory_order_relaxed) != 0) return false;
+  *old = early_procs != 0 ? early_procs : dflt;
+  if (n >= 1) early_procs = n;
+  return true;
 }
 
 void SchedInit() {

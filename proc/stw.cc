@@ -170,8 +170,10 @@ int GoMaxProcs(int n) {
 }
 
 int SetProcs(int n) {
-  int32_t old = gomaxprocs.load(std::memory_order_relaxed);
   if (n > kMaxProcs) n = kMaxProcs;
+  int32_t old = 0;
+  if (EarlyGoMaxProcs(n, &old)) return old;
+  old = gomaxprocs.load(std::memory_order_relaxed);
   if (n < 1 || n == old) return old;
   G* gp = CurrentG();
   if (!gp->foreign) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/throw.h"
+#include "platforms/signal.h"
 #include "platforms/thread.h"
 #include "proc/go.h"
 #include "proc/proc_internal.h"
@@ -75,7 +76,13 @@ constinit BootMain boot = {
     nullptr,
 };
 
-void BootThread(void*) { RtGo(0, nullptr, &boot); }
+// Goroutines take the signals that the caller takes; the thread itself begins with all blocked.
+constinit SigSet caller_mask = {};
+
+void BootThread(void*) {
+  SigRestore(caller_mask);
+  RtGo(0, nullptr, &boot);
+}
 
 // True: this call's main is the first goroutine.
 bool StartRuntime(Call* call) {
@@ -83,6 +90,7 @@ bool StartRuntime(Call* call) {
   if (started || sched.initialised.load(std::memory_order_acquire)) return false;
   started = true;
   boot.arg = call;
+  caller_mask = SigCurrentMask();
   ThreadHandle thread = 0;
   if (int err = ThreadCreate(&thread, &BootThread, nullptr); err != 0) {
     Printer() << "runtime: failed to create the first thread (errno=" << err << ")\n";

@@ -2,6 +2,7 @@
 
 #include "gmp/getg.h"
 #include "gmp/sched.h"
+#include "platforms/cpu.h"
 #include "proc/proc.h"
 #include "traceback/traceback.h"
 
@@ -10,7 +11,10 @@ namespace gort {
 void Gosched() { rt::Gosched(); }
 void Goexit() { rt::Goexit(); }
 int GOMAXPROCS(int n) { return rt::GoMaxProcs(n); }
-int NumCPU() { return rt::ncpu; }
+int NumCPU() {
+  if (rt::ncpu != 0) return rt::ncpu;
+  return rt::DefaultProcs(rt::NumCpuAffinity(), rt::NumCpuCgroup());  // not started yet
+}
 int NumGoroutine() { return static_cast<int>(rt::GCount()); }
 uint64_t Goid() {
   rt::G* gp = rt::Getg();

@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "base/panic.h"
 #include "proc/go.h"
 #include "runtime/run.h"
 
@@ -37,11 +38,11 @@ void Gosched();
 // deadlock.
 [[noreturn]] void Goexit();
 // Sets how many goroutines may run at once, and returns the previous number; n < 1 only asks. Stops
-// the world for it. At most 1024.
+// the world for it; before the runtime starts, says with how many it will. At most 1024.
 int GOMAXPROCS(int n);
 // CPUs that this process may use when it started: affinity mask and cgroup quota. At least 1.
 int NumCPU();
-// Goroutines that exist now.
+// Goroutines that exist now; the caller is one of them unless it is a foreign thread.
 int NumGoroutine();
 // Number of the calling goroutine, for logs; 0 outside of one.
 uint64_t Goid();

@@ -97,6 +97,7 @@ void PrintGoroutineHeader(Printer& p, const G* gp) {
     if (waited >= kMinute) p << ", " << waited / kMinute << " minutes";
   }
   if (gp->lockedm != nullptr) p << ", locked to thread";
+  if (const char* name = gp->name; name != nullptr) p << ", name \"" << name << '"';
   p << "]:\n";
 }
 

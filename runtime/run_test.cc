@@ -1,0 +1,65 @@
+// Programs with an ordinary main, seen from inside.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "gort/runtime.h"
+
+namespace gort {
+namespace {
+
+std::atomic<int> signals = 0;
+
+// A signal that a goroutine raises arrives in it, as in any thread of the process.
+TEST(Run, GoroutinesTakeTheSignalsOfTheCaller) {
+  signal(SIGUSR1, [](int) { ++signals; });
+  int result = gort::Run([] {
+    for (int i = 1; i <= 100; ++i) {
+      raise(SIGUSR1);
+      EXPECT_EQ(signals, i);
+      Gosched();
+    }
+    std::atomic<bool> done = false;
+    Go([&done] {
+      raise(SIGUSR1);
+      done = true;
+    });
+    while (!done) Gosched();
+    return 7;
+  });
+  EXPECT_EQ(result, 7);
+  EXPECT_EQ(signals, 101);
+}
+
+TEST(Run, NoGoroutineIsLeft) {
+  gort::Run([] {
+    for (int i = 0; i < 100; ++i) Go([] { Gosched(); });
+    return 0;
+  });
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (NumGoroutine() != 0 && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(NumGoroutine(), 0);
+}
+
+TEST(Run, TracebacksShowNames) {
+  std::string text;
+  gort::Run([&text] {
+    std::atomic<bool> done = false;
+    Go(GoOptions{.name = "ferry"}, [&] {
+      text = Stack(false);
+      done = true;
+    });
+    while (!done) Gosched();
+    return 0;
+  });
+  EXPECT_NE(text.find(" [running, name \"ferry\"]:\n"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace gort
