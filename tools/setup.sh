@@ -16,7 +16,7 @@ fi
 packages_build=(
   bazel-bootstrap bazel-platforms bazel-rules-java g++ python3
   libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhiredis-dev
-  libhttp-parser-dev redis-server redis-tools
+  libhttp-parser-dev redis-server redis-tools wrk
 )
 
 # For every configuration of tools/test. libgflags-dev, libhiredis-dev and libhttp-parser-dev for another CPU cannot stand beside this
