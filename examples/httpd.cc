@@ -1,15 +1,10 @@
 // examples/httpd.cc: a web server with two pages.
 //
-// One goroutine for each connection (http_conn.h), one that accepts, one that waits for SIGTERM.
-// The signal arrives through a pipe, on which a goroutine waits with WaitReadable, as one would on
-// a descriptor of any other library.
-#include <fcntl.h>
-#include <signal.h>
+// One goroutine for each connection (http_conn.h), one that accepts, one that waits for SIGTERM
+// (end_signal.h).
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -20,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "examples/end_signal.h"
 #include "examples/flags.h"
 #include "examples/http_conn.h"
 #include "gflags/gflags.h"
@@ -75,23 +71,6 @@ void Handle(const HttpRequest& request, HttpResponse* response) {
   } else {
     response->owned_body = gort::Stack(true);
   }
-}
-
-int signal_pipe[2];
-
-extern "C" void OnSignal(int) {
-  const int saved = errno;
-  static_cast<void>(!write(signal_pipe[1], "x", 1));
-  errno = saved;
-}
-
-bool CatchSignals() {
-  if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  struct sigaction action = {};
-  action.sa_handler = &OnSignal;
-  action.sa_flags = SA_ONSTACK | SA_RESTART;  // goroutines' stacks are small
-  sigfillset(&action.sa_mask);
-  return sigaction(SIGTERM, &action, nullptr) == 0 && sigaction(SIGINT, &action, nullptr) == 0;
 }
 
 class Server {
@@ -200,7 +179,7 @@ int gort_main(int argc, char** argv) {
     std::fprintf(stderr, "httpd: %s\n", std::string(listener.status().message()).c_str());
     return 1;
   }
-  if (!CatchSignals()) {
+  if (!gort::examples::CatchEndSignals()) {
     std::fprintf(stderr, "httpd: cannot catch signals\n");
     return 1;
   }
@@ -210,7 +189,7 @@ int gort_main(int argc, char** argv) {
   Server server(*std::move(listener), settings);
   gort::WaitGroup ended;
   ended.Go([&server] {
-    if (!gort::WaitReadable(signal_pipe[0]).ok()) return;
+    if (!gort::examples::WaitForEndSignal()) return;
     server.Shutdown(absl::Seconds(FLAGS_shutdown_seconds));
   });
   if (!server.Run()) return 1;

@@ -4,13 +4,9 @@
 // lock, and then waits until what anybody has changed up to then is on the disk (respd_log.h); only
 // then it answers. So no answer speaks of what a crash could undo, and clients that write at the
 // same time share an fsync.
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +21,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "examples/end_signal.h"
 #include "examples/flags.h"
 #include "examples/resp_parse.h"
 #include "examples/respd_commands.h"
@@ -191,23 +188,6 @@ class Server {
   bool all_closed_ = false;      // the same
 };
 
-int signal_pipe[2];
-
-extern "C" void OnSignal(int) {
-  const int saved = errno;
-  static_cast<void>(!write(signal_pipe[1], "x", 1));
-  errno = saved;
-}
-
-bool CatchSignals() {
-  if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  struct sigaction action = {};
-  action.sa_handler = &OnSignal;
-  action.sa_flags = SA_ONSTACK | SA_RESTART;
-  sigfillset(&action.sa_mask);
-  return sigaction(SIGTERM, &action, nullptr) == 0 && sigaction(SIGINT, &action, nullptr) == 0;
-}
-
 int Complain(const std::string& what) {
   std::fprintf(stderr, "respd: %s\n", what.c_str());
   return 1;
@@ -246,7 +226,7 @@ int gort_main(int argc, char** argv) {
   absl::StatusOr<gort::Listener> listener =
       gort::Listen("tcp", "127.0.0.1:" + std::to_string(FLAGS_port));
   if (!listener.ok()) return Complain(Text(listener.status()));
-  if (!CatchSignals()) return Complain("cannot catch signals");
+  if (!gort::examples::CatchEndSignals()) return Complain("cannot catch signals");
   std::printf("listening on %s\n", listener->Addr().c_str());
   std::fflush(stdout);
 
@@ -255,7 +235,7 @@ int gort_main(int argc, char** argv) {
   Server server(*std::move(listener), &store, log->get());
   gort::WaitGroup stopping;
   stopping.Go([&server] {
-    if (gort::WaitReadable(signal_pipe[0]).ok()) server.Stop();
+    if (gort::examples::WaitForEndSignal()) server.Stop();
   });
   const bool ok = server.Run();
   if (ok) stopping.Wait();

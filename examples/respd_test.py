@@ -14,15 +14,12 @@ import threading
 import time
 import unittest
 
+from examples.resp_client import Client, Failure
 from examples.terminate import terminate
 
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 RESPD = None
 PATIENCE = 120  # seconds, for anything that must happen
-
-
-class Failure(Exception):
-    """An error answer."""
 
 
 class Server:
@@ -36,7 +33,7 @@ class Server:
         self.port = int(line.rsplit(":", 1)[1])
 
     def client(self):
-        return Client(self.port)
+        return Client(("127.0.0.1", self.port))
 
     def end(self, how):
         if how == signal.SIGTERM:
@@ -53,49 +50,6 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
-
-
-class Client:
-    def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.sock.makefile("rb")
-
-    def send(self, *args):
-        parts = [a if isinstance(a, bytes) else str(a).encode() for a in args]
-        self.raw(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-
-    def raw(self, data):
-        self.sock.sendall(data)
-
-    def answer(self):
-        line = self.file.readline()
-        if not line.endswith(b"\r\n"):
-            raise EOFError(line)
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"+":
-            return rest.decode()
-        if kind == b"-":
-            raise Failure(rest.decode())
-        if kind == b":":
-            return int(rest)
-        if kind == b"*":
-            return [self.answer() for _ in range(int(rest))]
-        assert kind == b"$", line
-        if rest == b"-1":
-            return None
-        data = self.file.read(int(rest) + 2)
-        if len(data) != int(rest) + 2:
-            raise EOFError(data)
-        return data[:-2]
-
-    def call(self, *args):
-        self.send(*args)
-        return self.answer()
-
-    def close(self):
-        self.file.close()
-        self.sock.close()
 
 
 class RespdTest(unittest.TestCase):
@@ -249,7 +203,7 @@ class RespdTest(unittest.TestCase):
 
     def write(self, port, writer, acknowledged, tried, stop):
         try:
-            c = Client(port)
+            c = Client(("127.0.0.1", port))
             n = 0
             while not stop.is_set():
                 batch = ["w%d:%d" % (writer, (n + i) % 50) for i in range(8)]

@@ -71,3 +71,14 @@ RT0_LINKOPTS = select({
     "//platforms:is_linux_amd64": ["-Wl,-e,_rt0_amd64_linux"],
     "//platforms:is_linux_arm64": ["-Wl,-e,_rt0_arm64_linux"],
 }, no_match_error = _NO_MATCH)
+
+# What runs a fuzzer: libFuzzer with --config=fuzz, else a main function that tries the corpus.
+FUZZ_ENGINE = select({
+    "//platforms:is_fuzz": [],
+    "//conditions:default": ["//tests/fuzz:corpus_main"],
+})
+
+FUZZ_LINKOPTS = select({
+    "//platforms:is_fuzz": ["-fsanitize=fuzzer"],
+    "//conditions:default": [],
+})

@@ -20,6 +20,7 @@ _HEADERS = {
     "libgflags-dev": "/usr/include/gflags/gflags.h",
     "libgmock-dev": "/usr/include/gmock/gmock.h",
     "libgtest-dev": "/usr/include/gtest/gtest.h",
+    "libhiredis-dev": "/usr/include/hiredis/hiredis.h",
     "libhttp-parser-dev": "/usr/include/http_parser.h",
 }
 

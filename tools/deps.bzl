@@ -53,6 +53,13 @@ def gort_dependencies():
         )
         _maybe(
             debian_archive,
+            name = "gort_debian_hiredis_" + arch,
+            arch = arch,
+            library = "hiredis",
+            package = "libhiredis-dev",
+        )
+        _maybe(
+            debian_archive,
             name = "gort_debian_http_parser_" + arch,
             arch = arch,
             library = "http_parser",
@@ -90,6 +97,13 @@ def gort_dependencies():
         build_file = Label("//third_party:http_parser.BUILD"),
         headers = ["http_parser.h"],
         packages = ["libhttp-parser-dev"],
+    )
+    _maybe(
+        debian_library,
+        name = "com_github_redis_hiredis",
+        build_file = Label("//third_party:hiredis.BUILD"),
+        headers = ["hiredis"],
+        packages = ["libhiredis-dev"],
     )
 
     native.register_toolchains("@gort//platforms/toolchains:all")

@@ -15,12 +15,12 @@ fi
 # To build and run on this machine.
 packages_build=(
   bazel-bootstrap bazel-platforms bazel-rules-java g++ python3
-  libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhttp-parser-dev
-  redis-tools
+  libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhiredis-dev
+  libhttp-parser-dev redis-server redis-tools wrk
 )
 
-# For every configuration of tools/test. libgflags-dev and libhttp-parser-dev for another CPU cannot stand beside this machine's; the build
-# unpacks them.
+# For every configuration of tools/test. libgflags-dev, libhiredis-dev and libhttp-parser-dev for another CPU cannot stand beside this
+# machine's; the build unpacks them.
 packages_clang=(clang clang-format clang-tidy libclang-rt-dev llvm)
 packages_arm64=(
   g++-aarch64-linux-gnu qemu-user
