@@ -192,7 +192,7 @@ constexpr Scenario kScenarios[] = {{"beside", &Beside},
 int gort_main(int argc, char** argv) {
   for (const scenarios::Scenario& s : scenarios::kScenarios) {
     if (argc >= 2 && strcmp(argv[1], s.name) == 0) {
-      if (argc > 2) stw_procs = std::max(2, atoi(argv[2]));
+      if (argc > 2) scenarios::stw_procs = std::max(2, atoi(argv[2]));
       int result = s.run();
       std::fflush(stdout);
       return result;
