@@ -67,6 +67,7 @@ struct alignas(64) G {
   int64_t waitsince = 0;         // status; approximate, set by tracebacks
   void* timer = nullptr;         // owner G only; timer of Sleep (timer/)
   int64_t sleep_when = 0;        // owner G only
+  int32_t nested_syscalls = 0;   // owner G only; EnterSyscalls within the outermost
   void* waitlock = nullptr;      // owner M only; argument of the park's unlock function
   uintptr_t gopc = 0;            // const after newproc; where Go() was called
   uintptr_t startpc = 0;         // const after newproc; the function's address

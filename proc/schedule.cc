@@ -127,6 +127,7 @@ void ResetSpinning(M* mp) {
 
 G* TakeDirect(G* gp, M* mp) {
   P* pp = mp->p.load(std::memory_order_relaxed);
+  if (GORT_UNLIKELY(pp == nullptr)) Fatal("goroutine parked inside Blocking");
   // Anything out of the ordinary goes through g0.
   if (gp->lockedm != nullptr || pp->preempt.load(std::memory_order_relaxed) ||
       sched.gcwaiting.load(std::memory_order_relaxed) ||

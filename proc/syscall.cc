@@ -73,6 +73,10 @@ void EnterSyscall() {
   if (gp->foreign) return;
   M* mp = gp->m;
   P* pp = mp->p.load(std::memory_order_relaxed);
+  if (GORT_UNLIKELY(pp == nullptr)) {
+    ++gp->nested_syscalls;
+    return;
+  }
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = pp;
   mp->p.store(nullptr, std::memory_order_relaxed);
@@ -87,6 +91,10 @@ void EnterSyscallBlock() {
   if (gp->foreign) return;
   M* mp = gp->m;
   P* pp = mp->p.load(std::memory_order_relaxed);
+  if (GORT_UNLIKELY(pp == nullptr)) {
+    ++gp->nested_syscalls;
+    return;
+  }
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = nullptr;
@@ -96,6 +104,10 @@ void EnterSyscallBlock() {
 void ExitSyscall() {
   G* gp = Getg();
   if (gp->foreign) return;
+  if (GORT_UNLIKELY(gp->nested_syscalls != 0)) {
+    --gp->nested_syscalls;
+    return;
+  }
   M* mp = gp->m;
   P* old = mp->oldp;
   mp->oldp = nullptr;

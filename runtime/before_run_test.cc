@@ -1,5 +1,5 @@
-// What works before the runtime has started, and what the first Run makes of it. One test: a process
-// starts once.
+// What works before the runtime has started, and what the first Run makes of it.
+// One test: a process starts once.
 #include <gtest/gtest.h>
 
 #include <atomic>

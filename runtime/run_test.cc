@@ -47,6 +47,24 @@ TEST(Run, NoGoroutineIsLeft) {
   EXPECT_EQ(NumGoroutine(), 0);
 }
 
+TEST(Run, BlockingNests) {
+  int result = gort::Run([] {
+    std::atomic<bool> spawned = false;
+    for (int i = 0; i < 100; ++i) {
+      const int n = Blocking([&] {
+        const int inner = Blocking([] { return Blocking([] { return 20; }) + 1; });
+        if (i == 50) Go([&spawned] { spawned = true; });
+        return inner * 2;
+      });
+      EXPECT_EQ(n, 42);
+      Gosched();
+    }
+    while (!spawned) Gosched();
+    return 3;
+  });
+  EXPECT_EQ(result, 3);
+}
+
 TEST(Run, TracebacksShowNames) {
   std::string text;
   gort::Run([&text] {

@@ -54,7 +54,8 @@ void UnlockOSThread();
 std::string Stack(bool all);
 
 // Calls f, which may block in the kernel, and returns its result; the other goroutines go on
-// meanwhile. f must not use gort. If it throws, the exception goes on to the caller.
+// meanwhile. f may call Blocking, Go and what never waits; what parks is fatal in it: "goroutine
+// parked inside Blocking". If it throws, the exception goes on to the caller.
 template <class F>
 auto Blocking(F&& f) -> decltype(f()) {
   struct Scope {

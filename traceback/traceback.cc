@@ -163,7 +163,6 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
 }  // namespace
 
 GORT_NOINLINE void FatalReport(bool all) {
-  Printer() << '\n';
   const G* gp = CallersG();
   // Found by the scheduler itself, the program at fault (a deadlock): its stack says nothing.
   if (all && (gp == nullptr || gp->goid == 0)) {
@@ -171,6 +170,7 @@ GORT_NOINLINE void FatalReport(bool all) {
     TracebackOthers(p, gp);
     return;
   }
+  Printer() << '\n';
   Report(gp, nullptr, all, __builtin_frame_address(0));
 }
 

@@ -166,6 +166,7 @@ constexpr Scenario kScenarios[] = {
     {"panic_closed_channel", &PanicClosedChannel},
     {"null_function", &NullFunction},
     {"throw", &ThrowInvariant},
+    {"park_in_blocking", [] { gort::Blocking([] { gort::Sleep(absl::Milliseconds(1)); }); }},
     {"goexit_deep", &GoexitDeep},
     {"foreign_goexit", &ForeignGoexit},
     {"foreign_throw", &ForeignThrow},

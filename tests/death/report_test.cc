@@ -41,6 +41,7 @@ const Ending kEndings[] = {
     {"panic_int", 2, {"panic: exception of type int", "", kMainRunning}},
     {"panic_closed_channel", 2, {"panic: send on closed channel", "", kMainRunning}},
     {"null_function", 2, {"fatal error: go of nil func value", "", kMainRunning}},
+    {"park_in_blocking", 2, {"fatal error: goroutine parked inside Blocking"}},
     {"throw", 2, {"fatal error: a broken invariant", "", kMainRunning}},
     {"goexit_deep",
      0,
@@ -87,14 +88,14 @@ INSTANTIATE_TEST_SUITE_P(All, Report, ::testing::ValuesIn(kEndings),
 const Ending kSettings[] = {
     {"nap",
      0,
-     {"SCHED 0ms: gomaxprocs=3 idleprocs=[0-3] threads=[0-9]+ spinningthreads=[0-9]+ "
+     {"SCHED [0-9]+ms: gomaxprocs=3 idleprocs=[0-3] threads=[0-9]+ spinningthreads=[0-9]+ "
       "needspinning=[01] idlethreads=[0-9]+ runqueue=[0-9]+ \\[[0-9]+ [0-9]+ [0-9]+\\]",
       "SCHED [1-9][0-9]ms: gomaxprocs=3 .*"},
      false,
      {"GODEBUG=schedtrace=20", "GOMAXPROCS=3"}},
     {"nap",
      0,
-     {"SCHED 0ms: .* gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=(true|false)",
+     {"SCHED [0-9]+ms: .* gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=(true|false)",
       "  P0: status=[0-4] schedtick=[0-9]+ syscalltick=[0-9]+ m=(nil|[0-9]+) runqsize=[0-9]+ "
       "gfreecnt=[0-9]+ timerslen=[0-9]+",
       "  M[0-9]+: p=(nil|[0-9]+) curg=(nil|[0-9]+) mallocing=0 throwing=0 preemptoff= "

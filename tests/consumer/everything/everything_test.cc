@@ -34,3 +34,27 @@ TEST(Everything, Panics) {
     return 0;
   });
 }
+
+// What a call of the outside world usually looks like: a context over channels, locks and errors.
+TEST(Everything, ContextsStopAPipeline) {
+  int sum = gort::Run([] {
+    auto [ctx, cancel] = gort::WithCancel(gort::Background());
+    gort::Chan<int> numbers = gort::MakeChan<int>();
+    gort::ErrGroup group(ctx);
+    for (int w = 0; w < 3; ++w) {
+      group.Go([ctx = ctx, numbers]() -> absl::Status {
+        for (int i = 1;; ++i) {
+          if (gort::Select(gort::OnSend(numbers, i), gort::OnRecv(ctx.Done())) == 1) {
+            return ctx.Err();
+          }
+        }
+      });
+    }
+    int total = 0;
+    for (int i = 0; i < 300; ++i) total += numbers.Recv().value_or(0) > 0 ? 1 : 0;
+    cancel();
+    EXPECT_TRUE(absl::IsCancelled(group.Wait()));
+    return total;
+  });
+  EXPECT_EQ(sum, 300);
+}
