@@ -32,7 +32,10 @@ bool FreezeG(G* gp, uint32_t status) {
          CasToGScanStatus(gp, status);
 }
 
-void PrintOther(Printer& p, G* gp) {
+// Nothing stops while a report of others is made: the fields of a goroutine that runs, ends or is
+// used anew are its thread's own, and what is read of them may be a moment old. Each is one word,
+// and a G is never freed; only what hangs on the stack needs the freeze.
+GORT_NO_TSAN void PrintOther(Printer& p, G* gp) {
   uint32_t status = ReadGStatus(gp);
   if ((status & kGScan) != 0) status &= ~uint32_t{kGScan};  // another report is reading it
   bool frozen = FreezeG(gp, status);
@@ -49,7 +52,7 @@ void PrintOther(Printer& p, G* gp) {
   if (frozen) CasFromGScanStatus(gp, status | kGScan);
 }
 
-bool Shown(const G* gp, const G* me) {
+GORT_NO_TSAN bool Shown(const G* gp, const G* me) {
   if (gp == me || gp->system || gp->goid == 0) return false;
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
   return status != kGDead && status != kGIdle;
@@ -84,7 +87,7 @@ void PrintCurrent(Printer& p, const G* gp, const SigCtx* ctx, const void* skip_t
 
 }  // namespace
 
-void PrintGoroutineHeader(Printer& p, const G* gp) {
+GORT_NO_TSAN void PrintGoroutineHeader(Printer& p, const G* gp) {
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
   p << "goroutine " << gp->goid << " [";
   if (status == kGWaiting && gp->waitreason != WaitReason::kZero) {
@@ -120,7 +123,7 @@ void PrintTracebackAt(Printer& p, const SigCtx& ctx) {
   frames.Finish();
 }
 
-void PrintCreatedBy(Printer& p, const G* gp) {
+GORT_NO_TSAN void PrintCreatedBy(Printer& p, const G* gp) {
   if (gp->gopc == 0 || gp->goid <= 1) return;
   PrintCreator(p, gp->gopc - 1, gp->parent_goid);
 }

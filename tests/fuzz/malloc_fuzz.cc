@@ -22,7 +22,7 @@ struct Block {
 // The first and last bytes of a long block stand for all.
 template <class F>
 void ForSome(const Block& b, F f) {
-  constexpr size_t kEnd = 2048;
+  constexpr size_t kEnd = 256;
   for (size_t i = 0; i < b.n; ++i) {
     f(i);
     if (i == kEnd && b.n > 2 * kEnd) i = b.n - kEnd;
@@ -42,7 +42,7 @@ size_t SizeFrom(gort::fuzz::Input* in) {
     case 1:
       return in->Number(1 << 15) + (32 << 10);  // about where large objects begin
     case 2:
-      return in->Number(64) << 16;
+      return in->Number(16) << 16;
     default:
       return in->Number(1200);
   }
@@ -69,28 +69,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       gort::malloc::ReleaseFreeMemory();
       continue;
     }
-    const size_t n = SizeFrom(&in);
-    size_t align = n <= 4 ? 4 : n <= 8 ? 8 : 16;
+    size_t n = SizeFrom(&in);
+    size_t align = 0;
     void* p = nullptr;
     if (what % 4 == 1) {
       align = size_t{1} << in.Number(17);
       p = gort::malloc::AllocAligned(align, n);
     } else if (what % 4 == 2) {
       const size_t count = 1 + in.Number(7);
+      n = n / count * count;
       p = gort::malloc::AllocZeroed(count, n / count);
-      for (size_t i = 0; i < n / count * count; ++i) {
-        Check(static_cast<unsigned char*>(p)[i] == 0, "a block is cleared");
-      }
-      if (n / count * count <= 8) align = n / count * count <= 4 ? 4 : 8;
-      blocks.push_back({static_cast<unsigned char*>(p), n / count * count, pattern});
     } else {
       p = gort::malloc::Alloc(n);
     }
     Check(p != nullptr, "there is memory");
+    if (align == 0) align = n <= 4 ? 4 : n <= 8 ? 8 : 16;
     Check(reinterpret_cast<uintptr_t>(p) % align == 0, "a block is aligned");
-    if (what % 4 != 2) blocks.push_back({static_cast<unsigned char*>(p), n, pattern});
+    blocks.push_back({static_cast<unsigned char*>(p), n, pattern});
     const Block& b = blocks.back();
-    Check(gort::malloc::UsableSize(p) >= b.n, "a block is long enough");
+    Check(gort::malloc::UsableSize(p) >= n, "a block is long enough");
+    if (what % 4 == 2) ForSome(b, [&b](size_t i) { Check(b.p[i] == 0, "a block is cleared"); });
     ForSome(b, [&b](size_t i) { b.p[i] = static_cast<unsigned char>(b.pattern + i); });
     pattern = static_cast<unsigned char>(pattern + 37);
   }

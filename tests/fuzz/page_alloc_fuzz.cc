@@ -17,7 +17,7 @@ using gort::rt::MSpan;
 using gort::rt::PageAlloc;
 using gort::rt::PageMap;
 
-constexpr size_t kPages = 512;
+constexpr size_t kPages = 256;
 constexpr size_t kPhysical = 4;
 constexpr gort::rt::PageId kBase =
     5 * gort::rt::kArenaPages - kPages / 2;  // on both sides of a seam
@@ -41,7 +41,7 @@ class Model {
     size_t best_len = kPages + 1;
     for (size_t i = 0; i < kPages;) {
       size_t len = 0;
-      while (i + len < kPages && !used_[i + len]) ++len;
+      while (i + len < kPages && used_[i + len] == 0) ++len;
       if (len >= n && len < best_len) {
         best = i;
         best_len = len;
@@ -58,15 +58,17 @@ class Model {
   }
   bool All(size_t first, size_t n, bool used) const {
     const auto at = used_.begin() + static_cast<ptrdiff_t>(first);
-    return std::all_of(at, at + static_cast<ptrdiff_t>(n), [used](bool u) { return u == used; });
+    return std::all_of(at, at + static_cast<ptrdiff_t>(n),
+                       [used](char u) { return (u != 0) == used; });
   }
   void Mark(const MSpan* s, bool used) {
-    std::fill_n(used_.begin() + static_cast<ptrdiff_t>(s->first_page() - kBase), s->n_pages, used);
+    std::fill_n(used_.begin() + static_cast<ptrdiff_t>(s->first_page() - kBase), s->n_pages,
+                used ? 1 : 0);
   }
-  size_t Used() const { return static_cast<size_t>(std::count(used_.begin(), used_.end(), true)); }
+  size_t Used() const { return static_cast<size_t>(std::count(used_.begin(), used_.end(), 1)); }
 
  private:
-  std::vector<bool> used_ = std::vector<bool>(kPages);
+  std::vector<char> used_ = std::vector<char>(kPages);
 };
 
 }  // namespace
@@ -108,7 +110,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     Check(pages.inuse_pages() == model.Used(), "pages in use");
     Check(pages.free_pages() == kPages - model.Used(), "pages free");
-    if (what % 16 == 3) pages.Check();
+    if (what % 64 == 3) pages.Check();
   }
   for (MSpan* s : live) pages.Free(s);
   while (MSpan* s = pages.TakeResident(kPages)) pages.PutReleased(s);

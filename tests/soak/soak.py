@@ -37,8 +37,8 @@ class Server:
         environment = dict(os.environ, GODEBUG="schedtrace=100,scheddetail=1")
         self.process = subprocess.Popen(UNDER + [program] + flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
         self.traced = threading.Condition()
-        self.blocks = 0  # whole reports
-        self.counts = None  # (goroutines, timers) of the last one
+        self.begun = 0  # reports
+        self.counts = None  # (goroutines, timers) of the last whole one, which is the last but one begun
         self.complaints = []
         self.reader = threading.Thread(target=self.read_trace, daemon=True)
         self.reader.start()
@@ -54,7 +54,7 @@ class Server:
             if line.startswith("SCHED "):
                 with self.traced:
                     self.counts = (goroutines, timers)
-                    self.blocks += 1
+                    self.begun += 1
                     self.traced.notify_all()
                 goroutines = timers = 0
             elif re.match(r"  G\d+: status=", line):
@@ -67,12 +67,26 @@ class Server:
     def count(self):
         """What there is now: goroutines, timers, descriptors."""
         with self.traced:
-            # The report that runs now may have begun before; the first one has nothing before it.
-            wanted = self.blocks + 2
-            if not self.traced.wait_for(lambda: self.blocks >= wanted, PATIENCE):
+            # The next one to begin, whole when the one after it begins.
+            wanted = self.begun + 2
+            if not self.traced.wait_for(lambda: self.begun >= wanted, PATIENCE):
                 sys.exit("soak: %s has stopped to report" % self.name)
             goroutines, timers = self.counts
         return {"goroutines": goroutines, "timers": timers, "descriptors": len(os.listdir("/proc/%d/fd" % self.process.pid))}
+
+    def count_at_rest(self, request, answer):
+        """What there is when the server is up, which its first answer proves, and nobody is there."""
+        with self.connect() as s:
+            s.sendall(request)
+            got = b""
+            while not got.endswith(answer):
+                more = s.recv(4096)
+                if not more:
+                    sys.exit("soak: %s: closed after %r" % (self.name, got))
+                got += more
+        # That client may still be on its way out; there is nothing that could be missing.
+        counts = [self.count() for _ in range(5)]
+        return {what: min(c[what] for c in counts) for what in counts[0]}
 
     def resident_kib(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
@@ -217,7 +231,7 @@ def run(name, program, flags, protocol, options):
     """Everything that was wrong with one server."""
     server = Server(name, program, flags)
     try:
-        before = server.count()
+        before = server.count_at_rest(protocol.answer, protocol.check)
         resident = server.resident_kib()
         wrong = soak(server, protocol, options.seconds, options.clients, options.seed)
         if server.process.poll() is None:
