@@ -182,8 +182,8 @@ int Select(C&&... cases) {
   if constexpr (kCases == 0) {
     rt::ParkForever(rt::WaitReason::kSelectNoCases);
   } else {
-    rt::SelectCase scases[n + 1];  // the last is a place for the default to write to
-    uint32_t order[2 * n + 1];
+    rt::SelectCase scases[size_t{n} + 1];  // the last is a place for the default to write to
+    uint32_t order[2 * size_t{n} + 1];
     int k = 0;
     (cases.Add(&scases[rt::kIsDefaultCase<C> ? n : k++]), ...);
     bool received = false;
