@@ -2,15 +2,13 @@
 // What      WaitReadable, WaitWritable: park the calling goroutine (or foreign thread) until a read
 //           or a write on fd would not block, as poll(2) would have it; errors and hang-ups count.
 // Layer     9. Sockets, pipes, FIFOs, ttys, eventfds and whatever else epoll takes, blocking or
-// not;
-//           any number of waiters for one descriptor.
+//           not; any number of waiters for one descriptor.
 // Deadline  infinite future: none. One that has passed is kDeadlineExceeded even if fd is ready.
 // Errors    kInvalidArgument: fd is a regular file or a directory (those never wait) or no open
 //           descriptor at all; kResourceExhausted: no descriptor left; kFailedPrecondition: the
 //           runtime has not started. The text names fd.
 // Cost      five system calls: the wait goes by a duplicate of fd, so that fd may be closed, and
-// its
-//           number used again, in the middle of it; the file then stays open until the wait ends.
+//           its number used again, in the middle of it; the file stays open until the wait ends.
 // Contract  | call         | user G | g0 | no P | gsignal | foreign | parks | allocates   |
 //           | WaitReadable |   x    | -  |  -   |    -    |    x    |   x   | never freed |
 //                                                                  Go: RawConn.Read (syscall)

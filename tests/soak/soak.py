@@ -84,9 +84,11 @@ class Server:
                 if not more:
                     sys.exit("soak: %s: closed after %r" % (self.name, got))
                 got += more
-        # That client may still be on its way out; there is nothing that could be missing.
+        # That client may still be on its way out, and the server about to wait for the signal that ends it.
         counts = [self.count() for _ in range(5)]
-        return {what: min(c[what] for c in counts) for what in counts[0]}
+        while any(c != counts[-1] for c in counts[-5:]):
+            counts.append(self.count())
+        return counts[-1]
 
     def resident_kib(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
