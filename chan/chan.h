@@ -11,8 +11,7 @@
 // Lifetime  The channel lives until its last handle goes; elements that nobody received are then
 //           destroyed. Goroutines that wait on a channel use a handle of somebody's: it must stay.
 // Threads   A channel may be used from any number of goroutines and threads; a handle is an
-// ordinary
-//           object, like a std::shared_ptr.
+//           ordinary object, like a std::shared_ptr.
 // Memory    What happens before a send happens before the end of the receive that gets the element;
 //           what happens before a close, before the end of a receive that sees it; and the n-th
 //           receive from a channel of capacity c happens before the (n+c)-th send ends.

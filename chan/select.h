@@ -1,8 +1,7 @@
 // gort/chan/select.h: waiting on several channels at once.
 // What      Select(OnRecv(a, f), OnSend(b, v, g), Default(h)) runs exactly one case and its
-// function
-//           and returns its index in the argument list. Selector does it for cases that are
-//           only known at run time.
+//           function and returns its index in the argument list. Selector does it for cases that
+//           are only known at run time.
 // Layer     7.                                        Go: select.go
 // Choice    Uniformly random among the cases that are ready when it looks. Default is taken only if
 //           there was an instant when no other case was ready. A nil channel is never ready.

@@ -1,7 +1,6 @@
 // examples/http_conn.h: one connection of an HTTP/1.1 server.
 // What      reads requests (parsed by http-parser), has them answered, writes the answers, as many
-// of
-//           pipelined ones as there are at once; keeps the limits.
+//           of pipelined ones as there are at once; keeps the limits.
 // Limits    a head longer than max_header_bytes: 431; a body longer than max_body_bytes: 413; no
 //           whole request within `idle`: closed, with 408 if a part of one was there; an answer
 //           that is not taken within `idle`: closed. What is no HTTP/1: 400. A server that ends

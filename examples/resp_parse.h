@@ -1,10 +1,8 @@
 // examples/resp_parse.h: commands of the Redis protocol, as they come from the network.
 // What      takes bytes in pieces of any size and gives commands: arrays of bulk strings, and
-// inline
-//           commands (a line of words, of which some may be quoted).
+//           inline commands (a line of words, of which some may be quoted).
 // Limits    see the constants; beyond them, and for what is no command, an error in the words of
-// the
-//           protocol ("ERR Protocol error: …"), after which the connection has to be closed.
+//           the protocol ("ERR Protocol error: …"), after which the connection has to be closed.
 #ifndef GORT_EXAMPLES_RESP_PARSE_H_
 #define GORT_EXAMPLES_RESP_PARSE_H_
 

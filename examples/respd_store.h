@@ -1,8 +1,7 @@
 // examples/respd_store.h: the keys and values of respd, and what of them goes to the log.
 // What      a map in the order of a hash of the key, so that a SCAN cursor is a place in that
-// order:
-//           a key that is there from the scan's first step to its last is returned exactly once,
-//           whatever happens to others meanwhile.
+//           order: a key that is there from the scan's first step to its last is returned exactly
+//           once, whatever happens to others meanwhile.
 // Locking   none: the caller serialises.
 #ifndef GORT_EXAMPLES_RESPD_STORE_H_
 #define GORT_EXAMPLES_RESPD_STORE_H_

@@ -1,12 +1,11 @@
 // examples/treewc_count.h: lines, words and bytes of a text that comes in pieces.
 // What      a line ends with '\n'. A word is a run of bytes without white space in which there is
-// at
-//           least one printable character, as GNU wc 9.1 (Debian 12) has it: a byte that is neither
-//           printable nor white space begins no word and ends none.
+//           at least one printable character, as GNU wc 9.1 (Debian 12) has it: a byte that is
+//           neither printable nor white space begins no word and ends none.
 // Locale    kBytes: every byte is a character, and only ASCII ones are printable: wc in the C
-// locale.
-//           kUtf8: characters are UTF-8, and the C library's LC_CTYPE says what they are: wc in
-//           that locale, its no-break spaces (U+00A0, U+2007, U+202F, U+2060) being white space.
+//           locale. kUtf8: characters are UTF-8, and the C library's LC_CTYPE says what they are:
+//           wc in that locale, its no-break spaces (U+00A0, U+2007, U+202F, U+2060) being white
+//           space.
 // Sums      texts that follow one another have as many words as their parts, less those that a
 //           border cuts in two; and a border may cut a character. Counts knows enough about its
 //           text's borders for Append to tell, so the parts may be counted in any order, by

@@ -1,12 +1,10 @@
 // examples/treewc_walk.h: the files below a directory, in find's order.
 // What      Walk calls back for every regular file below the given path, in the order in which
-// find(1)
-//           prints them, and for everything that could not be looked at. Symbolic links are not
-//           followed, so there are no loops; other kinds of files are passed over.
+//           find(1) prints them, and for everything that could not be looked at. Symbolic links are
+//           not followed, so there are no loops; other kinds of files are passed over.
 // Depth     names are looked up from the directory they are in, so paths may be as long as they
-// like.
-//           Only the deepest kOpenLevels directories are held open; the way back to the others is
-//           "..", and is checked to lead where it came from.
+//           like. Only the deepest kOpenLevels directories are held open; the way back to the
+//           others is "..", and is checked to lead where it came from.
 // Memory    a directory's entries are read in batches (find's), the rest is per level.
 #ifndef GORT_EXAMPLES_TREEWC_WALK_H_
 #define GORT_EXAMPLES_TREEWC_WALK_H_

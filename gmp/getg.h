@@ -1,12 +1,11 @@
 // gmp/getg.h: the current G.
 // What      tls.g, one initial-exec thread-local word.
 // Why asm   a compiler may compute the address of a thread-local variable once and use it again
-// after
-//           a call. A call that parks may return on another thread, and then that address is the
-//           other thread's (gcc 12 and clang 14 do this on arm64). Here the whole access, address
-//           computation included, is one volatile asm, which may not be merged with another.
-//           Everything else of a thread hangs off the G (g.m), so no other thread-local variable is
-//           read by code that can park.
+//           after a call. A call that parks may return on another thread, and then that address is
+//           the other thread's (gcc 12 and clang 14 do this on arm64). Here the whole access,
+//           address computation included, is one volatile asm, which may not be merged with
+//           another. Everything else of a thread hangs off the G (g.m), so no other thread-local
+//           variable is read by code that can park.
 // Layer     4. Any thread, any stack, signal handlers. Null on a thread that has no G.
 // Go        getg (a register in Go)
 #ifndef GORT_GMP_GETG_H_

@@ -13,19 +13,20 @@
 //   kGPreempted  whoever suspended it
 //   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it
 //
-//   Legal:  Idle->Dead  Dead->Runnable  Runnable->Running  Running->{Runnable,Waiting,Syscall,Dead,
-//           Preempted}  Syscall->{Running,Runnable}  Waiting->{Runnable,Running} Preempted->Waiting
+//   Legal:  Idle->Dead  Dead->{Runnable,Running}  Runnable->Running
+//           Running->{Runnable,Waiting,Syscall,Dead,Preempted}  Syscall->{Running,Runnable}
+//           Waiting->{Runnable,Running}  Preempted->Waiting
 //
 //   P state      who owns the P
 //   kPIdle       the idle list, or whoever is moving it on or off
 //   kPRunning    the M in p.m
-//   kPSyscall    nobody; the M that left it tries to take it back by CAS, so do retake and the
-//   stopper kPGcStop     whoever stopped the world kPDead       nobody: id >= gomaxprocs; revived
-//   by ProcResize
+//   kPSyscall    nobody; the M that left it tries to take it back by CAS, so do retake and whoever
+//                stops the world
+//   kPGcStop     whoever stopped the world
+//   kPDead       nobody: id >= gomaxprocs; revived by ProcResize
 //
 //   Legal:  GcStop->{Idle,Running,Dead}  Idle->{Running,GcStop,Dead}
-//   Running->{Idle,Syscall,GcStop,Dead}
-//           Syscall->{Idle,Running,GcStop}  Dead->GcStop
+//           Running->{Idle,Syscall,GcStop,Dead}  Syscall->{Idle,Running,GcStop}  Dead->GcStop
 //
 // Layer     4. Any M, any stack.                      Go: runtime2.go, casgstatus in proc.go
 #ifndef GORT_GMP_STATUS_H_

@@ -5,18 +5,16 @@
 //
 //             on stack A                          on stack B, resumed from its own SwitchTo
 //             A's status is still kGRunning
-//             SwitchTo(B, fn) --- gort_switch --> AfterSwitch: fn(A), e.g. status -> kGWaiting,
-//             unlock
+//             SwitchTo(B, fn) --- gort_switch --> AfterSwitch: fn(A): status -> kGWaiting, unlock
 //                                                 from here on another M may run A
 //
-// Why not Go's gogo/mcall   Go's mcall starts g0 afresh each time and abandons its frames. Here g0
-// is a
-//           loop that is left and re-entered, so that its frames stay balanced: destructors,
+// Rejected  Go's gogo and mcall: mcall starts g0 afresh each time and abandons its frames. Here g0
+//           is a loop that is left and re-entered, so that its frames stay balanced: destructors,
 //           sanitizers' shadow stacks and unwinders see ordinary calls, and a goroutine may switch
 //           straight to the next one with the same primitive (docs/adr/0002).
 // State     callee-saved registers and the FP control words travel on the stack; exception state
-// and
-//           errno travel in the G. Caller-saved registers, vector state included, are dead here.
+//           and errno travel in the G. Caller-saved registers, vector state included, are dead
+//           here.
 // Layer     4. No runtime lock held. SwitchTo only from the stack of Getg().
 // Go        gogo, mcall, systemstack (asm_amd64.s)
 #ifndef GORT_GMP_SWITCH_H_

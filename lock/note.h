@@ -3,8 +3,7 @@
 // Layer     3.                                                     Go: note (lock_futex.go)
 // Invariant key is 0 (not yet) or 1 (woken). One Wakeup and one sleeper per Clear.
 // Ordering  what the waker did before Wakeup happens before what the sleeper does after Sleep,
-// after
-//           a TSleep that is true, and after an IsSet that is true.
+//           after a TSleep that is true, and after an IsSet that is true.
 // Lifetime  the sleeper may free the Note as soon as Sleep returns.
 // Contract  | call             | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | Sleep, TSleep    |   -    | x  |  x   |    -    |    x    | the M |     -     |

@@ -4,8 +4,7 @@
 // Layer     3.                              Go: rwmutex (rwmutex.go); differs: no list of Ms, the
 //           readers that a writer keeps waiting are a number, and sleep on a word of their own.
 // Fairness  a waiting writer keeps new readers out; the readers that waited for one writer go
-// before
-//           the next. Neither side starves.
+//           before the next. Neither side starves.
 // Invariant reader_count = readers inside or waiting, minus kMaxReaders while a writer is inside or
 //           waiting for readers to leave. reader_wait = readers that the writer still waits for.
 // Ordering  as for Mutex, between writers, and between a writer and the readers before and after.

@@ -1,7 +1,6 @@
 // gort/malloc/malloc.h: a memory allocator, usable alone.
 // What      Alloc and Free with per-thread (under the gort runtime: per-P) caches, size classes
-// with
-//           bounded waste, and a page heap that gives unused memory back to the OS.
+//           with bounded waste, and a page heap that gives unused memory back to the OS.
 // Contract  every function may be called from any thread at any time, also before main, also while
 //           a thread ends; from a goroutine; not from a signal handler. Nothing here parks the
 //           goroutine. A block may be freed on another thread than it was allocated on.
@@ -12,9 +11,8 @@
 //           shows, an alignment that is no power of two. Builds with GORT_DEBUG=1 find every double
 //           free, pointers into the middle of an object, and writes to freed objects as well.
 // Memory    goes back to the OS by itself once 32 MiB more than a reserve lie idle (the reserve:
-// 1/8
-//           of what is in use, and 4 MiB); under the runtime its monitor thread sees to it; and at
-//           once by ReleaseFreeMemory().
+//           1/8 of what is in use, and 4 MiB); under the runtime its monitor thread sees to it; and
+//           at once by ReleaseFreeMemory().
 #ifndef GORT_MALLOC_MALLOC_H_
 #define GORT_MALLOC_MALLOC_H_
 

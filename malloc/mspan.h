@@ -1,7 +1,6 @@
 // malloc/mspan.h: the record of one run of heap pages.
 // What      a span is either free (a node of the page allocator's tree), or in use: cut into
-// objects
-//           of one size class, or one large object.
+//           objects of one size class, or one large object.
 // Layer     4.                                                             Go: mspan (mheap.go)
 // Ownership the state says who may touch the rest:
 //           kFree   the page allocator, under mheap's lock.

@@ -8,9 +8,8 @@
 //             in passing  without such a thread, one that frees pages pays, but only when the debt
 //                         exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
 //           The longest free spans go first, the highest addresses among equals.
-// Layer     4.                                      Go: mgcscavenge.go; differs: no GC cycle to
-// pace by Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates
-// |
+// Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
+// Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | ScavengeDebt    |   x    | x  |  x   |    x    |    x    |   -   |     -     |
 //           | ScavengeOne     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           Takes the locks scavenge, then mheap; madvise(2) runs with the scavenge lock alone.

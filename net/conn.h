@@ -2,9 +2,9 @@
 // What      Conn: a byte stream (TCP, unix), or a connected UDP socket, whose Read and Write are
 //           datagrams.
 // Layer     10. Move-only; closes when it is destroyed. Each method may be called from any
-// goroutine
-//           or foreign thread at any time, except that nobody may begin a call on an object that is
-//           being destroyed or moved. Reads wait for each other in turn, so do writes.
+//           goroutine or foreign thread at any time, except that nobody may begin a call on an
+//           object that is being destroyed or moved. Reads wait for each other in turn, so do
+//           writes.
 // Errors    kDeadlineExceeded "… i/o timeout"; kCancelled (a call that Close ended) and
 //           kFailedPrecondition (a call after Close), both "… use of closed network connection";
 //           what the kernel says, with absl's code for it, as "read tcp HERE->THERE: <text>".

@@ -14,13 +14,13 @@
 //           same holds for an event with kPollSpecial and who forgets an edge.
 // Stale     events carry the descriptor's sequence (fdseq); those fetched before a PollClose do not
 //           reach the next user. A PollDesc is never freed, only used again.
-// Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates |
+// Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates   |
 //           | PollOpen            |   x    | -  |  -   |    -    |    x    |   -   | never freed |
-//           | PollPrepare         |   x    | -  |  -   |    -    |    x    |   -   |       - | |
-//           PollWait            |   x    | -  |  -   |    -    |    x    |   x   |       -       |
-//           | PollSetDeadline     |   x    | -  |  -   |    -    |    x    |   -   | timer heap |
-//           | PollUnblock, Close  |   x    | -  |  -   |    -    |    x    |   -   |       - | |
-//           PollReady           |   x    | x  |  x   |    -    |    x    |   -   |       -       |
+//           | PollPrepare         |   x    | -  |  -   |    -    |    x    |   -   |      -      |
+//           | PollWait            |   x    | -  |  -   |    -    |    x    |   x   |      -      |
+//           | PollSetDeadline     |   x    | -  |  -   |    -    |    x    |   -   | timer heap  |
+//           | PollUnblock, Close  |   x    | -  |  -   |    -    |    x    |   -   |      -      |
+//           | PollReady           |   x    | x  |  x   |    -    |    x    |   -   |      -      |
 #ifndef GORT_NETPOLL_POLL_DESC_H_
 #define GORT_NETPOLL_POLL_DESC_H_
 

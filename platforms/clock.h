@@ -1,7 +1,7 @@
 // platforms/clock.h: time.
 // Layer     2. Any thread, any stack, signal handlers; no system call where the kernel offers a
-// vDSO. Errors    none.                                                        Go: nanotime1,
-// walltime
+//           vDSO.
+// Errors    none.                                              Go: nanotime1, walltime
 #ifndef GORT_PLATFORMS_CLOCK_H_
 #define GORT_PLATFORMS_CLOCK_H_
 

@@ -1,9 +1,8 @@
 // platforms/cpu.h: what the CPU is and how many of them there are.
 // What      cpuid in words; the number of CPUs by affinity and by cgroup quota; a pause for
-// spinning. Layer     2. Any thread; errno is left as it was; nothing is allocated, because the
-// counting runs
-//           in osinit, before mallocinit.                   Go: rt0_go, getproccount,
-//           cgroup_linux.go
+//           spinning.
+// Layer     2. Any thread; errno is left as it was; nothing is allocated, because the counting
+//           runs in osinit, before mallocinit.     Go: rt0_go, getproccount, cgroup_linux.go
 #ifndef GORT_PLATFORMS_CPU_H_
 #define GORT_PLATFORMS_CPU_H_
 

@@ -1,9 +1,8 @@
 // platforms/thread.h: OS threads.
 // What      the C library's threads, because C++ code needs its thread-local storage.
 // Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadTryJoin, ThreadDetach,
-// ThreadStackBounds
-//           and ThreadSetName: not from signal handlers (they allocate or take the C library's
-//           locks). The others: anywhere.                                      Go: os_linux.go
+//           ThreadStackBounds and ThreadSetName: not from signal handlers (they allocate or take
+//           the C library's locks). The others: anywhere.                    Go: os_linux.go
 #ifndef GORT_PLATFORMS_THREAD_H_
 #define GORT_PLATFORMS_THREAD_H_
 

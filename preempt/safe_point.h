@@ -55,7 +55,7 @@
 //
 // Cost      one signal per time slice; the walk is about a microsecond a frame.
 // Layer     7. Signal handlers only.                          Go: wantAsyncPreempt,
-// isAsyncSafePoint
+//           isAsyncSafePoint
 #ifndef GORT_PREEMPT_SAFE_POINT_H_
 #define GORT_PREEMPT_SAFE_POINT_H_
 

@@ -4,8 +4,7 @@
 //           kMaxInlineClosure), run there, and destroyed there when the goroutine ends, by Goexit
 //           too.
 // Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
-// is
-//           started then).
+//           is started then).
 // Go        go statement, newproc
 #ifndef GORT_PROC_GO_H_
 #define GORT_PROC_GO_H_

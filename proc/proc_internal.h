@@ -1,6 +1,6 @@
 // proc/proc_internal.h: shared by the files of proc and by runtime/boot and sysmon, not by users.
 // Layer     6. "g0": only on an M's own stack. "P": the caller holds one. "lock": sched.lock is
-// held.
+//           held.
 #ifndef GORT_PROC_PROC_INTERNAL_H_
 #define GORT_PROC_PROC_INTERNAL_H_
 

@@ -1,11 +1,10 @@
 // proc/sched_seed.h: schedules from a seed.
 // What      with a seed (GODEBUG=schedseed=N, or SetSchedSeed) the scheduler's choices, and those
-// of
-//           select, are random numbers of one sequence that the seed determines: where a goroutine
-//           that became runnable stands in the queue, and whether a goroutine gives way at a point
-//           where it could (PreemptCheck). Time slices do not end. So on one P the same seed gives
-//           the same schedule, and another seed gives another, which may be one that hardly ever
-//           happens by itself.
+//           of select, are random numbers of one sequence that the seed determines: where a
+//           goroutine that became runnable stands in the queue, and whether a goroutine gives way
+//           at a point where it could (PreemptCheck). Time slices do not end. So on one P the same
+//           seed gives the same schedule, and another seed gives another, which may be one that
+//           hardly ever happens by itself.
 // Not covered  Whatever depends on time or on the world outside: real timers and sleeps (a bubble,
 //           gort/testing/testing.h, has none), system calls, foreign threads, a Mutex that somebody
 //           waits for longer than 1 ms. With more than one P the choices are random, but which

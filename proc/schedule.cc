@@ -1,9 +1,8 @@
 // proc/schedule.cc: one M's loop: find a goroutine, run it, clean up after it.
 //
 // Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the
-// previous
-//           activation is abandoned. A loop says the same in C++, and nothing that has a destructor
-//           or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
+//           previous activation is abandoned. A loop says the same in C++, and nothing that has a
+//           destructor or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
 #include "base/throw.h"
 #include "gmp/sched_hooks.h"
 #include "gmp/switch.h"

@@ -1,8 +1,8 @@
 // runtime/boot.h: from a thread with a stack to the scheduler's loop.
 // What      RtGo is Go's rt0_go: it binds the calling thread to m0, checks the ground, runs
-// schedinit,
-//           makes the first goroutine and enters the loop. Both ways into gort end here: rt0's main
-//           with the process's first thread, Run with a thread of its own (docs/adr/0003).
+//           schedinit, makes the first goroutine and enters the loop. Both ways into gort end here:
+//           rt0's main with the process's first thread, Run with a thread of its own
+//           (docs/adr/0003).
 // Layer     11.
 #ifndef GORT_RUNTIME_BOOT_H_
 #define GORT_RUNTIME_BOOT_H_

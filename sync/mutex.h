@@ -1,14 +1,12 @@
 // gort/sync/mutex.h: a lock that parks the goroutine.
 // What      gort::Mutex. Normal mode: the lock goes to whoever takes it first, waiters queue in
-// order
-//           of arrival. A waiter that has not got it within 1 ms turns on starvation mode: the lock
-//           is handed from owner to waiter, first come first served, until a waiter is the last or
-//           waited less than that.
+//           order of arrival. A waiter that has not got it within 1 ms turns on starvation mode:
+//           the lock is handed from owner to waiter, first come first served, until a waiter is the
+//           last or waited less than that.
 // Layer     10.                                        Go: sync.Mutex
 // Use       Not recursive, not tied to a goroutine: any may unlock. Also lock, unlock, try_lock,
-// for
-//           std::lock_guard and its kin. May be destroyed by the goroutine that locks and unlocks
-//           it last, even if another has not returned from Unlock yet.
+//           for std::lock_guard and its kin. May be destroyed by the goroutine that locks and
+//           unlocks it last, even if another has not returned from Unlock yet.
 // Contract  | call    | goroutine | other thread | parks | allocates |
 //           | Lock    |     x     | blocks it    |   x   |     -     |
 //           | TryLock |     x     |      x       |   -   |     -     |

@@ -1,11 +1,9 @@
 // gort/sync/rwmutex.h: many readers or one writer.
 // What      gort::RWMutex. A writer that waits keeps new readers out, and when it is done the
-// readers
-//           that came meanwhile go before the next writer: neither side starves.
+//           readers that came meanwhile go before the next writer: neither side starves.
 // Layer     10.                                        Go: sync.RWMutex
 // Use       Not recursive: a second RLock by one goroutine deadlocks when a writer came between.
-// Also
-//           lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for
+//           Also lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for
 //           std::shared_lock and its kin. Destroy it only when all calls have returned.
 // Contract  | call              | goroutine | other thread | parks | allocates |
 //           | Lock, RLock       |     x     | blocks it    |   x   |     -     |

@@ -1,11 +1,9 @@
 // gort/sync/wait_group.h: waiting for a number of goroutines to finish.
 // What      gort::WaitGroup, a counter: Add before each goroutine, Done (or Go, which does both)
-// when
-//           it ends, Wait until it is 0. May be used again once all Waits have returned.
+//           when it ends, Wait until it is 0. May be used again once all Waits have returned.
 // Layer     10.                                        Go: sync.WaitGroup
 // Lifetime  May be destroyed as soon as all Waits have returned, even if the last Done has not:
-// Done
-//           does not touch the object once a Wait can return.
+//           Done does not touch the object once a Wait can return.
 // Contract  | call      | goroutine | other thread | parks | allocates          |
 //           | Add, Done |     x     |      x       |   -   |     -              |
 //           | Go        |     x     |      x       |   -   | as gort::Go        |

@@ -1,9 +1,8 @@
 // sysmon/follow_cpus.h: GOMAXPROCS goes with the CPUs that the process may use.
 // What      the affinity mask and the control groups' quotas can change while a program runs.
-// Unless
-//           somebody chose GOMAXPROCS (environment or call), it is set anew when they do.
+//           Unless somebody chose GOMAXPROCS (environment or call), it is set anew when they do.
 // Layer     10, used by sysmon only.                  Go: updateMaxProcsGoroutine,
-// defaultGOMAXPROCS
+//           defaultGOMAXPROCS
 #ifndef GORT_SYSMON_FOLLOW_CPUS_H_
 #define GORT_SYSMON_FOLLOW_CPUS_H_
 

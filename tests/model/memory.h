@@ -8,9 +8,9 @@
 //           an execution in which that store does not come is void. Values are learnt from earlier
 //           executions, so none is made out of thin air. One such load is open at a time.
 // Misses    A store never enters the modification order before one that was executed earlier
-// (2+2W),
-//           a weak compare-and-swap never fails for no reason. The same old store is returned to
-//           one thread max_stale_reads times in a row at most: stores do get visible in the end.
+//           (2+2W), a weak compare-and-swap never fails for no reason. The same old store is
+//           returned to one thread max_stale_reads times in a row at most: stores do get visible in
+//           the end.
 #ifndef GORT_TESTS_MODEL_MEMORY_H_
 #define GORT_TESTS_MODEL_MEMORY_H_
 

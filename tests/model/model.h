@@ -1,10 +1,9 @@
 // tests/model/model.h: runs a small multi-threaded test body under all schedules and all outcomes
 // of its atomic accesses that C++20's memory model allows.
 // What      The body's threads are coroutines on one OS thread. Every access to a model::Atomic is
-// a
-//           scheduling point; what a load returns is a decision too (tests/model/memory.h, also for
-//           what is not explored). Schedules with more than max_preemptions switches away from a
-//           thread that could go on are left out. Finds failed Checks, calls of Throw, data races
+//           a scheduling point; what a load returns is a decision too (tests/model/memory.h, also
+//           for what is not explored). Schedules with more than max_preemptions switches away from
+//           a thread that could go on are left out. Finds failed Checks, calls of Throw, data races
 //           on model::Var, and deadlocks: threads that wait for ever, such as lost wake-ups.
 // Replay    An execution is a function of its schedule, a list of numbers that a failure prints
 //           together with the trace. Schedules in which a load ran ahead of its store replay within

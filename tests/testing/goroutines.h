@@ -1,7 +1,6 @@
 // tests/testing/goroutines.h: for tests that run goroutines.
 // What      the body of a test as a goroutine, waiting for a condition without sleeping, and
-// telling
-//           whether a goroutine has parked, and why.
+//           telling whether a goroutine has parked, and why.
 #ifndef GORT_TESTS_TESTING_GOROUTINES_H_
 #define GORT_TESTS_TESTING_GOROUTINES_H_
 
