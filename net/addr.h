@@ -86,7 +86,7 @@ absl::StatusOr<HostPort> SplitHostPort(std::string_view text);
 // An IPv4 or IPv6 literal ("::1", "fe80::1%eth0") with port 0; family AF_UNSPEC: it is neither.
 SocketAddr ParseIp(const std::string& host);
 
-// 0 … 65535; -1: not a number; -2: a number out of range.
+// 0 … 65535; -1: not a number; -2: a number out of range, or one with a sign.
 int ParsePort(std::string_view port);
 
 // text in double quotes, with what does not print as \xNN, at most 100 bytes of it: for messages.

@@ -37,8 +37,9 @@ std::string ErrorText(int error) {
 }
 
 absl::StatusCode CodeOf(int error) {
-  return IsExhaustion(error) ? absl::StatusCode::kResourceExhausted
-                             : absl::ErrnoToStatusCode(error);
+  if (IsExhaustion(error)) return absl::StatusCode::kResourceExhausted;
+  if (error == EMSGSIZE) return absl::StatusCode::kInvalidArgument;  // the caller's datagram
+  return absl::ErrnoToStatusCode(error);
 }
 
 }  // namespace

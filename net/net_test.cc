@@ -1,4 +1,4 @@
-// Listening, dialling, reading and writing, over TCP, unix sockets and UDP.
+// Listening, dialling, reading and writing, over TCP and unix sockets. UDP: packet_test.
 #include "gort/net/net.h"
 
 #include <fcntl.h>
@@ -158,6 +158,7 @@ TEST(Net, BadWordsAreNamed) {
         {"tcp", "127.0.0.1:", "dial tcp: address \"127.0.0.1:\": missing port in address"},
         {"tcp", "127.0.0.1:70000",
          "dial tcp: address \"127.0.0.1:70000\": invalid port, not in 0 … 65535"},
+        {"tcp", "127.0.0.1:-1", "dial tcp: address \"127.0.0.1:-1\": invalid port, not in 0 … 65535"},
         {"tcp4", "[::1]:1", "dial tcp4: address \"[::1]:1\": not an IPv4 address"},
         {"tcp6", "127.0.0.1:1", "dial tcp6: address \"127.0.0.1:1\": not an IPv6 address"},
         {"tcp", "a b:1", "dial tcp: address \"a b:1\": not a host name"},
@@ -428,63 +429,6 @@ TEST(Net, ConcurrentWritesDoNotMix) {
     }
     wg.Wait();
     EXPECT_EQ(blocks, n * kWriters);
-  });
-}
-
-// ---- UDP ----
-
-TEST(NetUdp, DatagramsKnowTheirSender) {
-  InGort([] {
-    for (const char* address : {"127.0.0.1:0", ":0"}) {
-      PacketConn a = Must(ListenPacket("udp", address));
-      PacketConn b = Must(ListenPacket("udp", "127.0.0.1:0"));
-      const std::string to = "127.0.0.1" + a.LocalAddr().substr(a.LocalAddr().rfind(':'));
-      ASSERT_EQ(Must(b.WriteTo("hello", to)), 5u);
-      char buf[16];
-      Datagram d = Must(a.ReadFrom(absl::MakeSpan(buf)));
-      EXPECT_EQ(std::string(buf, d.size), "hello");
-      EXPECT_EQ(d.from.ToString(), b.LocalAddr());
-      EXPECT_FALSE(d.truncated);
-      Must(a.WriteTo("", *SocketAddr::Parse(b.LocalAddr())));
-      EXPECT_EQ(Must(b.ReadFrom(absl::MakeSpan(buf))).size, 0u);
-      Must(b.WriteTo(std::string(100, 'x'), to));
-      d = Must(a.ReadFrom(absl::MakeSpan(buf)));
-      EXPECT_EQ(d.size, sizeof buf);
-      EXPECT_TRUE(d.truncated);
-      EXPECT_EQ(b.WriteTo("x", "localhost").status().message(),
-                "address \"localhost\": missing port in address");
-    }
-  });
-}
-
-TEST(NetUdp, ADialledSocketKeepsToItsPeer) {
-  InGort([] {
-    PacketConn server = Must(ListenPacket("udp", "127.0.0.1:0"));
-    Conn client = Must(Dial("udp", server.LocalAddr()));
-    Must(client.Write("one"));
-    Must(client.Write("two"));
-    char buf[16];
-    Datagram d = Must(server.ReadFrom(absl::MakeSpan(buf)));
-    EXPECT_EQ(std::string(buf, d.size), "one");
-    EXPECT_EQ(Must(server.ReadFrom(absl::MakeSpan(buf))).size, 3u);
-    Must(server.WriteTo("back", d.from));
-    EXPECT_EQ(ReadN(client, 4), "back");
-  });
-}
-
-TEST(NetUdp, DeadlineAndClose) {
-  InGort([] {
-    PacketConn c = Must(ListenPacket("udp", "127.0.0.1:0"));
-    char buf[16];
-    EXPECT_TRUE(c.SetReadDeadline(absl::Now() + absl::Milliseconds(1)).ok());
-    EXPECT_EQ(c.ReadFrom(absl::MakeSpan(buf)).status().code(), absl::StatusCode::kDeadlineExceeded);
-    EXPECT_TRUE(c.SetDeadline(absl::InfiniteFuture()).ok());
-    std::atomic<int> code{-1};
-    Go([&] { code = static_cast<int>(c.ReadFrom(absl::MakeSpan(buf)).status().code()); });
-    EXPECT_TRUE(Parked(1));
-    EXPECT_TRUE(c.Close().ok());
-    EXPECT_TRUE(Eventually([&] { return code != -1; }));
-    EXPECT_EQ(code, static_cast<int>(absl::StatusCode::kCancelled));
   });
 }
 
