@@ -16,8 +16,11 @@ fi
 packages_build=(
   bazel-bootstrap bazel-platforms bazel-rules-java g++ python3
   libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhiredis-dev
-  libhttp-parser-dev redis-server redis-tools wrk
+  libhttp-parser-dev
 )
+
+# What the tests of the servers talk to them with.
+packages_clients=(redis-server redis-tools wrk)
 
 # For every configuration of tools/test. libgflags-dev, libhiredis-dev and libhttp-parser-dev for another CPU cannot stand beside this
 # machine's; the build unpacks them.
