@@ -15,6 +15,7 @@ enum class AuxKey {
   kPhdr,             // address of the program's ELF program headers
   kPhnum,            // how many there are
   kHwcap,            // CPU features, a bit set of the CPU's own
+  kExecName,         // address of the program's file name, the highest string on the first stack
 };
 
 // 0 when the kernel, or an emulator, gave no such entry.

@@ -108,6 +108,15 @@ TEST(Thread, StackBoundsOfTheFirstThreadHoldALocal) {
   EXPECT_LT(b.lo, b.local);
   EXPECT_LT(b.local, b.hi);
   EXPECT_TRUE(b.highest_readable);
+  // What the C library says leaves out arguments and environment.
+  pthread_attr_t attr;
+  ASSERT_EQ(pthread_getattr_np(pthread_self(), &attr), 0);
+  void* base = nullptr;
+  size_t bytes = 0;
+  pthread_attr_getstack(&attr, &base, &bytes);
+  pthread_attr_destroy(&attr);
+  EXPECT_GE(b.hi, reinterpret_cast<uintptr_t>(base) + bytes);
+  EXPECT_EQ(b.lo, reinterpret_cast<uintptr_t>(base));
 }
 
 TEST(Thread, IdsTellThreadsApart) {

@@ -32,7 +32,8 @@ struct Object {
   size_t n_syms = 0;
   const char* strings = nullptr;
   size_t string_bytes = 0;
-  bool strict = true;
+  bool interpreted = false;                // by the loader: not everything is linked in
+  mutable std::atomic<int8_t> strict{-1};  // -1: not known yet
 };
 constinit Object objects[kMaxObjects];
 constinit std::atomic<int> n_objects{0};
@@ -107,6 +108,16 @@ bool DefinesCxxLibrary(const Object& o) {
   return false;
 }
 
+// Looks at every symbol, so not before somebody asks; all who ask find the same.
+bool IsStrict(const Object& o) {
+  int8_t strict = o.strict.load(std::memory_order_relaxed);
+  if (strict < 0) {
+    strict = !o.interpreted || DefinesCxxLibrary(o) ? 1 : 0;
+    o.strict.store(strict, std::memory_order_relaxed);
+  }
+  return strict == 1;
+}
+
 // One thread at a time; the program first.
 bool AddObject(const Phdr* phdrs, int n, uintptr_t bias, const char* path) {
   static constinit std::atomic<bool> busy{false};
@@ -129,9 +140,8 @@ bool AddObject(const Phdr* phdrs, int n, uintptr_t bias, const char* path) {
     }
     ok = o.lo < o.hi && MapSymbols(path, &o);
     if (ok) {
-      // A program without an interpreter has everything linked in; a library never has the C
-      // library.
-      o.strict = (at == 0 && !interpreter) || DefinesCxxLibrary(o);
+      // A library never has the C library.
+      o.interpreted = at != 0 || interpreter;
       n_objects.store(at + 1, std::memory_order_relaxed);
       o.ready.store(true, std::memory_order_release);  // pairs with: ObjectOf
     }
@@ -161,7 +171,7 @@ bool FileIsMarked(const Object& o, size_t at) {
 TextClass ClassOf(const Object& o, size_t i) {
   const Sym& s = o.syms[i];
   SymbolFacts facts;
-  facts.strict = o.strict;
+  facts.strict = IsStrict(o);
   facts.weak = (s.st_info >> 4) == STB_WEAK;
   facts.marked = (s.st_info >> 4) == STB_LOCAL && FileIsMarked(o, i);
   return ClassifySymbol(NameOf(o, s), facts);

@@ -32,6 +32,9 @@ uintptr_t GetAuxval(AuxKey key) {
     case AuxKey::kHwcap:
       v = getauxval(AT_HWCAP);
       break;
+    case AuxKey::kExecName:
+      v = getauxval(AT_EXECFN);
+      break;
   }
   errno = saved;
   return v;
