@@ -29,6 +29,7 @@ struct Image {
   size_t n_syms = 0;
   const char* strings = nullptr;
   size_t string_bytes = 0;
+  char path[sizeof Symbol::object] = {};
 };
 constinit Image images[kMaxImages];
 
@@ -89,8 +90,17 @@ void Load(const char* path, Image* image) {
   close(fd);
 }
 
+// The object's file; the program's own name is empty in the loader's list.
+void CopyPath(const char* name, char (*path)[sizeof Symbol::object]) {
+  if (name != nullptr && name[0] != '\0') {
+    strncpy(*path, name, sizeof *path - 1);
+  } else if (readlink("/proc/self/exe", *path, sizeof *path - 1) < 0) {
+    (*path)[0] = '\0';
+  }
+}
+
 // The image of the object that is loaded at base; null: no room, or another thread is loading it.
-const Image* ImageOf(uintptr_t base, const char* path) {
+const Image* ImageOf(uintptr_t base, const char* name) {
   for (Image& image : images) {
     int state = image.state.load(std::memory_order_acquire);  // pairs with: the store of kReady
     if (state == Image::kReady && image.base == base) return &image;
@@ -100,7 +110,9 @@ const Image* ImageOf(uintptr_t base, const char* path) {
         return nullptr;
       }
       image.base = base;
-      Load(path, &image);
+      CopyPath(name, &image.path);
+      // By this name the program is found even where its file has been replaced.
+      Load(name == nullptr || name[0] == '\0' ? "/proc/self/exe" : name, &image);
       image.state.store(Image::kReady, std::memory_order_release);  // pairs with: the load above
       return &image;
     }
@@ -143,16 +155,15 @@ int Visit(dl_phdr_info* info, size_t, void* arg) {
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& ph = info->dlpi_phdr[i];
     if (ph.p_type != PT_LOAD || addr - ph.p_vaddr >= ph.p_memsz) continue;
-    bool program = info->dlpi_name == nullptr || info->dlpi_name[0] == '\0';
     Symbol* out = q->out;
     *out = Symbol{};
     out->offset = addr;
-    if (program) {
-      if (readlink("/proc/self/exe", out->object, sizeof out->object - 1) < 0) out->object[0] = 0;
+    const Image* image = ImageOf(info->dlpi_addr, info->dlpi_name);
+    if (image != nullptr) {
+      memcpy(out->object, image->path, sizeof out->object);
     } else {
-      strncpy(out->object, info->dlpi_name, sizeof out->object - 1);
+      CopyPath(info->dlpi_name, &out->object);
     }
-    const Image* image = ImageOf(info->dlpi_addr, program ? "/proc/self/exe" : info->dlpi_name);
     const Sym* s = image == nullptr ? nullptr : FindSym(*image, addr);
     if (s != nullptr) {
       out->name = image->strings + s->st_name;
