@@ -109,6 +109,8 @@ Found FromOthers(Search* s) {
 P* CheckRunqs() {
   int32_t n = gomaxprocs.load(std::memory_order_relaxed);
   for (int32_t i = 0; i < n; ++i) {
+    // Another M may put work on an idle P only after clearing its bit (tests/model/README.md).
+    if (idlep_mask.Read(i)) continue;
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     if (RunqEmpty(pp)) continue;
     LockGuard l(&sched.lock);

@@ -8,6 +8,8 @@
 
 namespace gort::rt {
 
+constinit PMask idlep_mask;
+
 // sysmon sleeps deeply while every P is idle; the first P that leaves the idle list wakes it.
 void WakeSysmonIfWaiting() {
   if (sched.sysmonwait.load(std::memory_order_relaxed)) {  // changed under sched.lock only
@@ -20,6 +22,7 @@ void PidlePut(P* pp) {
   if (!RunqEmpty(pp)) Throw("pidleput: P has non-empty run queue");
   pp->link = sched.pidle;
   sched.pidle = pp;
+  idlep_mask.Set(pp->id);
   sched.npidle.fetch_add(1);  // seq_cst: see find_runnable.cc, step 2 of the parking side
 }
 
@@ -28,6 +31,7 @@ P* PidleGet() {
   if (pp == nullptr) return nullptr;
   sched.pidle = pp->link;
   pp->link = nullptr;
+  idlep_mask.Clear(pp->id);  // before anything can be put on its queue
   sched.npidle.fetch_sub(1);
   WakeSysmonIfWaiting();
   return pp;

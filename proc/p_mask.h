@@ -1,6 +1,5 @@
 // proc/p_mask.h: one bit for each P.
-// What      the set of idle Ps, the set of Ps that may have timers: hints that save a walk over the
-//           Ps' own cache lines.
+// What      the set of idle Ps: saves a walk over their own cache lines.
 // Layer     6, used by proc only. Any stack, any thread.           Go: pMask in proc.go
 // Ordering  All accesses are seq_cst, for the bits stand in the middle of the wake-up protocol
 //           (tests/model/README.md): an M that clears its idle bit, publishes a G and then sees

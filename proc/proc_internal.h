@@ -12,6 +12,7 @@
 #include "gmp/m.h"
 #include "gmp/p.h"
 #include "gmp/sched.h"
+#include "proc/p_mask.h"
 #include "proc/proc.h"
 
 extern "C" {
@@ -91,6 +92,8 @@ void MPark(M* mp);
 
 // ---- p.cc ----
 
+// Ps on the idle list, whose queues are empty; changed under sched.lock. Go: idlepMask
+extern PMask idlep_mask;
 void PidlePut(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 P* PidleGet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // As PidleGet for an M that will spin; asks others to look again when there was none. Go:

@@ -43,7 +43,8 @@ Stolen StealWork(P* pp, int64_t* now) {
     const bool last = round == kStealRounds - 1;
     for (auto e = steal_order.Start(mp->rand.Next()); !e.Done(); e.Next()) {
       if (sched.gcwaiting.load(std::memory_order_relaxed)) return out;
-      P* victim = allp[e.Position()].load(std::memory_order_acquire);  // pairs with: ProcResize
+      const uint32_t id = e.Position();
+      P* victim = allp[id].load(std::memory_order_acquire);  // pairs with: ProcResize
       if (victim == pp) continue;
       if (last && StealTimers(victim, now, &out)) {
         out.new_work = true;
@@ -55,7 +56,7 @@ Stolen StealWork(P* pp, int64_t* now) {
         }
       }
       // An idle P has no work: it could not have become idle with some.
-      if (victim->status.load(std::memory_order_relaxed) == kPIdle) continue;
+      if (idlep_mask.Read(static_cast<int32_t>(id))) continue;
       if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
         out.gp = gp;
         return out;
