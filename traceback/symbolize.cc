@@ -90,11 +90,17 @@ void Load(const char* path, Image* image) {
   close(fd);
 }
 
-// The object's file; the program's own name is empty in the loader's list.
+// The program is found by this name even where its file has been replaced.
+constexpr char kSelf[] = "/proc/self/exe";
+
+// The program's own name is empty in the loader's list.
+bool IsProgram(const char* name) { return name == nullptr || name[0] == '\0'; }
+
+// The object's file.
 void CopyPath(const char* name, char (*path)[sizeof Symbol::object]) {
-  if (name != nullptr && name[0] != '\0') {
+  if (!IsProgram(name)) {
     strncpy(*path, name, sizeof *path - 1);
-  } else if (readlink("/proc/self/exe", *path, sizeof *path - 1) < 0) {
+  } else if (readlink(kSelf, *path, sizeof *path - 1) < 0) {
     (*path)[0] = '\0';
   }
 }
@@ -111,8 +117,7 @@ const Image* ImageOf(uintptr_t base, const char* name) {
       }
       image.base = base;
       CopyPath(name, &image.path);
-      // By this name the program is found even where its file has been replaced.
-      Load(name == nullptr || name[0] == '\0' ? "/proc/self/exe" : name, &image);
+      Load(IsProgram(name) ? kSelf : name, &image);
       image.state.store(Image::kReady, std::memory_order_release);  // pairs with: the load above
       return &image;
     }
