@@ -80,9 +80,10 @@ void PollNetwork(int64_t now) {
     return;
   }
   sched.lastpoll.compare_exchange_strong(last, now);
+  // Before the poller gives goroutines up: until they are in a queue nobody else knows of them, and
+  // an M that goes to sleep meanwhile must not see a deadlock.
+  IncIdleLocked(-1);
   GList list = sched_hooks.netpoll(0);
-  if (list.empty()) return;
-  IncIdleLocked(-1);  // as in TakeFromSyscall
   InjectGList(&list);
   IncIdleLocked(1);
 }
