@@ -96,7 +96,9 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       ++waiting;
     } else if (status == kGRunnable || status == kGRunning || status == kGSyscall) {
       // Queued by a thread without a P just now, which will wake an M: it needs our lock for that.
-      if (sched.runqsize.load(std::memory_order_relaxed) > 0) return;
+      // Such a thread makes a goroutine runnable and queues it under the lock (NewProcCommit), or
+      // is counted before it does (Ready attaches it).
+      if (sched.runqsize.load(std::memory_order_relaxed) > 0 || sched.nforeign.load() > 0) return;
       Printer() << "runtime: checkdead: find g " << gp->goid << " in status " << GStatusName(status)
                 << '\n';
       sched.lock.Unlock();
@@ -113,6 +115,9 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (sched.dead_checks.load(std::memory_order_relaxed) == 0) ScheduleDeadChecks(kDeadChecks);
     return;
   }
+  // One that was a stranger when we began may just have become known, with a goroutine in its hand
+  // that was seen waiting above. It needs our lock to queue it, so it is still counted.
+  if (sched.nforeign.load() > 0) return;
   sched.lock.Unlock();
   Fatal("all goroutines are asleep - deadlock!");
 }

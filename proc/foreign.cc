@@ -68,8 +68,9 @@ GORT_COLD G* Attach() {
   mp->tid.store(ThreadId(), std::memory_order_relaxed);
   mp->curg.store(gp, std::memory_order_relaxed);
   Setg(gp);
-  sched.nattached.fetch_add(1);
+  // CheckDead reads them the other way round: whom it no longer takes for a stranger is foreign.
   sched.nforeign.fetch_add(1);
+  sched.nattached.fetch_add(1);
   t_attachment.mp = mp;  // registers the destructor
   return gp;
 }

@@ -133,9 +133,18 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 }
 
 void NewProcCommit(G* gp) {
-  P* pp = CurrentP();
-  CasGStatus(gp, kGDead, kGRunnable);
-  Submit(pp, gp, true);
+  if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
+    CasGStatus(gp, kGDead, kGRunnable);
+    Submit(pp, gp, true);
+    return;
+  }
+  {
+    // One step for CheckDead, which may know nothing of this thread: runnable and queued.
+    LockGuard l(&sched.lock);
+    CasGStatus(gp, kGDead, kGRunnable);
+    GlobRunqPut(gp);
+  }
+  WakeP();
 }
 
 void NewProcAbort(G* gp) {

@@ -68,7 +68,9 @@ void Ready(G* gp, bool next) {
     return;
   }
   G* self = Getg();
-  P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
+  // Attached, a thread keeps CheckDead back between these two steps.
+  if (GORT_UNLIKELY(self == nullptr)) self = CurrentG();
+  P* pp = self->m->p.load(std::memory_order_relaxed);
   CasGStatus(gp, kGWaiting, kGRunnable);
   Submit(pp, gp, next);
 }
@@ -86,8 +88,7 @@ void InjectGList(GList* list) {
     ++n;
   }
   if (n == 0) return;
-  G* self = Getg();
-  P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
+  P* pp = Getg()->m->p.load(std::memory_order_relaxed);
   if (pp != nullptr) {
     n -= RunqPutBatch(pp, &q, n);
     RunqPublish(pp);  // before npidle is read below
