@@ -182,8 +182,9 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
       continue;
     }
     ts->mu.Lock();
-    // relaxed: stored under ts->mu only.
-    if (t->ts.load(std::memory_order_relaxed) == ts) {
+    // Moved away it is under ts->mu only, but back to ts under the lock of the heap it came from;
+    // pairs with: AdoptTimers
+    if (t->ts.load(std::memory_order_acquire) == ts) {
       if (ts == mine.ts() && ts->pp == nullptr) ts->pp = mine.pp();
       if (ts == mine.ts() || t->n_entries != 0 || ts->of_bubble) return ts;
       t->ts.store(mine.ts(), std::memory_order_release);  // pairs with: the load above
