@@ -1,24 +1,18 @@
 #include "preempt/user_text.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <link.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 
 #include "platforms/auxv.h"
+#include "platforms/elf_symbols.h"
 
 namespace gort::rt {
 namespace {
 
 using Ehdr = ElfW(Ehdr);
 using Phdr = ElfW(Phdr);
-using Shdr = ElfW(Shdr);
-using Sym = ElfW(Sym);
 
 // ---- registered objects ----
 
@@ -28,10 +22,7 @@ struct Object {
   uintptr_t bias = 0;  // what the loader added to the file's addresses
   uintptr_t lo = 0;    // of its executable segments
   uintptr_t hi = 0;
-  const Sym* syms = nullptr;
-  size_t n_syms = 0;
-  const char* strings = nullptr;
-  size_t string_bytes = 0;
+  ElfSymbols symbols;
   bool interpreted = false;                // by the loader: not everything is linked in
   mutable std::atomic<int8_t> strict{-1};  // -1: not known yet
 };
@@ -46,64 +37,11 @@ const Object* ObjectOf(uintptr_t pc) {
   return nullptr;
 }
 
-const char* NameOf(const Object& o, const Sym& s) {
-  return s.st_name < o.string_bytes ? o.strings + s.st_name : "";
-}
-
-bool Inside(size_t offset, size_t bytes, size_t size) {
-  return offset <= size && bytes <= size - offset;
-}
-
-// Finds the symbol table (.symtab, else .dynsym) in a file of `size` bytes at p.
-bool FindSymbols(const char* p, size_t size, Object* o) {
-  const Ehdr* eh = reinterpret_cast<const Ehdr*>(p);
-  if (size < sizeof *eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0) return false;
-  if (eh->e_shentsize != sizeof(Shdr) || !Inside(eh->e_shoff, eh->e_shnum * sizeof(Shdr), size)) {
-    return false;
-  }
-  const Shdr* sections = reinterpret_cast<const Shdr*>(p + eh->e_shoff);
-  for (ElfW(Word) type : {SHT_SYMTAB, SHT_DYNSYM}) {
-    for (int i = 0; i < eh->e_shnum; ++i) {
-      const Shdr& s = sections[i];
-      if (s.sh_type != type || s.sh_link >= eh->e_shnum) continue;
-      const Shdr& strings = sections[s.sh_link];
-      if (!Inside(s.sh_offset, s.sh_size, size) ||
-          !Inside(strings.sh_offset, strings.sh_size, size) || strings.sh_size == 0 ||
-          p[strings.sh_offset + strings.sh_size - 1] != '\0') {
-        continue;
-      }
-      o->syms = reinterpret_cast<const Sym*>(p + s.sh_offset);
-      o->n_syms = s.sh_size / sizeof(Sym);
-      o->strings = p + strings.sh_offset;
-      o->string_bytes = strings.sh_size;
-      return true;
-    }
-  }
-  return false;
-}
-
-bool MapSymbols(const char* path, Object* o) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool ok = false;
-  struct stat st;
-  if (fstat(fd, &st) == 0 && st.st_size > 0) {
-    size_t size = static_cast<size_t>(st.st_size);
-    void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p != MAP_FAILED) {
-      ok = FindSymbols(static_cast<const char*>(p), size, o);
-      if (!ok) munmap(p, size);
-    }
-  }
-  close(fd);
-  return ok;
-}
-
 // True when the C++ library's own code is in the object.
 bool DefinesCxxLibrary(const Object& o) {
-  for (size_t i = 0; i < o.n_syms; ++i) {
-    const Sym& s = o.syms[i];
-    if (s.st_shndx != SHN_UNDEF && strcmp(NameOf(o, s), "__cxa_throw") == 0) return true;
+  for (size_t i = 0; i < o.symbols.n; ++i) {
+    const ElfSym& s = o.symbols.syms[i];
+    if (s.st_shndx != SHN_UNDEF && strcmp(o.symbols.NameOf(s), "__cxa_throw") == 0) return true;
   }
   return false;
 }
@@ -138,7 +76,8 @@ bool AddObject(const Phdr* phdrs, int n, uintptr_t bias, const char* path) {
       if (lo < o.lo) o.lo = lo;
       if (lo + ph.p_memsz > o.hi) o.hi = lo + ph.p_memsz;
     }
-    ok = o.lo < o.hi && MapSymbols(path, &o);
+    if (o.lo < o.hi) o.symbols = ElfSymbolsOf(path);
+    ok = !o.symbols.empty();
     if (ok) {
       // A library never has the C library.
       o.interpreted = at != 0 || interpreter;
@@ -152,29 +91,29 @@ bool AddObject(const Phdr* phdrs, int n, uintptr_t bias, const char* path) {
 
 // ---- classification ----
 
-bool IsFunction(const Sym& s) {
-  return (s.st_info & 15) == STT_FUNC && s.st_shndx != SHN_UNDEF && s.st_size != 0;
+bool IsFunction(const ElfSym& s) {
+  return ElfSymbolType(s) == STT_FUNC && s.st_shndx != SHN_UNDEF && s.st_size != 0;
 }
 
 // Local symbols come in groups, one for each object file, each begun by the file's name.
 bool FileIsMarked(const Object& o, size_t at) {
   size_t i = at;
-  while (i > 0 && (o.syms[i].st_info & 15) != STT_FILE) --i;
-  for (++i; i < o.n_syms; ++i) {
-    const Sym& s = o.syms[i];
-    if ((s.st_info & 15) == STT_FILE || (s.st_info >> 4) != STB_LOCAL) return false;
-    if (strcmp(NameOf(o, s), kUserFileMark) == 0) return true;
+  while (i > 0 && ElfSymbolType(o.symbols.syms[i]) != STT_FILE) --i;
+  for (++i; i < o.symbols.n; ++i) {
+    const ElfSym& s = o.symbols.syms[i];
+    if (ElfSymbolType(s) == STT_FILE || ElfSymbolBinding(s) != STB_LOCAL) return false;
+    if (strcmp(o.symbols.NameOf(s), kUserFileMark) == 0) return true;
   }
   return false;
 }
 
 TextClass ClassOf(const Object& o, size_t i) {
-  const Sym& s = o.syms[i];
+  const ElfSym& s = o.symbols.syms[i];
   SymbolFacts facts;
   facts.strict = IsStrict(o);
-  facts.weak = (s.st_info >> 4) == STB_WEAK;
-  facts.marked = (s.st_info >> 4) == STB_LOCAL && FileIsMarked(o, i);
-  return ClassifySymbol(NameOf(o, s), facts);
+  facts.weak = ElfSymbolBinding(s) == STB_WEAK;
+  facts.marked = ElfSymbolBinding(s) == STB_LOCAL && FileIsMarked(o, i);
+  return ClassifySymbol(o.symbols.NameOf(s), facts);
 }
 
 // ---- the table ----
@@ -265,8 +204,8 @@ TextRange ClassifyAddress(uintptr_t pc) {
   bool found = false;
   uintptr_t gap_lo = o->lo;  // what no function covers (PLT, padding) is one range
   uintptr_t gap_hi = o->hi;
-  for (size_t i = 0; i < o->n_syms; ++i) {
-    const Sym& s = o->syms[i];
+  for (size_t i = 0; i < o->symbols.n; ++i) {
+    const ElfSym& s = o->symbols.syms[i];
     if (!IsFunction(s)) continue;
     uintptr_t lo = o->bias + s.st_value;
     uintptr_t hi = lo + s.st_size;

@@ -1,21 +1,15 @@
 #include "traceback/symbolize.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <link.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 
+#include "platforms/elf_symbols.h"
+
 namespace gort::rt {
 namespace {
-
-using Ehdr = ElfW(Ehdr);
-using Shdr = ElfW(Shdr);
-using Sym = ElfW(Sym);
 
 constexpr int kMaxImages = 64;
 constexpr int kMaxCached = 512;
@@ -25,10 +19,7 @@ struct Image {
   enum State { kFree, kLoading, kReady };
   std::atomic<int> state{kFree};
   uintptr_t base = 0;  // what the loader added to the file's addresses
-  const Sym* syms = nullptr;
-  size_t n_syms = 0;
-  const char* strings = nullptr;
-  size_t string_bytes = 0;
+  ElfSymbols symbols;
   char path[sizeof Symbol::object] = {};
 };
 constinit Image images[kMaxImages];
@@ -37,57 +28,12 @@ constinit Image images[kMaxImages];
 // time.
 struct Cached {
   std::atomic<const Image*> image{nullptr};
-  std::atomic<const Sym*> sym{nullptr};
+  std::atomic<const ElfSym*> sym{nullptr};
 };
 constinit Cached cache[kMaxCached];
 
-bool Covers(const Sym& s, uintptr_t addr) {
+bool Covers(const ElfSym& s, uintptr_t addr) {
   return addr - s.st_value < (s.st_size != 0 ? s.st_size : 1);
-}
-
-// True when [offset, offset + bytes) lies in a file of `size` bytes.
-bool Inside(size_t offset, size_t bytes, size_t size) {
-  return offset <= size && bytes <= size - offset;
-}
-
-// Finds the best symbol table of a file that is mapped at p: .symtab, else .dynsym.
-void FindTables(const char* p, size_t size, Image* image) {
-  const Ehdr* eh = reinterpret_cast<const Ehdr*>(p);
-  if (size < sizeof *eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0) return;
-  if (eh->e_shentsize != sizeof(Shdr) || !Inside(eh->e_shoff, eh->e_shnum * sizeof(Shdr), size)) {
-    return;
-  }
-  const Shdr* sections = reinterpret_cast<const Shdr*>(p + eh->e_shoff);
-  for (ElfW(Word) type : {SHT_SYMTAB, SHT_DYNSYM}) {
-    for (int i = 0; i < eh->e_shnum; ++i) {
-      const Shdr& s = sections[i];
-      if (s.sh_type != type || s.sh_link >= eh->e_shnum) continue;
-      const Shdr& strings = sections[s.sh_link];
-      if (!Inside(s.sh_offset, s.sh_size, size) ||
-          !Inside(strings.sh_offset, strings.sh_size, size))
-        continue;
-      image->syms = reinterpret_cast<const Sym*>(p + s.sh_offset);
-      image->n_syms = s.sh_size / sizeof(Sym);
-      image->strings = p + strings.sh_offset;
-      image->string_bytes = strings.sh_size;
-      return;
-    }
-  }
-}
-
-void Load(const char* path, Image* image) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  struct stat st;
-  if (fstat(fd, &st) == 0 && st.st_size > 0) {
-    size_t size = static_cast<size_t>(st.st_size);
-    void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p != MAP_FAILED) {
-      FindTables(static_cast<const char*>(p), size, image);
-      if (image->syms == nullptr) munmap(p, size);
-    }
-  }
-  close(fd);
 }
 
 // The program is found by this name even where its file has been replaced.
@@ -117,7 +63,7 @@ const Image* ImageOf(uintptr_t base, const char* name) {
       }
       image.base = base;
       CopyPath(name, &image.path);
-      Load(IsProgram(name) ? kSelf : name, &image);
+      image.symbols = ElfSymbolsOf(IsProgram(name) ? kSelf : name);
       image.state.store(Image::kReady, std::memory_order_release);  // pairs with: the load above
       return &image;
     }
@@ -125,22 +71,23 @@ const Image* ImageOf(uintptr_t base, const char* name) {
   return nullptr;
 }
 
-const Sym* FindSym(const Image& image, uintptr_t addr) {
+const ElfSym* FindSym(const Image& image, uintptr_t addr) {
+  const ElfSymbols& symbols = image.symbols;
   Cached& entry = cache[(addr >> 2) % kMaxCached];
   // Relaxed: both point to what is constant since before they were stored, and are checked.
-  const Sym* hit = entry.sym.load(std::memory_order_relaxed);
+  const ElfSym* hit = entry.sym.load(std::memory_order_relaxed);
   if (hit != nullptr && entry.image.load(std::memory_order_relaxed) == &image &&
-      hit >= image.syms && hit < image.syms + image.n_syms && Covers(*hit, addr)) {
+      hit >= symbols.syms && hit < symbols.syms + symbols.n && Covers(*hit, addr)) {
     return hit;
   }
-  const Sym* best = nullptr;
-  for (size_t i = 0; i < image.n_syms; ++i) {
-    const Sym& s = image.syms[i];
-    int type = s.st_info & 15;
+  const ElfSym* best = nullptr;
+  for (size_t i = 0; i < symbols.n; ++i) {
+    const ElfSym& s = symbols.syms[i];
+    const unsigned type = ElfSymbolType(s);
     if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s.st_shndx == SHN_UNDEF) continue;
-    if (!Covers(s, addr) || s.st_name >= image.string_bytes) continue;
+    if (!Covers(s, addr) || s.st_name >= symbols.string_bytes) continue;
     best = &s;
-    if ((s.st_info >> 4) == STB_GLOBAL) break;  // an alias that others know
+    if (ElfSymbolBinding(s) == STB_GLOBAL) break;  // an alias that others know
   }
   if (best != nullptr) {
     entry.image.store(&image, std::memory_order_relaxed);
@@ -169,9 +116,9 @@ int Visit(dl_phdr_info* info, size_t, void* arg) {
     } else {
       CopyPath(info->dlpi_name, &out->object);
     }
-    const Sym* s = image == nullptr ? nullptr : FindSym(*image, addr);
+    const ElfSym* s = image == nullptr ? nullptr : FindSym(*image, addr);
     if (s != nullptr) {
-      out->name = image->strings + s->st_name;
+      out->name = image->symbols.NameOf(*s);
       out->start = info->dlpi_addr + s->st_value;
     }
     return 1;
