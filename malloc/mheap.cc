@@ -93,11 +93,11 @@ size_t MHeap::ReleaseSome(size_t max_bytes) {
   }
   if (s == nullptr) return 0;
   const size_t bytes = s->bytes();
-  MemRelease(reinterpret_cast<void*>(s->base), bytes);
+  const bool released = MemRelease(reinterpret_cast<void*>(s->base), bytes);
   LockGuard guard(&lock_);
-  pages_.PutReleased(s);
+  pages_.PutBack(s, released);
   Publish();
-  return bytes;
+  return released ? bytes : 0;
 }
 
 void MHeap::Publish() {

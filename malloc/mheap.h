@@ -50,8 +50,7 @@
 //    constant below, but good fit above, and two structures to check. The tree alone is enough for
 //    a lock that is taken once per span.
 // 3. Per-span free lists with remote-free queues (mimalloc, snmalloc). Frees from other threads
-// cost
-//    an atomic each, and a cache that belongs to a P and moves between threads has no natural
+//    cost an atomic each, and a cache that belongs to a P and moves between threads has no natural
 //    "owner thread" to send objects back to. The batch through mcentral is what Go's P suits.
 // 4. One huge reservation and a flat page map: see page_map.h.
 // 5. Headers before objects (dlmalloc, glibc): 16 bytes each, and an overflow by one byte corrupts

@@ -7,6 +7,7 @@
 //           kInUse  the fields of identity (base … span_class) are constant and readable by anyone
 //                   who holds a live object of the span; the free list belongs to the mcentral of
 //                   its class, under that lock. A large span belongs to whoever holds its object.
+//           kReleasing  free, but not the tree's: whoever gives its memory back to the OS has it.
 //           kDead   nobody: the record lies in the fixalloc. Records never return to the OS, so a
 //                   stale pointer to one can be read (and is then told by its state and bounds).
 #ifndef GORT_MALLOC_MSPAN_H_
@@ -33,7 +34,7 @@ struct FreeObject {
   FreeObject* next;
 };
 
-enum class SpanState : uint8_t { kDead, kFree, kInUse };
+enum class SpanState : uint8_t { kDead, kFree, kInUse, kReleasing };
 
 struct alignas(kCacheLine) MSpan : ListNode<MSpan> {
   // Identity. Written under mheap's lock when the state changes, constant while kInUse.

@@ -90,6 +90,7 @@ void free(void* p) noexcept {
   errno = saved;
 }
 void* calloc(size_t count, size_t n) noexcept {
+  if (count == 0 || n == 0) return OrEnomem(heap::AllocZeroed(1, kLeast));
   if (count < kLeast && n < kLeast) return OrEnomem(heap::AllocZeroed(1, AtLeast(count * n)));
   return OrEnomem(heap::AllocZeroed(count, n));
 }

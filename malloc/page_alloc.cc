@@ -131,13 +131,17 @@ MSpan* PageAlloc::TakeResident(size_t max_pages) {
   size_t n = map_->LastResidentRun(AlignUp(s->first_page(), physical_),
                                    AlignDown(s->end_page(), physical_), max_pages, &start);
   GORT_CHECK(n > 0);
-  return Carve(s, start, n);
+  MSpan* taken = Carve(s, start, n);
+  taken->state.store(SpanState::kReleasing, std::memory_order_relaxed);
+  return taken;
 }
 
-void PageAlloc::PutReleased(MSpan* s) {
-  map_->SetReleased(s->first_page(), s->n_pages, true);
-  s->n_released = s->n_pages;
-  released_pages_ += s->n_pages;
+void PageAlloc::PutBack(MSpan* s, bool released) {
+  if (released) {
+    map_->SetReleased(s->first_page(), s->n_pages, true);
+    s->n_released = s->n_pages;
+    released_pages_ += s->n_pages;
+  }
   InsertCoalesced(s);
 }
 

@@ -50,11 +50,11 @@ class PageAlloc {
   void Free(MSpan* s);
 
   // Takes at most max_pages (at least one OS page) of free memory out, from the longest span that
-  // has any, highest address first, as a span in state kInUse that the caller releases to the OS
-  // without the lock and then hands to PutReleased. Null: there is none. Go: (*pageAlloc).find
-  // (mgcscavenge.go).
+  // has any, highest address first, as a span in state kReleasing that the caller releases to the
+  // OS without the lock and then hands to PutBack, with whether the OS took it. Null: there is
+  // none. Go: (*pageAlloc).find (mgcscavenge.go).
   MSpan* TakeResident(size_t max_pages);
-  void PutReleased(MSpan* s);
+  void PutBack(MSpan* s, bool released);
 
   // All in heap pages. free_pages includes released_pages.
   size_t free_pages() const { return free_pages_; }

@@ -92,11 +92,23 @@ TEST_F(PageAllocTest, CountsWhatHasMemory) {
   ASSERT_NE(r, nullptr);
   EXPECT_EQ(r->n_pages, 10u);
   EXPECT_EQ(r->first_page(), kBase + 6);  // highest first
-  pages_.PutReleased(r);
+  pages_.PutBack(r, true);
   EXPECT_EQ(pages_.released_pages(), 58u);
   EXPECT_EQ(pages_.Check(), 1u);
   MSpan* b = pages_.Alloc(16, 1);
   EXPECT_TRUE(b->needs_zero);
+}
+
+TEST_F(PageAllocTest, WhatTheOsDidNotTakeKeepsItsContents) {
+  pages_.Grow(kBase, 64);
+  pages_.Free(pages_.Alloc(16, 1));
+  MSpan* r = pages_.TakeResident(16);
+  ASSERT_NE(r, nullptr);
+  EXPECT_FALSE(r->in_use());  // a wrong free in the meantime shows
+  pages_.PutBack(r, false);
+  EXPECT_EQ(pages_.released_pages(), 48u);
+  EXPECT_EQ(pages_.Check(), 1u);
+  EXPECT_TRUE(pages_.Alloc(16, 1)->needs_zero);
 }
 
 TEST_F(PageAllocTest, LongOsPagesAreReleasedWhole) {
@@ -112,7 +124,7 @@ TEST_F(PageAllocTest, LongOsPagesAreReleasedWhole) {
   MSpan* r = pages_.TakeResident(1);
   ASSERT_NE(r, nullptr);
   EXPECT_EQ(r->n_pages, 8u);
-  pages_.PutReleased(r);
+  pages_.PutBack(r, true);
   EXPECT_EQ(pages_.released_pages(), 64u);
   pages_.Check();
 }
@@ -197,7 +209,7 @@ void RandomAgainstModel(size_t physical, uint64_t seed, int steps) {
       ASSERT_EQ(s->first_page() % physical, 0u);
       ASSERT_EQ(s->n_pages % physical, 0u);
       size_t n = s->n_pages;
-      pages.PutReleased(s);
+      pages.PutBack(s, true);
       ASSERT_EQ(pages.released_pages(), before + n);
     }
     ASSERT_EQ(pages.free_pages(), model.FreePages());
@@ -205,7 +217,7 @@ void RandomAgainstModel(size_t physical, uint64_t seed, int steps) {
   }
   for (MSpan* s : live) pages.Free(s);
   EXPECT_EQ(pages.Check(), 1u);
-  while (MSpan* s = pages.TakeResident(1 << 20)) pages.PutReleased(s);
+  while (MSpan* s = pages.TakeResident(1 << 20)) pages.PutBack(s, true);
   EXPECT_EQ(pages.released_pages(), Model::kPages);
   EXPECT_EQ(pages.inuse_pages(), 0u);
 }

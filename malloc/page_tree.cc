@@ -90,7 +90,8 @@ size_t PageAlloc::CheckTree(const MSpan* s, size_t* pages, size_t* released) con
   GORT_CHECK(s->n_released == map_->CountReleased(s->first_page(), s->n_pages));
   GORT_CHECK(map_->Get(s->base) == s && map_->GetPage(s->end_page() - 1) == s);
   const MSpan* after = map_->GetPage(s->end_page());
-  GORT_CHECK(after == nullptr || after->base != PageAddress(s->end_page()) || after->in_use());
+  GORT_CHECK(after == nullptr || after->base != PageAddress(s->end_page()) ||
+             after->state.load(std::memory_order_relaxed) != SpanState::kFree);
   bool below = false;
   for (const MSpan* child : {s->left, s->right}) {
     if (child == nullptr) continue;

@@ -106,14 +106,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } else if (MSpan* s = pages.TakeResident(1 + in.Byte()); s != nullptr) {
       Check(model.All(s->first_page() - kBase, s->n_pages, false), "what is released is free");
       Check(s->first_page() % kPhysical == 0 && s->n_pages % kPhysical == 0, "OS pages as a whole");
-      pages.PutReleased(s);
+      pages.PutBack(s, true);
     }
     Check(pages.inuse_pages() == model.Used(), "pages in use");
     Check(pages.free_pages() == kPages - model.Used(), "pages free");
     if (what % 64 == 3) pages.Check();
   }
   for (MSpan* s : live) pages.Free(s);
-  while (MSpan* s = pages.TakeResident(kPages)) pages.PutReleased(s);
+  while (MSpan* s = pages.TakeResident(kPages)) pages.PutBack(s, true);
   Check(pages.Check() == 1, "everything is one span again");
   Check(pages.released_pages() == kPages, "and has no memory");
   return 0;
