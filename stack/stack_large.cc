@@ -211,6 +211,7 @@ int64_t LargeScavenge(int64_t max_bytes, int64_t older_than_ns) {
   StackChunk* c = start;
   do {
     if (c == nullptr) c = AllStackChunks();
+    if (c == nullptr) break;  // the first one is just being made
     done += ScavengeChunk(c, now, older_than_ns);
     c = c->all_next;
   } while (c != start && done < max_bytes && LargeDirtyBytes() != 0);

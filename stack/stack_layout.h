@@ -79,7 +79,8 @@ constexpr size_t StackGuardBytes(size_t reservation, size_t page) {
 // What to ask StackAlloc for so that at least `usable` bytes lie between lo and hi.
 constexpr size_t StackReservation(size_t usable, size_t page) {
   if (usable >= kMaxLargeStack) return kMaxLargeStack + 1;  // StackAlloc refuses
-  size_t n = kMinLargeStack;
+  // As StackAlloc: not less than four pages, one of which may be the guard.
+  size_t n = 4 * page > kMinLargeStack ? 4 * page : kMinLargeStack;
   while (n - StackGuardBytes(n, page) - kMaxStackColour < usable) n *= 2;
   return n;
 }
