@@ -24,7 +24,13 @@ int Tid() { return static_cast<int>(syscall(SYS_gettid)); }
 // Waits until a non-blocking stderr takes bytes again. False: nobody reads it.
 bool WaitWritable() {
   pollfd p{STDERR_FILENO, POLLOUT, 0};
-  return poll(&p, 1, 1000) == 1 && (p.revents & POLLOUT) != 0;
+  constexpr int kMostSignals = 100;  // each begins the second anew
+  int n = -1;
+  for (int i = 0; n < 0 && i < kMostSignals; ++i) {
+    n = poll(&p, 1, 1000);
+    if (n < 0 && errno != EINTR) break;
+  }
+  return n == 1 && (p.revents & POLLOUT) != 0;
 }
 
 void WriteAll(const char* s, size_t n) {

@@ -1,4 +1,5 @@
 // Programs that end badly, by name; fatal_test.cc runs them and looks at how they ended.
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -83,6 +84,22 @@ constexpr Scenario kScenarios[] = {
          std::lock_guard l(mu);  // no park: fine
        }
        std::unique_lock tried(mu, std::try_to_lock);
+       ch.Recv();
+     }},
+    {"std-timed-mutex-over-park",
+     [] {
+       std::timed_mutex mu;
+       Chan<int> ch = MakeChan<int>();
+       gort::Go([ch]() mutable { ch.Send(1); });
+       std::unique_lock l(mu, std::chrono::seconds(1));
+       ch.Recv();
+     }},
+    {"std-timed-mutex-released",
+     [] {
+       std::timed_mutex mu;
+       Chan<int> ch = MakeChan<int>();
+       gort::Go([ch]() mutable { ch.Send(1); });
+       std::unique_lock(mu, std::chrono::seconds(1)).unlock();
        ch.Recv();
      }},
     {"mutex-copied", [] { UseACopy<Mutex>([](Mutex& mu) { mu.lock(), mu.unlock(); }); }},

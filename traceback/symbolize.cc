@@ -51,11 +51,17 @@ void CopyPath(const char* name, char (*path)[sizeof Symbol::object]) {
   }
 }
 
+// False: another object has taken the place of the one that the image is of.
+bool IsOf(const Image& image, uintptr_t base, const char* name) {
+  return image.base == base &&
+         (IsProgram(name) || strncmp(image.path, name, sizeof image.path - 1) == 0);
+}
+
 // The image of the object that is loaded at base; null: no room, or another thread is loading it.
 const Image* ImageOf(uintptr_t base, const char* name) {
   for (Image& image : images) {
     int state = image.state.load(std::memory_order_acquire);  // pairs with: the store of kReady
-    if (state == Image::kReady && image.base == base) return &image;
+    if (state == Image::kReady && IsOf(image, base, name)) return &image;
     if (state == Image::kLoading) return nullptr;
     if (state == Image::kFree) {
       if (!image.state.compare_exchange_strong(state, Image::kLoading, std::memory_order_acq_rel)) {

@@ -52,13 +52,15 @@ void* Map(size_t bytes, size_t align, int prot) {
   return reinterpret_cast<void*>(want);
 }
 
+// EAGAIN may be a shortage that passes, or the process's last mapping, which does not come back.
 bool Advise(void* p, size_t bytes, int advice) {
+  constexpr int kTries = 16;
   ErrnoKeeper keep;
-  int r;
-  do {
-    r = madvise(p, bytes, advice);
-  } while (r != 0 && (errno == EINTR || errno == EAGAIN));
-  return r == 0;
+  for (int i = 0; i < kTries; ++i) {
+    if (madvise(p, bytes, advice) == 0) return true;
+    if (errno != EINTR && errno != EAGAIN) return false;
+  }
+  return false;
 }
 
 // The decimal number that a file of the kernel's begins with; 0: no such file.
