@@ -75,11 +75,16 @@ void Yield(bool pin) {
 bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   if (gp == nullptr || gp->m == nullptr) return false;
   M* mp = gp->m;
-  // pairs with: PreemptM
-  if (info->si_code != SI_TKILL || info->si_pid != ProcessId() ||
-      mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) {
+  if (info->si_code != SI_TKILL || info->si_pid != ProcessId()) {
+    // Of two that wait for one thread the kernel keeps the first. If ours was the second it is gone
+    // and must be sent again; if it is not, this one merges with it.
+    if (mp->signal_pending.load(std::memory_order_relaxed) != 0) {
+      ThreadKill(mp->tid.load(std::memory_order_relaxed), preempt_signal);
+    }
     return false;
   }
+  // pairs with: PreemptM
+  if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) return false;
   // A request that was overtaken: the goroutine it was for has left already.
   if (!gp->preempt.load(std::memory_order_relaxed)) {
     if (gp->goid != 0 && BlockedCallAt(ctx)) BlockedCallRewind(ctx);

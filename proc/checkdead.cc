@@ -41,6 +41,7 @@ constexpr int kSanitizerThreads = 0;
 // Threads that the runtime knows nothing of. One that is about to end counts too.
 bool StrangersPresent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   int64_t known = MCount() + sched.nattached.load() + kSanitizerThreads;
+  if (sched.m0_exited) ++known;  // its thread stays
   if (ThreadCountAtEntry() > 1) known += ThreadCountAtEntry() - 1;
   return ThreadCount() > known;
 }
@@ -105,11 +106,8 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       Throw("checkdead: runnable g");
     }
   }
-  if (waiting == 0) {
-    if (!sched.main_goexited.load()) return;  // goroutines of a Run that is about to begin or end
-    sched.lock.Unlock();
-    Fatal("no goroutines (main called runtime.Goexit) - deadlock!");
-  }
+  // Goroutines of a Run that is about to begin or end.
+  if (waiting == 0 && !sched.main_goexited.load()) return;
   if (TimersPending()) return;
   if (StrangersPresent()) {
     if (sched.dead_checks.load(std::memory_order_relaxed) == 0) ScheduleDeadChecks(kDeadChecks);
@@ -119,7 +117,8 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   // that was seen waiting above. It needs our lock to queue it, so it is still counted.
   if (sched.nforeign.load() > 0) return;
   sched.lock.Unlock();
-  Fatal("all goroutines are asleep - deadlock!");
+  Fatal(waiting != 0 ? "all goroutines are asleep - deadlock!"
+                     : "no goroutines (main called runtime.Goexit) - deadlock!");
 }
 
 }  // namespace gort::rt

@@ -107,16 +107,9 @@ Found FromOthers(Search* s) {
 
 // Step 3 of the parker. Go: checkRunqsNoP
 P* CheckRunqs() {
-  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
-  for (int32_t i = 0; i < n; ++i) {
-    // Another M may put work on an idle P only after clearing its bit (tests/model/README.md).
-    if (idlep_mask.Read(i)) continue;
-    P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
-    if (RunqEmpty(pp)) continue;
-    LockGuard l(&sched.lock);
-    return PidleGetSpinning();
-  }
-  return nullptr;
+  if (!WorkInARunq()) return nullptr;
+  LockGuard l(&sched.lock);
+  return PidleGetSpinning();
 }
 
 // With so many timers the next one is never far, and programming the clock for each by itself costs
@@ -126,7 +119,7 @@ constexpr int64_t kGroupNs = 200'000;
 
 // Earliest timer of any P, or when to look at very many. Go: checkTimersNoP
 int64_t CheckTimers(int64_t poll_until) {
-  int32_t n = gomaxprocs.load(std::memory_order_relaxed);
+  int32_t n = gomaxprocs.load(std::memory_order_acquire);  // pairs with: ProcResize
   uint32_t timers = 0;
   for (int32_t i = 0; i < n; ++i) {
     P* pp = allp[i].load(std::memory_order_acquire);
@@ -227,6 +220,15 @@ void Park(Search* s, Found* found) {
 }
 
 }  // namespace
+
+bool WorkInARunq() {
+  int32_t n = gomaxprocs.load(std::memory_order_acquire);  // pairs with: ProcResize
+  for (int32_t i = 0; i < n; ++i) {
+    // Another M may put work on an idle P only after clearing its bit (tests/model/README.md).
+    if (!idlep_mask.Read(i) && !RunqEmpty(allp[i].load(std::memory_order_acquire))) return true;
+  }
+  return false;
+}
 
 Found FindRunnable() {
   Search s{Getg()->m, nullptr};

@@ -4,6 +4,8 @@
 // blocks the thread on the M's note, readying it wakes the thread, and no run queue ever holds it.
 // So channels and locks need no second code path. Go's extra Ms (needm) serve the same purpose but
 // take a P; here a foreign thread never needs one, because its own code is not scheduled.
+#include <pthread.h>
+
 #include <new>
 
 #include "base/throw.h"
@@ -42,24 +44,31 @@ M* Take() {
 }
 
 // Gives the thread's M back when the thread ends.
-struct Attachment {
-  M* mp = nullptr;
-  ~Attachment() {
-    if (mp == nullptr) return;
-    CasGStatus(mp->g0, kGRunning, kGDead);
-    mp->curg.store(nullptr, std::memory_order_relaxed);
-    Setg(nullptr);
-    {
-      LockGuard l(&extra.mu);
-      mp->freelink = extra.head;
-      extra.head = mp;
-    }
-    sched.nattached.fetch_sub(1);
-    if (sched.nforeign.fetch_sub(1) == 1) RequestDeadCheck();
+void Detach(void* arg) {
+  M* mp = static_cast<M*>(arg);
+  CasGStatus(mp->g0, kGRunning, kGDead);
+  mp->curg.store(nullptr, std::memory_order_relaxed);
+  Setg(nullptr);
+  {
+    LockGuard l(&extra.mu);
+    mp->freelink = extra.head;
+    extra.head = mp;
   }
-};
+  sched.nattached.fetch_sub(1);
+  if (sched.nforeign.fetch_sub(1) == 1) RequestDeadCheck();
+}
 
-thread_local Attachment t_attachment;
+// Of pthread_key_create(3). A key's destructor comes after those of all thread_local objects, which
+// may still call gort, and comes again if a later one does; a thread_local object of ours would
+// have gone before them.
+void DetachAtThreadEnd(M* mp) {
+  static const pthread_key_t key = [] {
+    pthread_key_t made;
+    if (pthread_key_create(&made, &Detach) != 0) Throw("no thread-specific key left");
+    return made;
+  }();
+  if (pthread_setspecific(key, mp) != 0) Throw("out of memory (thread-specific value)");
+}
 
 GORT_COLD G* Attach() {
   M* mp = Take();
@@ -71,7 +80,7 @@ GORT_COLD G* Attach() {
   // CheckDead reads them the other way round: whom it no longer takes for a stranger is foreign.
   sched.nforeign.fetch_add(1);
   sched.nattached.fetch_add(1);
-  t_attachment.mp = mp;  // registers the destructor
+  DetachAtThreadEnd(mp);
   return gp;
 }
 
@@ -107,6 +116,12 @@ void ForeignReady(G* gp) {
 }
 
 void AttachExternalWaker() { sched.nforeign.fetch_add(1); }
-void DetachExternalWaker() { sched.nforeign.fetch_sub(1); }
+
+void DetachExternalWaker() {
+  if (sched.nforeign.fetch_sub(1) != 1) return;
+  // Whoever looked before now was kept back by us.
+  LockGuard l(&sched.lock);
+  CheckDead();
+}
 
 }  // namespace gort::rt

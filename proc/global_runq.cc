@@ -40,14 +40,13 @@ G* GlobRunqGet(P* pp, int32_t max) {
   int32_t taken = 1;
   GQueue batch;
   for (; taken < n; ++taken) batch.PushBack(sched.runq.Pop());
-  SetSize(size - taken);
+  int32_t left = 0;
   if (taken > 1) {
-    int32_t left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);
-    if (left > 0) {  // the ring was not empty after all
-      sched.runq.PushFrontAll(&batch);
-      SetSize(Size() + left);
-    }
+    left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);
+    if (left > 0) sched.runq.PushFrontAll(&batch);  // the ring was not empty after all
   }
+  // Not before the batch is in the ring: who reads this without the lock looks there next.
+  SetSize(size - taken + left);
   return gp;
 }
 

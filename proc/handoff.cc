@@ -39,11 +39,12 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     StartM(pp, false);
     return;
   }
-  // The timers of an idle P are watched by whoever sleeps in the poller.
-  int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
   PidlePut(pp);
   sched.lock.Unlock();
-  if (when != 0) WakeNetPoller(when);
+  // As an M that parks (find_runnable.cc, step 3): who submitted while no P was idle woke nobody.
+  if (WorkInARunq()) WakeP();
+  // The timers of an idle P are watched by whoever sleeps in the poller.
+  if (int64_t when = pp->timer0_when.load(); when != 0) WakeNetPoller(when);
 }
 
 void WakeNetPoller(int64_t when) {

@@ -39,7 +39,7 @@ void MCommonInit(M* mp, int64_t id) {
   uint64_t seed = static_cast<uint64_t>(mp->id) * 0x9e3779b97f4a7c15ULL ^ sched.seed ^
                   (godebug.schedseed != 0 ? 0 : static_cast<uint64_t>(CpuTicks()));
   mp->rand.Seed(seed != 0 ? seed : 1);
-  // Published whole: readers of allm walk it without the lock. Pairs with: acquire loads of allm.
+  // Published whole; who walks it needs sched.lock all the same, against AllMRemove.
   mp->alllink = allm.load(std::memory_order_relaxed);
   allm.store(mp, std::memory_order_release);
 }
@@ -178,6 +178,7 @@ void MExit(M* mp) {
     HandoffP(ReleaseP());
     sched.lock.Lock();
     ++sched.nmfreed;
+    sched.m0_exited = true;
     CheckDead();
     sched.lock.Unlock();
     MPark(mp);

@@ -44,7 +44,8 @@ void ParkCommit(G* gp) {
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf == nullptr || unlockf(gp, lock)) return;
   CasGStatus(gp, kGWaiting, kGRunnable);
-  RunqPutLocal(mp->p.load(std::memory_order_relaxed), gp, true);
+  // Somebody else may run on this P already: others should know.
+  Submit(mp->p.load(std::memory_order_relaxed), gp, true);
 }
 
 namespace {

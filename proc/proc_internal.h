@@ -39,6 +39,8 @@ struct Found {
 };
 // Blocks until there is a goroutine to run. g0, P. Go: findRunnable
 Found FindRunnable();
+// A queue of a P that is not idle has work. Any context; P or not.
+bool WorkInARunq();
 // A goroutine that the current one may be left for without a detour over g0, already tied to mp and
 // kGRunning; null: go to g0. P.
 G* TakeDirect(G* gp, M* mp);

@@ -35,8 +35,7 @@ void Destroy(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   int32_t n = RunqDrain(pp, &q);
   if (n > 0) {
     sched.runq.PushFrontAll(&q);
-    sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) + n,
-                         std::memory_order_relaxed);
+    sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) + n);
   }
   GfPurge(pp);
   SudogPurge(pp);

@@ -56,7 +56,9 @@ void ExitSyscallCommit(G* gp) {
   P* pp;
   {
     LockGuard l(&sched.lock);
-    pp = gp->lockedm == nullptr ? PidleGet() : nullptr;
+    // One that is locked to this M needs it as well: nobody else would take the idle P, and nobody
+    // look at the queue. The M hands it to somebody who hands it back (StopLockedM).
+    pp = PidleGet();
     if (pp == nullptr) GlobRunqPut(gp);
   }
   if (pp != nullptr) {

@@ -57,6 +57,7 @@ void MainGoroutine() {
   Getg()->is_main = true;
   sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
+  WakeP();  // for goroutines that threads have queued before
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });
   // During initialisation the first goroutine keeps its thread.
   LockOSThread();
@@ -84,6 +85,10 @@ void NewMain() {
   GoOptions options;
   options.stack_size = kMainStack;
   Go(options, &MainGoroutine);
+  // Before those in the global queue, made by threads before there was a scheduler: until this one
+  // starts sysmon and allows more threads, nobody could interrupt them. 0 would be that queue's
+  // turn.
+  allp[0].load(std::memory_order_relaxed)->schedtick.store(1, std::memory_order_relaxed);
 }
 
 }  // namespace

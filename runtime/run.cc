@@ -38,22 +38,23 @@ class Call {
       done_ = true;
       waiter = waiter_;
       if (waiter == nullptr) return;
+      // On its behalf: it may run on from here, and somebody may wait for what it does next.
+      if (waiter->foreign) AttachExternalWaker();
     }
     GoReady(waiter);
   }
 
   int Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     G* gp = CurrentG();
-    // A thread that sleeps here wakes nobody: it must not hide a deadlock.
-    if (gp->foreign) DetachExternalWaker();
     mu_.Lock();
     if (!done_) {
       waiter_ = gp;
+      // A thread that sleeps here wakes nobody: it must not hide a deadlock.
+      if (gp->foreign) DetachExternalWaker();
       GoParkUnlock(&mu_, WaitReason::kZero);
     } else {
       mu_.Unlock();
     }
-    if (gp->foreign) AttachExternalWaker();
     // Done may still be inside its critical section: pass through it before this frame goes.
     LockGuard l(&mu_);
     return result_;

@@ -82,7 +82,7 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
 
 Retaken Retake(int64_t now) {
   Retaken r;
-  int32_t procs = gomaxprocs.load(std::memory_order_relaxed);
+  int32_t procs = gomaxprocs.load(std::memory_order_acquire);  // pairs with: ProcResize
   for (int32_t i = 0; i < procs; ++i) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     uint32_t status = pp->status.load(std::memory_order_relaxed);
