@@ -30,13 +30,13 @@ struct Sched {
   int32_t nmidlelocked ABSL_GUARDED_BY(lock) = 0;  // locked Ms waiting for their G
   int64_t mnext ABSL_GUARDED_BY(lock) = 0;         // Ms created so far; next id
   int32_t maxmcount ABSL_GUARDED_BY(lock) = 10000;
-  int32_t nmsys ABSL_GUARDED_BY(lock) = 0;    // system Ms (sysmon): not counted for deadlock
-  int64_t nmfreed ABSL_GUARDED_BY(lock) = 0;  // Ms that have gone
+  int32_t nmsys ABSL_GUARDED_BY(lock) = 0;       // system Ms (sysmon): not counted for deadlock
+  int64_t nmfreed ABSL_GUARDED_BY(lock) = 0;     // Ms that have gone
   bool m0_exited ABSL_GUARDED_BY(lock) = false;  // counted in nmfreed; its thread sleeps for good
-  M* freem ABSL_GUARDED_BY(lock) = nullptr;   // Ms to free when their threads are gone
-  P* pidle ABSL_GUARDED_BY(lock) = nullptr;   // idle Ps
-  Atomic<int32_t> npidle{0};                  // atomic; changed under lock
-  std::atomic<uint64_t> goidgen{0};           // atomic; ids given out in batches
+  M* freem ABSL_GUARDED_BY(lock) = nullptr;      // Ms to free when their threads are gone
+  P* pidle ABSL_GUARDED_BY(lock) = nullptr;      // idle Ps
+  Atomic<int32_t> npidle{0};                     // atomic; changed under lock
+  std::atomic<uint64_t> goidgen{0};              // atomic; ids given out in batches
 
   // Spinning Ms: see proc/find_runnable.cc for the protocol.
   alignas(64) Atomic<int32_t> nmspinning{0};

@@ -7,7 +7,9 @@
 #include <string>
 #include <thread>
 
+#include "gort/chan/chan.h"
 #include "gort/runtime.h"
+#include "proc/proc.h"
 
 namespace gort {
 namespace {
@@ -63,6 +65,35 @@ TEST(Run, BlockingNests) {
     return 3;
   });
   EXPECT_EQ(result, 3);
+}
+
+// The last P may become idle just when the call returns; somebody has to take it up.
+TEST(Run, ALockedGoroutineComesBackFromBlockingCalls) {
+  constexpr int kRounds = 20'000;
+  static constexpr auto kBusy = std::chrono::microseconds(20);
+  gort::Run([&] {
+    GOMAXPROCS(1);
+    const auto spin = [](std::chrono::nanoseconds d) {
+      const auto end = std::chrono::steady_clock::now() + d;
+      while (std::chrono::steady_clock::now() < end) {
+      }
+    };
+    Chan<int> work = MakeChan<int>(1);
+    Go([&spin, work]() mutable {
+      while (work.Recv()) spin(kBusy);
+    });
+    LockOSThread();
+    for (int i = 0; i < kRounds; ++i) {
+      work.Send(i);
+      // Ends about when the other has had its turn.
+      rt::EnterSyscallBlock();
+      spin(kBusy + std::chrono::nanoseconds(i * 7 % 8000));
+      rt::ExitSyscall();
+    }
+    work.Close();
+    UnlockOSThread();
+    return 0;
+  });
 }
 
 TEST(Run, TracebacksShowNames) {

@@ -1,0 +1,155 @@
+// tests/death/run_scenarios.cc: programs with an ordinary main that calls Run, by name.
+// run_end_test.cc says how each must end.
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "gmp/getg.h"
+#include "gmp/m.h"
+#include "gmp/sched.h"
+#include "gort/chan/chan.h"
+#include "gort/runtime.h"
+
+namespace {
+
+using gort::Chan;
+using gort::MakeChan;
+
+// The thread that calls Run is counted as somebody who may wake goroutines until it waits.
+int DeadlockInTheSecondRun() {
+  gort::Run([] { return 0; });
+  return gort::Run([] {
+    MakeChan<int>().Recv();
+    return 0;
+  });
+}
+
+// Nobody is left but a thread that has not called gort yet.
+int GoexitBesideAThread() {
+  std::atomic<bool> goexited = false;
+  std::thread([&goexited] {
+    while (!goexited) std::this_thread::yield();
+    gort::Go([] { _exit(7); });
+  }).detach();
+  return gort::Run([&goexited] {
+    struct AtEnd {
+      std::atomic<bool>& flag;
+      ~AtEnd() { flag = true; }
+    } at_end{goexited};
+    gort::Goexit();
+    return 0;
+  });
+}
+
+// A thread whose Run has ended is on its way to the next step when the last M goes to sleep.
+int RunEndsBesideAnother() {
+  constexpr int kRounds = 2000;
+  Chan<int> values = MakeChan<int>();
+  std::atomic<bool> waits = false;
+  std::thread waiter([&] {
+    gort::Run([&] {
+      waits = true;
+      while (values.Recv().value_or(0) != 0) {
+      }
+      return 0;
+    });
+  });
+  while (!waits) std::this_thread::yield();
+  for (int i = 0; i < kRounds; ++i) {
+    // So that an M is woken for the next main, and sleeps again right after.
+    while (gort::rt::sched.npidle.load() < gort::GOMAXPROCS(0)) std::this_thread::yield();
+    gort::Run([] { return 0; });
+    values.Send(1);
+  }
+  values.Send(0);
+  waiter.join();
+  return 7;
+}
+
+// A call from a destructor that comes after gort's own end of the thread, had it one of that kind.
+struct Late {
+  Chan<int> to;
+  ~Late() {
+    if (to) to.Send(1);
+  }
+};
+thread_local Late late;
+
+int DeadlockAfterALateCall() {
+  return gort::Run([] {
+    Chan<int> c = MakeChan<int>(2);
+    std::thread([c]() mutable {
+      late.to = c;  // first, and so destroyed last
+      c.Send(0);
+    }).detach();
+    while (c.Recv()) {
+    }
+    return 0;
+  });
+}
+
+// The process's first M stays when its goroutine takes the thread with it; it is nobody, though.
+int DeadlockWithoutTheFirstM() {
+  return gort::Run([] {
+    gort::Go([] { MakeChan<int>().Recv(); });
+    gort::Go([] {
+      gort::LockOSThread();
+      if (gort::rt::Getg()->m == &gort::rt::m0) puts("on m0");
+      fflush(stdout);
+    });
+    MakeChan<int>().Recv();
+    return 0;
+  });
+}
+
+// A goroutine from before the first Run must not keep main from starting.
+int BusyBeforeRun() {
+  static std::atomic<bool> stop = false;
+  gort::Go([] {
+    while (!stop) {
+    }
+  });
+  return gort::Run([] {
+    stop = true;
+    return 7;
+  });
+}
+
+int BlockedBeforeRun() {
+  static int fds[2];
+  if (pipe(fds) != 0) return 1;
+  gort::Go([] {
+    char c;
+    if (read(fds[0], &c, 1) != 1) _exit(1);
+  });
+  return gort::Run([] { return write(fds[1], "x", 1) == 1 ? 7 : 1; });
+}
+
+struct Scenario {
+  const char* name;
+  int (*run)();
+};
+
+constexpr Scenario kScenarios[] = {
+    {"deadlock_in_the_second_run", &DeadlockInTheSecondRun},
+    {"run_ends_beside_another", &RunEndsBesideAnother},
+    {"goexit_beside_a_thread", &GoexitBesideAThread},
+    {"deadlock_after_a_late_call", &DeadlockAfterALateCall},
+    {"deadlock_without_the_first_m", &DeadlockWithoutTheFirstM},
+    {"busy_before_run", &BusyBeforeRun},
+    {"blocked_before_run", &BlockedBeforeRun},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Scenario& s : kScenarios) {
+    if (argc > 1 && strcmp(s.name, argv[1]) == 0) return s.run();
+  }
+  fprintf(stderr, "usage: run_scenarios SCENARIO, one of:\n");
+  for (const Scenario& s : kScenarios) fprintf(stderr, "  %s\n", s.name);
+  return 64;
+}
