@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -165,6 +166,39 @@ TEST(DialClose, EndsTheConnectAndLaterOnes) {
     EXPECT_EQ(dialer.Dial("tcp", full.Addr()).status().code(), kCancelled);
     EXPECT_EQ(dialer.Dial("tcp", "localhost:1").status().code(), kCancelled);
     dialer.Close();
+  });
+}
+
+TEST(DialClose, LeavesConnectionsThatWereMadeAlone) {
+  constexpr int kRounds = kRaces / 20;
+  InGort([] {
+    Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+    Go([&listener] {
+      for (;;) {
+        absl::StatusOr<Conn> c = listener.Accept();
+        if (!c.ok()) return;
+        c->Write("x").status().IgnoreError();  // to one that gave up, perhaps
+      }
+    });
+    int made = 0;
+    for (int i = 0; i < kRounds; ++i) {
+      Dialer dialer;
+      std::thread closer([&dialer, i] {
+        for (std::atomic<int> n{0}; n.load() < i * 37 % 2000; n.fetch_add(1)) {
+        }
+        dialer.Close();
+      });
+      absl::StatusOr<Conn> c = dialer.Dial("tcp", listener.Addr());
+      closer.join();
+      if (!c.ok()) {
+        EXPECT_EQ(c.status().code(), kCancelled) << c.status();
+        continue;
+      }
+      ++made;
+      ASSERT_EQ(ReadOne(*c).code(), absl::StatusCode::kOk);
+    }
+    EXPECT_GT(made, 0);
+    EXPECT_TRUE(listener.Close().ok());
   });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "gort/netpoll/wait_fd.h"
 #include "gort/sync/sync.h"
 #include "net/options.h"
 #include "net/resolve.h"
@@ -17,7 +18,6 @@
 #include "netpoll/poll_desc.h"
 #include "netpoll/poller.h"
 #include "platforms/clock.h"
-#include "timer/timers.h"
 
 namespace gort {
 
@@ -33,6 +33,9 @@ struct Dialer::State {
 class Dialer::Attempt : public rt::Watcher {
  public:
   explicit Attempt(State* state) : state_(state) {}
+  ~Attempt() { Unwatch(); }  // also when an exception ends it
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
 
   void Watch(rt::PollDesc* pd) override {
     MutexLock l(&state_->mu);
@@ -104,6 +107,8 @@ absl::StatusOr<Conn> ConnectOne(const rt::Network& network, const SocketAddr& ad
         addr, when, [](void* arg, rt::PollDesc* pd) { static_cast<rt::Watcher*>(arg)->Watch(pd); },
         watcher);
     watcher->Unwatch();
+    // Ours, and the one in the past by which Close ends an attempt: it may have come too late.
+    if (s.ok()) s = fd.get()->SetDeadline(absl::InfiniteFuture(), rt::kPollRead | rt::kPollWrite);
     if (tcp && s.ok() && ConnectedToItself(*fd.get())) {
       if (tries < 2) continue;
       return rt::OpError("dial", network.name, addr.ToString(), "connect", ECONNREFUSED);
@@ -121,10 +126,8 @@ absl::StatusOr<Conn> DialAll(std::string_view network, std::string_view address,
   absl::StatusOr<rt::Network> kind = rt::ParseNetwork("dial", network);
   if (!kind.ok()) return kind.status();
   int64_t when = 0;
-  if (options.timeout <= absl::ZeroDuration()) {
-    when = -1;
-  } else if (options.timeout != absl::InfiniteDuration()) {
-    when = rt::TimerWhen(rt::SaturatedNanoseconds(options.timeout));
+  if (options.timeout != absl::InfiniteDuration()) {
+    when = rt::PollDeadlineIn(rt::SaturatedNanoseconds(options.timeout));
   }
   absl::StatusOr<std::vector<SocketAddr>> addrs =
       rt::Resolve("dial", *kind, address, /*passive=*/false, when, watcher);

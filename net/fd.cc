@@ -347,7 +347,6 @@ absl::Status NetFd::Connect(const SocketAddr& to, int64_t when, void (*started)(
     error = SysConnectResult(sysfd_);
   }
   if (error != 0 && error != EISCONN) return Failed(error, "dial", "connect");
-  PollSetDeadline(pd_, 0, kPollWrite);
   FetchLocal();
   return absl::OkStatus();
 }

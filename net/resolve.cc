@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -40,14 +41,16 @@ absl::Status Prefixed(const char* op, const Network& network, const absl::Status
 // first.
 struct Lookup {
   ~Lookup() {
+    if (done == nullptr) return;  // the runtime has not started
     PollUnblock(done);
     PollClose(done);
   }
   std::string host;  // const after init, as the next two
   std::string service;
   addrinfo hints{};
-  PollDesc* done = nullptr;  // its event: the results are there
-  int error = 0;             // written before the event, read after it, as the next two
+  PollDesc* done = nullptr;            // its event: look at `finished`
+  std::atomic<bool> finished = false;  // the results are there: the next three
+  int error = 0;
   int system_error = 0;
   std::vector<SocketAddr> found;
 
@@ -69,6 +72,7 @@ struct Lookup {
       found.emplace_back(at->ai_addr, at->ai_addrlen);
     }
     if (list != nullptr) freeaddrinfo(list);
+    finished.store(true, std::memory_order_release);  // pairs with: LookUp
     PollNotify(done, kPollRead);
   }
 };
@@ -112,7 +116,10 @@ absl::StatusOr<std::vector<SocketAddr>> LookUp(const char* op, const Network& ne
 
   if (when != 0) PollSetDeadline(lookup->done, when, kPollRead);
   if (watcher != nullptr) watcher->Watch(lookup->done);
-  const PollResult result = PollWait(lookup->done, kPollRead);
+  PollResult result;
+  do {  // an event may be meant for whoever had the PollDesc before
+    result = PollWait(lookup->done, kPollRead);
+  } while (result == PollResult::kOk && !lookup->finished.load(std::memory_order_acquire));
   if (watcher != nullptr) watcher->Unwatch();
   if (result != PollResult::kOk) {
     return absl::DeadlineExceededError(std::string(op) + ' ' + network.name + ": lookup " +

@@ -16,6 +16,7 @@
 #include "netpoll/poller.h"
 #include "platforms/clock.h"
 #include "proc/proc.h"
+#include "timer/bubble.h"
 #include "timer/timers.h"
 
 namespace gort::rt {
@@ -205,7 +206,7 @@ G* SetOne(PollDesc* pd, DeadlineTimer* t, int64_t when) ABSL_EXCLUSIVE_LOCKS_REQ
     Disarm(t);
   } else {
     t->armed = true;
-    TimerReset(t, when, 0);
+    TimerResetIn(nullptr, t, when, 0);  // the network knows no bubble's time
   }
   return nullptr;
 }

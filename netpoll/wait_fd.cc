@@ -1,6 +1,7 @@
 #include "netpoll/wait_fd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,6 +42,12 @@ absl::Status Refused(int fd, int error) {
   }
 }
 
+// An event may be meant for whoever had the PollDesc before; the caller may be about to block.
+bool Ready(int fd, uint32_t mode) {
+  pollfd p{fd, static_cast<short>(mode == kPollRead ? POLLIN | POLLRDHUP : POLLOUT), 0};
+  return poll(&p, 1, 0) != 0;
+}
+
 absl::Status WaitFd(int fd, uint32_t mode, absl::Time deadline) {
   const int copy = Duplicate(fd);
   if (copy < 0) return Refused(fd, -copy);
@@ -51,7 +58,10 @@ absl::Status WaitFd(int fd, uint32_t mode, absl::Time deadline) {
     return Refused(fd, error);
   }
   if (const int64_t when = PollDeadline(deadline); when != 0) PollSetDeadline(pd, when, mode);
-  const PollResult result = PollWait(pd, mode);
+  PollResult result;
+  do {
+    result = PollWait(pd, mode);
+  } while (result == PollResult::kOk && !Ready(copy, mode));
   PollUnblock(pd);
   PollClose(pd);
   close(copy);
@@ -66,9 +76,11 @@ absl::Status WaitFd(int fd, uint32_t mode, absl::Time deadline) {
 
 int64_t PollDeadline(absl::Time t) {
   if (t == absl::InfiniteFuture()) return 0;
-  const absl::Duration left = t - absl::Now();
-  if (left <= absl::ZeroDuration()) return -1;
-  const int64_t ns = absl::ToInt64Nanoseconds(left);  // saturates
+  return PollDeadlineIn(absl::ToInt64Nanoseconds(t - absl::Now()));  // saturates
+}
+
+int64_t PollDeadlineIn(int64_t ns) {
+  if (ns <= 0) return -1;
   const int64_t now = Nanotime();
   return ns >= INT64_MAX - now ? INT64_MAX : now + ns;
 }

@@ -7,7 +7,7 @@
 // Errors    kInvalidArgument: fd is a regular file or a directory (those never wait) or no open
 //           descriptor at all; kResourceExhausted: no descriptor left; kFailedPrecondition: the
 //           runtime has not started. The text names fd.
-// Cost      five system calls: the wait goes by a duplicate of fd, so that fd may be closed, and
+// Cost      six system calls: the wait goes by a duplicate of fd, so that fd may be closed, and
 //           its number used again, in the middle of it; the file stays open until the wait ends.
 // Contract  | call         | user G | g0 | no P | gsignal | foreign | parks | allocates   |
 //           | WaitReadable |   x    | -  |  -   |    -    |    x    |   x   | never freed |
@@ -30,6 +30,8 @@ namespace rt {
 // t on the monotonic clock as PollSetDeadline takes it: 0 for the infinite future, negative for
 // what has passed. The distance is measured now: the wall clock may jump afterwards.
 int64_t PollDeadline(absl::Time t);
+// The same for `ns` nanoseconds from now. Always in real time, also in a bubble of testing/.
+int64_t PollDeadlineIn(int64_t ns);
 
 }  // namespace rt
 }  // namespace gort

@@ -3,7 +3,7 @@
 //           go by it. A goroutine belongs to the bubble of the one that started it (G::bubble).
 //           Sleep, timers and Now of such a goroutine use the bubble. gort::testing makes bubbles
 //           and advances them.
-// Layer     8. Package-internal, and for testing/.
+// Layer     8. Package-internal, and for netpoll/ and testing/.
 // Rejected  Counting the goroutines of a bubble that are not blocked, in GoPark and GoReady, would
 //           tell at once when the clock may advance; it would cost every park of every program a
 //           look at its bubble. testing/ looks at all goroutines in a stopped world instead.

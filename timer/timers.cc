@@ -312,7 +312,7 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
 }
 
 bool TimerStop(Timer* t, bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  PinnedHeap mine(CurrentBubble());
+  PinnedHeap mine(nullptr);  // who stops it must not draw it into a bubble
   Garbage garbage;
   TimerHeap* ts = LockHeapOf(t, mine);
   const bool pending = t->when != 0;
