@@ -1,6 +1,6 @@
 // platforms/held_pthreads.h: how many std::mutexes the calling thread holds.
 // What      in debug builds for amd64 without a sanitizer (kCountsHeldPthreads) this file's own
-//           pthread_mutex_lock, _trylock and _unlock stand in front of the C library's and count,
+//           pthread_mutex_lock and its kin stand in front of the C library's and count,
 //           so that proc can report a goroutine that parks with one held: another thread would
 //           unlock it. Elsewhere the count is always 0: sanitizers have their own, and a static
 //           program (which arm64's tests are) has nothing that one could stand in front of.
