@@ -137,6 +137,7 @@ int HttpConn::HeadersComplete() {
 
 void HttpConn::Answer() {
   in_request_ = false;
+  renew_ = true;
   const auto method = static_cast<http_method>(parser_.method);
   request_.method = http_method_str(method);
   request_.path.assign(url_, 0, url_.find('?'));
@@ -198,8 +199,10 @@ absl::Span<char> HttpConn::Buffer() {
 }
 
 bool HttpConn::ReadMore(size_t* n) {
+  // Also within a request, whose first bytes may have come with the end of the one before.
+  if (renew_) SetReadDeadline();
+  renew_ = false;
   if (!in_request_) {
-    SetReadDeadline();
     idle_.store(true);
     // Either we see draining or Drain sees idle_: both are seq_cst.
     if (draining_.load()) return false;

@@ -95,6 +95,7 @@ class HttpConn {
   int refused_ = 0;  // status of the answer with which the connection ends
   uint64_t body_bytes_ = 0;
   bool closing_ = false;  // no further request
+  bool renew_ = true;     // the time for the next request begins
   absl::Time deadline_ = absl::InfiniteFuture();
 };
 
