@@ -208,7 +208,13 @@ bool HttpConn::ReadMore(size_t* n) {
     if (draining_.load()) return false;
   }
   absl::StatusOr<size_t> got = conn_.Read(Buffer());
-  idle_.store(false);
+  if (!in_request_ && !idle_.exchange(false)) {
+    // Drain came first, but perhaps after the request's first bytes: then it gets its time.
+    drain_mu_.Lock();
+    deadline_ = absl::InfiniteFuture();
+    if (got.ok()) SetReadDeadline();
+    drain_mu_.Unlock();
+  }
   if (!got.ok()) {
     if (in_request_ && absl::IsDeadlineExceeded(got.status())) Refuse(408);
     return false;
@@ -249,7 +255,9 @@ void HttpConn::Serve() {
 }
 
 void HttpConn::Drain() {
-  if (idle_.load()) conn_.SetReadDeadline(absl::UnixEpoch()).IgnoreError();
+  drain_mu_.Lock();
+  if (idle_.exchange(false)) conn_.SetReadDeadline(absl::UnixEpoch()).IgnoreError();
+  drain_mu_.Unlock();
 }
 
 }  // namespace gort::examples

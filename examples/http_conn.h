@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gort/net/conn.h"
+#include "gort/sync/sync.h"
 #include "http_parser.h"
 
 namespace gort::examples {
@@ -78,7 +79,9 @@ class HttpConn {
   Conn conn_;
   const HttpSettings& settings_;
   const std::atomic<bool>& draining_;
-  std::atomic<bool> idle_{false};  // between two requests, waiting for the first byte of one
+  // Between two requests, waiting for the first byte of one. Who makes it false ends the wait.
+  std::atomic<bool> idle_{false};
+  Mutex drain_mu_;  // Drain holds it until the deadline that ends the wait is set
   http_parser parser_;
   // What a connection at rest keeps lies here, on its goroutine's stack, of which a page is in use
   // anyway; one whose reads fill it gets the large one.

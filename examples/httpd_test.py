@@ -4,6 +4,7 @@ httpd_test.py HTTPD
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -254,6 +255,34 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual((status, headers["Connection"], body), (200, "close", HELLO))
             self.assertTrue(busy.at_end())
             self.assertEqual(server.wait(), (0, ""))
+
+    def test_a_request_that_comes_with_sigterm_does_not_time_out(self):
+        # What it has begun to read it answers, the others it closes.
+        for before in range(0, 100, 5):
+            with Server() as server:
+                clients = [server.connect() for _ in range(100)]
+                for c in clients:
+                    self.assertEqual(c.get()[0], 200)
+                for i, c in enumerate(clients):
+                    if i == before:
+                        terminate(server.process, HTTPD)
+                    self.unless_closed(c.send, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+                with self.assertRaises(OSError):
+                    while True:
+                        server.connect().close()
+                for c in clients:
+                    self.unless_closed(c.send, b"x")
+                    answer = self.unless_closed(c.answer)
+                    self.assertTrue(answer is None or answer[0] == 405, answer)
+                    c.close()
+                self.assertEqual(server.wait(), (0, ""))
+
+    @staticmethod
+    def unless_closed(call, *args):
+        try:
+            return call(*args)
+        except (EOFError, ConnectionError):
+            return None
 
     def wait_until_read(self, port):
         """Until no connection of the server's has bytes in the kernel."""
