@@ -177,12 +177,12 @@ void HttpConn::Append(const HttpResponse& response, bool head, bool keep_alive) 
 }
 
 bool HttpConn::Flush() {
-  if (out_.empty()) return true;
-  const bool ok =
-      conn_.SetWriteDeadline(absl::Now() + settings_.idle).ok() && conn_.Write(out_).ok();
+  if (!out_.empty() && !broken_) {
+    broken_ = !conn_.SetWriteDeadline(absl::Now() + settings_.idle).ok() || !conn_.Write(out_).ok();
+  }
   out_.clear();
   if (out_.capacity() > kKeptBytes) out_.shrink_to_fit();
-  return ok;
+  return !broken_;
 }
 
 // A whole request within `idle` of the one before. Moving the timer for each would be as good and
@@ -242,10 +242,14 @@ void HttpConn::Serve() {
       large_.shrink_to_fit();
     }
   }
-  if (!Flush()) return;
-  if (refused_ == 0 || !conn_.CloseWrite().ok()) return;
-  // What is still coming is read and thrown away, for a while: closing with unread data would reset
-  // the connection before the client has read why.
+  // Otherwise the client has ended it, or was silent.
+  if (Flush() && closing_) Linger();
+}
+
+// What is still coming is read and thrown away, for a while: closing with unread data would reset
+// the connection before the client has read the last answer.
+void HttpConn::Linger() {
+  if (!conn_.CloseWrite().ok()) return;
   conn_.SetReadDeadline(absl::Now() + std::min(settings_.idle, absl::Seconds(1))).IgnoreError();
   for (uint64_t most = 1 << 20; most > 0;) {
     absl::StatusOr<size_t> got = conn_.Read(Buffer());

@@ -70,7 +70,9 @@ class HttpConn {
   void Answer();
   void Refuse(int status);
   void Append(const HttpResponse& response, bool head, bool keep_alive);
+  // False: nobody takes what we write.
   bool Flush();
+  void Linger();
   absl::Span<char> Buffer();
   // True: n bytes in Buffer().
   bool ReadMore(size_t* n);
@@ -98,6 +100,7 @@ class HttpConn {
   int refused_ = 0;  // status of the answer with which the connection ends
   uint64_t body_bytes_ = 0;
   bool closing_ = false;  // no further request
+  bool broken_ = false;   // a write has failed
   bool renew_ = true;     // the time for the next request begins
   absl::Time deadline_ = absl::InfiniteFuture();
 };

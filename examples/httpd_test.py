@@ -171,6 +171,29 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual(c.answer()[1]["Connection"], "keep-alive")
             self.assertEqual(c.answer()[2], HELLO)
 
+    def test_closing_waits_for_what_is_still_coming(self):
+        # A reset instead of the end could cost a client the answer.
+        more = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+        with Server() as server:
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + more)
+            self.assertEqual(c.answer()[2], HELLO)
+            self.assertTrue(c.at_end())
+            c.close()
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHo")
+            self.wait_until_read(server.port)
+            terminate(server.process, HTTPD)
+            with self.assertRaises(OSError):
+                while True:
+                    server.connect().close()
+            c.send(b"st: x\r\n\r\n" + more)
+            status, headers, body = c.answer()
+            self.assertEqual((status, headers["Connection"], body), (200, "close", HELLO))
+            self.assertTrue(c.at_end())
+            c.close()
+            self.assertEqual(server.wait(), (0, ""))
+
     def test_limits(self):
         with Server("--max_header_bytes=1000", "--max_body_bytes=1000") as server:
             c = server.connect()
