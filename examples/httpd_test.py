@@ -3,6 +3,7 @@
 httpd_test.py HTTPD
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -43,6 +44,20 @@ class Server:
             except FileNotFoundError:
                 pass  # closed meanwhile
         return found
+
+    def break_listener(self):
+        """Shuts the listening socket down, through a descriptor of our own."""
+        pidfd_getfd = 438
+        pidfd = os.pidfd_open(self.process.pid)
+        for fd in self.sockets():
+            mine = ctypes.CDLL(None).syscall(pidfd_getfd, pidfd, fd, 0)
+            if mine < 0:
+                raise unittest.SkipTest("pidfd_getfd is not allowed")
+            with socket.socket(fileno=mine) as s:
+                if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    s.shutdown(socket.SHUT_RDWR)
+                    break
+        os.close(pidfd)
 
     def stop(self):
         terminate(self.process, HTTPD)
@@ -333,6 +348,19 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual(second.stdout, b"")
             self.assertEqual(second.stderr.decode(),
                              "httpd: listen tcp 127.0.0.1:%d: bind: Address already in use\n" % server.port)
+
+    def test_when_it_can_accept_no_more_it_answers_what_it_has_begun(self):
+        with Server() as server:
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHo")
+            self.wait_until_read(server.port)
+            server.break_listener()
+            self.assertEqual(server.process.stderr.readline(),
+                             b"httpd: accept tcp 127.0.0.1:%d: Invalid argument\n" % server.port)
+            c.send(b"st: x\r\n\r\n")
+            self.assertEqual(c.answer()[2], HELLO)
+            c.close()
+            self.assertEqual(server.wait(), (1, ""))
 
     def test_flags(self):
         shown = subprocess.run(UNDER + [HTTPD, "--help"], capture_output=True, timeout=PATIENCE, check=True)

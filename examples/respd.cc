@@ -4,6 +4,7 @@
 // lock, and then waits until what anybody has changed up to then is on the disk (respd_log.h); only
 // then it answers. So no answer speaks of what a crash could undo, and clients that write at the
 // same time share an fsync.
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -238,7 +239,8 @@ int gort_main(int argc, char** argv) {
     if (gort::examples::WaitForEndSignal()) server.Stop();
   });
   const bool ok = server.Run();
-  if (ok) stopping.Wait();
+  if (!ok) raise(SIGTERM);  // server must not go before who waits for the signal
+  stopping.Wait();
   (*log)->Stop();
   writing.Wait();
   return ok ? 0 : 1;
