@@ -93,6 +93,12 @@ absl::StatusOr<std::unique_ptr<RespdLog>> RespdLog::Open(
     const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn) {
   const int dir_fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir_fd < 0) return Failed("open directory", dir, errno);
+  // The directory is locked, not the file, which Rewrite replaces: who opened it before it had the
+  // lock could have one that is not there any more.
+  if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
+    close(dir_fd);
+    return absl::UnavailableError(dir + " is in use by another respd");
+  }
   const std::string path = dir + '/' + kName;
   const int fd = openat(dir_fd, kName, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) {
@@ -101,10 +107,6 @@ absl::StatusOr<std::unique_ptr<RespdLog>> RespdLog::Open(
     return s;
   }
   std::unique_ptr<RespdLog> log(new RespdLog(path, dir_fd, fd));
-  // The directory is locked, not the file, which Rewrite replaces.
-  if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
-    return absl::UnavailableError(dir + " is in use by another respd");
-  }
   if (absl::Status s = log->Load(replay, torn); !s.ok()) return s;
   if (fsync(dir_fd) != 0) return Failed("sync directory", dir, errno);
   return log;

@@ -3,6 +3,7 @@
 respd_test.py RESPD
 """
 
+import fcntl
 import os
 import random
 import signal
@@ -274,6 +275,15 @@ class RespdTest(unittest.TestCase):
                 self.assertEqual(c.call("GET", "k9"), b"v" * 10_000)
                 self.assertEqual(c.call("DBSIZE"), 10)
                 server.end(signal.SIGKILL)
+
+    def test_the_log_is_opened_under_the_lock_of_its_directory(self):
+        # Or it could be one that the lock's owner is about to replace.
+        fd = os.open(self.dir, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        run = self.run_respd("--dir=" + self.dir)
+        os.close(fd)
+        self.assertEqual(run.stderr.decode(), "respd: %s is in use by another respd\n" % self.dir)
+        self.assertEqual(os.listdir(self.dir), [])
 
     @staticmethod
     def run_respd(*flags):
