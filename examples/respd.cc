@@ -150,20 +150,27 @@ class Server {
   // Carries commands out until there are no more (*all), the connection is to end (!*more), or the
   // answers have become long. Returns the place in the log that they depend on.
   uint64_t ExecuteSome(RespParser* parser, std::string* out, bool* more, bool* all) {
-    const int64_t now = NowMs();
     std::vector<std::string_view> args;
+    // Not under the lock: this command may be long. Those behind it have come with one read.
+    RespParser::Result result = parser->Next(&args);
+    if (result == RespParser::Result::kMore) {
+      *all = true;
+      return 0;
+    }
+    const int64_t now = NowMs();
     mu_.Lock();
-    while (*more && out->size() < kFlushBytes) {
-      const RespParser::Result result = parser->Next(&args);
-      if (result == RespParser::Result::kMore) {
-        *all = true;
-        break;
-      }
+    for (;;) {
       if (result == RespParser::Result::kError) {
         gort::examples::RespError(parser->error(), out);
         *more = false;
       } else {
         *more = commands_.Execute(args, now, out);
+      }
+      if (!*more || out->size() >= kFlushBytes) break;
+      result = parser->Next(&args);
+      if (result == RespParser::Result::kMore) {
+        *all = true;
+        break;
       }
     }
     store_->Sweep(now, kSweepAtOnce);
