@@ -131,6 +131,10 @@ class RespdTest(unittest.TestCase):
                 self.fails(c, "ERR invalid cursor", "SCAN", bad)
             self.fails(c, "ERR syntax error", "SCAN", "0", "COUNT", "0")
             self.fails(c, "ERR syntax error", "SCAN", "0", "COUNT")
+            self.fails(c, "ERR pattern is longer than 256 bytes", "SCAN", "0", "MATCH", "*" * 257)
+            self.assertEqual(c.call("SET", "k" * 16384, "1"), "OK")
+            for write in (["SET", "k" * 16385, "1"], ["INCR", "k" * 16385]):
+                self.fails(c, "ERR key is longer than 16384 bytes", *write)
             self.assertEqual(c.call("PING"), "PONG")  # it is still there
             # What is no protocol ends the connection, after the answers to what came before it.
             for bad, text in ((b"*x\r\n", "invalid multibulk length"), (b"*1\r\n:1\r\n", "expected '$', got ':'"),
