@@ -137,6 +137,7 @@ int HttpConn::HeadersComplete() {
 
 void HttpConn::Answer() {
   in_request_ = false;
+  renew_ = true;
   const auto method = static_cast<http_method>(parser_.method);
   request_.method = http_method_str(method);
   request_.path.assign(url_, 0, url_.find('?'));
@@ -176,12 +177,12 @@ void HttpConn::Append(const HttpResponse& response, bool head, bool keep_alive) 
 }
 
 bool HttpConn::Flush() {
-  if (out_.empty()) return true;
-  const bool ok =
-      conn_.SetWriteDeadline(absl::Now() + settings_.idle).ok() && conn_.Write(out_).ok();
+  if (!out_.empty() && !broken_) {
+    broken_ = !conn_.SetWriteDeadline(absl::Now() + settings_.idle).ok() || !conn_.Write(out_).ok();
+  }
   out_.clear();
   if (out_.capacity() > kKeptBytes) out_.shrink_to_fit();
-  return ok;
+  return !broken_;
 }
 
 // A whole request within `idle` of the one before. Moving the timer for each would be as good and
@@ -198,14 +199,22 @@ absl::Span<char> HttpConn::Buffer() {
 }
 
 bool HttpConn::ReadMore(size_t* n) {
+  // Also within a request, whose first bytes may have come with the end of the one before.
+  if (renew_) SetReadDeadline();
+  renew_ = false;
   if (!in_request_) {
-    SetReadDeadline();
     idle_.store(true);
     // Either we see draining or Drain sees idle_: both are seq_cst.
     if (draining_.load()) return false;
   }
   absl::StatusOr<size_t> got = conn_.Read(Buffer());
-  idle_.store(false);
+  if (!in_request_ && !idle_.exchange(false)) {
+    // Drain came first, but perhaps after the request's first bytes: then it gets its time.
+    drain_mu_.Lock();
+    deadline_ = absl::InfiniteFuture();
+    if (got.ok()) SetReadDeadline();
+    drain_mu_.Unlock();
+  }
   if (!got.ok()) {
     if (in_request_ && absl::IsDeadlineExceeded(got.status())) Refuse(408);
     return false;
@@ -233,10 +242,14 @@ void HttpConn::Serve() {
       large_.shrink_to_fit();
     }
   }
-  if (!Flush()) return;
-  if (refused_ == 0 || !conn_.CloseWrite().ok()) return;
-  // What is still coming is read and thrown away, for a while: closing with unread data would reset
-  // the connection before the client has read why.
+  // Otherwise the client has ended it, or was silent.
+  if (Flush() && closing_) Linger();
+}
+
+// What is still coming is read and thrown away, for a while: closing with unread data would reset
+// the connection before the client has read the last answer.
+void HttpConn::Linger() {
+  if (!conn_.CloseWrite().ok()) return;
   conn_.SetReadDeadline(absl::Now() + std::min(settings_.idle, absl::Seconds(1))).IgnoreError();
   for (uint64_t most = 1 << 20; most > 0;) {
     absl::StatusOr<size_t> got = conn_.Read(Buffer());
@@ -246,7 +259,9 @@ void HttpConn::Serve() {
 }
 
 void HttpConn::Drain() {
-  if (idle_.load()) conn_.SetReadDeadline(absl::UnixEpoch()).IgnoreError();
+  drain_mu_.Lock();
+  if (idle_.exchange(false)) conn_.SetReadDeadline(absl::UnixEpoch()).IgnoreError();
+  drain_mu_.Unlock();
 }
 
 }  // namespace gort::examples

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gort/net/conn.h"
+#include "gort/sync/sync.h"
 #include "http_parser.h"
 
 namespace gort::examples {
@@ -69,7 +70,9 @@ class HttpConn {
   void Answer();
   void Refuse(int status);
   void Append(const HttpResponse& response, bool head, bool keep_alive);
+  // False: nobody takes what we write.
   bool Flush();
+  void Linger();
   absl::Span<char> Buffer();
   // True: n bytes in Buffer().
   bool ReadMore(size_t* n);
@@ -78,7 +81,9 @@ class HttpConn {
   Conn conn_;
   const HttpSettings& settings_;
   const std::atomic<bool>& draining_;
-  std::atomic<bool> idle_{false};  // between two requests, waiting for the first byte of one
+  // Between two requests, waiting for the first byte of one. Who makes it false ends the wait.
+  std::atomic<bool> idle_{false};
+  Mutex drain_mu_;  // Drain holds it until the deadline that ends the wait is set
   http_parser parser_;
   // What a connection at rest keeps lies here, on its goroutine's stack, of which a page is in use
   // anyway; one whose reads fill it gets the large one.
@@ -95,6 +100,8 @@ class HttpConn {
   int refused_ = 0;  // status of the answer with which the connection ends
   uint64_t body_bytes_ = 0;
   bool closing_ = false;  // no further request
+  bool broken_ = false;   // a write has failed
+  bool renew_ = true;     // the time for the next request begins
   absl::Time deadline_ = absl::InfiniteFuture();
 };
 

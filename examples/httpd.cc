@@ -2,6 +2,7 @@
 //
 // One goroutine for each connection (http_conn.h), one that accepts, one that waits for SIGTERM
 // (end_signal.h).
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -192,7 +193,8 @@ int gort_main(int argc, char** argv) {
     if (!gort::examples::WaitForEndSignal()) return;
     server.Shutdown(absl::Seconds(FLAGS_shutdown_seconds));
   });
-  if (!server.Run()) return 1;
+  const bool ok = server.Run();
+  if (!ok) raise(SIGTERM);  // what has been begun is answered all the same
   ended.Wait();
-  return 0;
+  return ok ? 0 : 1;
 }

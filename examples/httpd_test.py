@@ -3,7 +3,9 @@
 httpd_test.py HTTPD
 """
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,15 +34,30 @@ class Server:
         return Client(self.port)
 
     def sockets(self):
-        """How many the process has open."""
+        """Descriptors of those that the process has open."""
         folder = "/proc/%d/fd/" % self.process.pid
-        count = 0
+        found = []
         for fd in os.listdir(folder):
             try:
-                count += os.readlink(folder + fd).startswith("socket:")
+                if os.readlink(folder + fd).startswith("socket:"):
+                    found.append(int(fd))
             except FileNotFoundError:
                 pass  # closed meanwhile
-        return count
+        return found
+
+    def break_listener(self):
+        """Shuts the listening socket down, through a descriptor of our own."""
+        pidfd_getfd = 438
+        pidfd = os.pidfd_open(self.process.pid)
+        for fd in self.sockets():
+            mine = ctypes.CDLL(None).syscall(pidfd_getfd, pidfd, fd, 0)
+            if mine < 0:
+                raise unittest.SkipTest("pidfd_getfd is not allowed")
+            with socket.socket(fileno=mine) as s:
+                if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    s.shutdown(socket.SHUT_RDWR)
+                    break
+        os.close(pidfd)
 
     def stop(self):
         terminate(self.process, HTTPD)
@@ -169,6 +186,29 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual(c.answer()[1]["Connection"], "keep-alive")
             self.assertEqual(c.answer()[2], HELLO)
 
+    def test_closing_waits_for_what_is_still_coming(self):
+        # A reset instead of the end could cost a client the answer.
+        more = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+        with Server() as server:
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + more)
+            self.assertEqual(c.answer()[2], HELLO)
+            self.assertTrue(c.at_end())
+            c.close()
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHo")
+            self.wait_until_read(server.port)
+            terminate(server.process, HTTPD)
+            with self.assertRaises(OSError):
+                while True:
+                    server.connect().close()
+            c.send(b"st: x\r\n\r\n" + more)
+            status, headers, body = c.answer()
+            self.assertEqual((status, headers["Connection"], body), (200, "close", HELLO))
+            self.assertTrue(c.at_end())
+            c.close()
+            self.assertEqual(server.wait(), (0, ""))
+
     def test_limits(self):
         with Server("--max_header_bytes=1000", "--max_body_bytes=1000") as server:
             c = server.connect()
@@ -225,16 +265,24 @@ class HttpdTest(unittest.TestCase):
                 while True:
                     greedy.send(b"GET /debug/goroutines HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
 
+    def test_a_punctual_client_may_be_ahead_with_its_next_request(self):
+        request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        with Server("--idle_seconds=3") as server:
+            c = server.connect()
+            c.send(request[:1])
+            # Each read of the server's ends within a request, for longer than one may take.
+            end = time.monotonic() + 3.5
+            while time.monotonic() < end:
+                c.send(request[1:] + request[:1])
+                self.assertEqual(c.answer()[0], 200)
+
     def test_ends_on_sigterm_after_what_it_has_begun(self):
         with Server() as server:
             idle = server.connect()
             self.assertEqual(idle.get()[0], 200)
             busy = server.connect()
             busy.send(b"GET / HTTP/1.1\r\nHo")
-            # Known to be read when a later connection has been served and it is seen waiting.
-            deadline = time.monotonic() + PATIENCE
-            while not self.all_read(server.port) and time.monotonic() < deadline:
-                pass
+            self.wait_until_read(server.port)
             terminate(server.process, HTTPD)
             self.assertTrue(idle.at_end())
             with self.assertRaises(OSError):
@@ -246,21 +294,50 @@ class HttpdTest(unittest.TestCase):
             self.assertTrue(busy.at_end())
             self.assertEqual(server.wait(), (0, ""))
 
+    def test_a_request_that_comes_with_sigterm_does_not_time_out(self):
+        # What it has begun to read it answers, the others it closes.
+        for before in range(0, 100, 5):
+            with Server() as server:
+                clients = [server.connect() for _ in range(100)]
+                for c in clients:
+                    self.assertEqual(c.get()[0], 200)
+                for i, c in enumerate(clients):
+                    if i == before:
+                        terminate(server.process, HTTPD)
+                    self.unless_closed(c.send, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+                with self.assertRaises(OSError):
+                    while True:
+                        server.connect().close()
+                for c in clients:
+                    self.unless_closed(c.send, b"x")
+                    answer = self.unless_closed(c.answer)
+                    self.assertTrue(answer is None or answer[0] == 405, answer)
+                    c.close()
+                self.assertEqual(server.wait(), (0, ""))
+
     @staticmethod
-    def all_read(port):
-        """No connection of the server's has bytes in the kernel."""
-        with open("/proc/net/tcp", encoding="ascii") as f:
-            rows = [line.split() for line in f][1:]
-        mine = [row for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01"]
-        return all(int(row[4].split(":")[1], 16) == 0 for row in mine)
+    def unless_closed(call, *args):
+        try:
+            return call(*args)
+        except (EOFError, ConnectionError):
+            return None
+
+    def wait_until_read(self, port):
+        """Until no connection of the server's has bytes in the kernel."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with open("/proc/net/tcp", encoding="ascii") as f:
+                rows = [line.split() for line in f][1:]
+            mine = [row for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01"]
+            if mine and all(int(row[4].split(":")[1], 16) == 0 for row in mine):
+                return
+            self.assertLess(time.monotonic(), deadline)
 
     def test_sigterm_does_not_wait_for_ever(self):
         with Server("--shutdown_seconds=0.2") as server:
             stuck = server.connect()
             stuck.send(b"GET / HTTP/1.1\r\nHo")
-            deadline = time.monotonic() + PATIENCE
-            while not self.all_read(server.port) and time.monotonic() < deadline:
-                pass
+            self.wait_until_read(server.port)
             self.assertEqual(server.stop(), (0, ""))
 
     def test_port_in_use_is_one_line(self):
@@ -271,6 +348,19 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual(second.stdout, b"")
             self.assertEqual(second.stderr.decode(),
                              "httpd: listen tcp 127.0.0.1:%d: bind: Address already in use\n" % server.port)
+
+    def test_when_it_can_accept_no_more_it_answers_what_it_has_begun(self):
+        with Server() as server:
+            c = server.connect()
+            c.send(b"GET / HTTP/1.1\r\nHo")
+            self.wait_until_read(server.port)
+            server.break_listener()
+            self.assertEqual(server.process.stderr.readline(),
+                             b"httpd: accept tcp 127.0.0.1:%d: Invalid argument\n" % server.port)
+            c.send(b"st: x\r\n\r\n")
+            self.assertEqual(c.answer()[2], HELLO)
+            c.close()
+            self.assertEqual(server.wait(), (1, ""))
 
     def test_flags(self):
         shown = subprocess.run(UNDER + [HTTPD, "--help"], capture_output=True, timeout=PATIENCE, check=True)
@@ -284,7 +374,7 @@ class HttpdTest(unittest.TestCase):
         with Server() as server:
             keeper = server.connect()
             keeper.get()
-            before = server.sockets()
+            before = len(server.sockets())
             linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # on, 0 seconds: a reset
             for i in range(300):
                 c = server.connect()
@@ -296,9 +386,9 @@ class HttpdTest(unittest.TestCase):
                     c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 c.close()
             deadline = time.monotonic() + PATIENCE
-            while server.sockets() > before and time.monotonic() < deadline:
+            while len(server.sockets()) > before and time.monotonic() < deadline:
                 keeper.get()
-            self.assertEqual(server.sockets(), before)
+            self.assertEqual(len(server.sockets()), before)
             dump = keeper.get("/debug/goroutines")[2].decode()
             while dump.count("ServeOne") > 1 and time.monotonic() < deadline:
                 dump = keeper.get("/debug/goroutines")[2].decode()

@@ -20,12 +20,15 @@ absl::Status Strange(const char* command) {
 std::string Milliseconds(absl::Duration d) { return std::to_string(absl::ToInt64Milliseconds(d)); }
 
 // [[id, [name, value, …]], …]. An entry whose fields are null was deleted meanwhile: it has none.
-// Where Redis names no such entries (before 7), it is null itself.
-bool Entries(const redisReply* list, std::vector<StreamEntry>* entries) {
+// Before Redis 7 one that is claimed is null itself: *nameless.
+bool Entries(const redisReply* list, std::vector<StreamEntry>* entries, bool* nameless) {
   if (!IsArray(list, 0)) return false;
   for (size_t i = 0; i < list->elements; ++i) {
     const redisReply* one = list->element[i];
-    if (one->type == REDIS_REPLY_NIL) continue;
+    if (one->type == REDIS_REPLY_NIL) {
+      *nameless = true;
+      continue;
+    }
     if (!IsArray(one, 2)) return false;
     StreamEntry& entry = entries->emplace_back();
     entry.id = Text(one->element[0]);
@@ -57,9 +60,10 @@ absl::StatusOr<std::vector<StreamEntry>> StreamGroup::ReadNew(RedisClient* clien
   if (!reply.ok()) return reply.status();
   std::vector<StreamEntry> entries;
   if ((*reply)->type == REDIS_REPLY_NIL) return entries;
+  bool nameless = false;
   // One stream was asked for: [[name, entries]].
   if (!IsArray(reply->get(), 1) || !IsArray((*reply)->element[0], 2) ||
-      !Entries((*reply)->element[0]->element[1], &entries)) {
+      !Entries((*reply)->element[0]->element[1], &entries, &nameless)) {
     return Strange("XREADGROUP");
   }
   return entries;
@@ -75,8 +79,12 @@ absl::StatusOr<std::vector<StreamEntry>> StreamGroup::Claim(RedisClient* client,
         client->Call({"XAUTOCLAIM", stream, group, consumer, Milliseconds(idle), from, "COUNT",
                       std::to_string(count)});
     if (!reply.ok()) return reply.status();
-    if (!IsArray(reply->get(), 2) || !Entries((*reply)->element[1], &entries)) {
+    bool nameless = false;
+    if (!IsArray(reply->get(), 2) || !Entries((*reply)->element[1], &entries, &nameless)) {
       return Strange("XAUTOCLAIM");
+    }
+    if (nameless) {
+      if (absl::Status s = AcknowledgeDeleted(client); !s.ok()) return s;
     }
     from = Text((*reply)->element[0]);
   } while (entries.empty() && !from.empty() && from != "0-0");
@@ -85,6 +93,30 @@ absl::StatusOr<std::vector<StreamEntry>> StreamGroup::Claim(RedisClient* client,
 
 absl::Status StreamGroup::Acknowledge(RedisClient* client, const std::string& id) const {
   return client->Call({"XACK", stream, group, id}).status();
+}
+
+// Redis 7 forgets an entry that is gone when it is claimed; before, it stays pending for ever. Ids
+// do not come back: what is not in the stream now nobody will ever work on.
+absl::Status StreamGroup::AcknowledgeDeleted(RedisClient* client) const {
+  std::string from = "-";
+  for (;;) {
+    absl::StatusOr<RedisClient::Reply> pending =
+        client->Call({"XPENDING", stream, group, from, "+", "100"});
+    if (!pending.ok()) return pending.status();
+    if (!IsArray(pending->get(), 0)) return Strange("XPENDING");
+    if ((*pending)->elements == 0) return absl::OkStatus();
+    for (size_t i = 0; i < (*pending)->elements; ++i) {
+      if (!IsArray((*pending)->element[i], 1)) return Strange("XPENDING");
+      const std::string id = Text((*pending)->element[i]->element[0]);
+      absl::StatusOr<RedisClient::Reply> there = client->Call({"XRANGE", stream, id, id});
+      if (!there.ok()) return there.status();
+      if (!IsArray(there->get(), 0)) return Strange("XRANGE");
+      if ((*there)->elements == 0) {
+        if (absl::Status s = Acknowledge(client, id); !s.ok()) return s;
+      }
+      from = '(' + id;
+    }
+  }
 }
 
 absl::StatusOr<int64_t> StreamGroup::Pending(RedisClient* client) const {

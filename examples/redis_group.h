@@ -40,6 +40,9 @@ struct StreamGroup {
   absl::Status Acknowledge(RedisClient* client, const std::string& id) const;
   // Entries that were given to somebody and not acknowledged.
   absl::StatusOr<int64_t> Pending(RedisClient* client) const;
+
+ private:
+  absl::Status AcknowledgeDeleted(RedisClient* client) const;
 };
 
 }  // namespace gort::examples

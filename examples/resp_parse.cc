@@ -90,6 +90,10 @@ RespParser::Result RespParser::Fail(std::string text) {
 void RespParser::Consume(size_t to) {
   start_ = to;
   need_ = 0;
+  at_ = 0;
+  left_ = -1;
+  found_.clear();
+  if (found_.capacity() * sizeof found_[0] > kKeptBytes) found_.shrink_to_fit();
 }
 
 RespParser::Result RespParser::Next(std::vector<std::string_view>* args) {
@@ -139,12 +143,16 @@ RespParser::Result RespParser::Number(char kind, const char* what, int64_t most,
 }
 
 RespParser::Result RespParser::Array(std::vector<std::string_view>* args) {
-  size_t at = start_;
-  int64_t n = 0;
-  if (Result r = Number('*', "multibulk length", kRespMaxArgs, &at, &n); r != Result::kCommand) {
-    return r;
+  size_t at = start_ + at_;
+  if (left_ < 0) {
+    int64_t n = 0;
+    if (Result r = Number('*', "multibulk length", kRespMaxArgs, &at, &n); r != Result::kCommand) {
+      return r;
+    }
+    left_ = std::max<int64_t>(n, 0);
+    at_ = at - start_;
   }
-  for (int64_t i = 0; i < n; ++i) {
+  for (; left_ > 0; --left_) {
     int64_t length = 0;
     if (at == buffer_.size()) return Result::kMore;
     if (Result r = Number('$', "bulk length", kRespMaxBulk, &at, &length); r != Result::kCommand) {
@@ -160,9 +168,12 @@ RespParser::Result RespParser::Array(std::vector<std::string_view>* args) {
     if (buffer_[end - 2] != '\r' || buffer_[end - 1] != '\n') {
       return Fail("bulk string without its end");
     }
-    args->emplace_back(&buffer_[at], static_cast<size_t>(length));
+    found_.emplace_back(at - start_, static_cast<size_t>(length));
     at = end;
+    at_ = at - start_;
   }
+  args->reserve(found_.size());
+  for (const auto& [from, length] : found_) args->emplace_back(&buffer_[start_ + from], length);
   Consume(at);
   return Result::kCommand;
 }

@@ -1,6 +1,7 @@
 // examples/resp_parse.h: commands of the Redis protocol, as they come from the network.
 // What      takes bytes in pieces of any size and gives commands: arrays of bulk strings, and
-//           inline commands (a line of words, of which some may be quoted).
+//           inline commands (a line of words, of which some may be quoted). In time proportional
+//           to the bytes, however many the pieces.
 // Limits    see the constants; beyond them, and for what is no command, an error in the words of
 //           the protocol ("ERR Protocol error: …"), after which the connection has to be closed.
 #ifndef GORT_EXAMPLES_RESP_PARSE_H_
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gort::examples {
@@ -39,8 +41,13 @@ class RespParser {
   void Consume(size_t to);
 
   std::string buffer_;
-  size_t start_ = 0;   // of what is not used yet
-  size_t need_ = 0;    // bytes from start_ on without which the command cannot be whole
+  size_t start_ = 0;  // of what is not used yet
+  size_t need_ = 0;   // bytes from start_ on without which the command cannot be whole
+  // How far an array is understood: behind its last whole part, from start_ on; the arguments that
+  // are to come, -1 before their number; those that are there, from start_ on, and their lengths.
+  size_t at_ = 0;
+  int64_t left_ = -1;
+  std::vector<std::pair<size_t, size_t>> found_;
   std::string words_;  // the unquoted words of an inline command
   std::string error_;
 };

@@ -65,6 +65,16 @@ TEST(RespParser, Errors) {
             (std::vector<Words>{{e + "too big mbulk count string"}}));
 }
 
+// Anew from its beginning with each byte it would take minutes.
+TEST(RespParser, ALongCommandInSmallPiecesTakesNoTime) {
+  std::string bytes = "*100000\r\n";
+  for (int i = 0; i < 100'000; ++i) bytes += "$1\r\nx\r\n";
+  const std::vector<Words> all = Parse(bytes + "PING\r\n", 1);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0], Words(100'000, "x"));
+  EXPECT_EQ(all[1], Words{"PING"});
+}
+
 // Every text of a few bytes is a command, an error, or not whole yet; in one piece or in many.
 TEST(RespParser, AnyFewBytes) {
   const std::string alphabet = "*$12\r\na\"'\\ -";

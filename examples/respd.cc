@@ -4,6 +4,7 @@
 // lock, and then waits until what anybody has changed up to then is on the disk (respd_log.h); only
 // then it answers. So no answer speaks of what a crash could undo, and clients that write at the
 // same time share an fsync.
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -48,13 +49,16 @@ DEFINE_validator(port, &Port);
 constexpr char kUsage[] =
     R"(usage: respd [flags]
 A server of the Redis protocol on 127.0.0.1: PING, ECHO, SET (EX, PX, NX, XX), GET, DEL, EXISTS, INCR, EXPIRE, TTL,
-SCAN, DBSIZE, QUIT; pipelining and inline commands. What it has answered to is on the disk.
+SCAN, DBSIZE, QUIT; pipelining and inline commands. What it has answered to is on the disk. New keys have at most 16 KiB,
+patterns 256 bytes.
 Prints "listening on 127.0.0.1:PORT" when it is ready. SIGTERM and SIGINT end it.
 )";
 
 // Answers gathered before they are written, bytes.
 constexpr size_t kFlushBytes = 64 << 10;
 constexpr size_t kReadBytes = 16 << 10;
+// Others get their turn after this, though more commands have come.
+constexpr int64_t kLockMs = 5;
 // A client that does not take its answers is let go after this.
 constexpr absl::Duration kWriteTime = absl::Seconds(60);
 // The log is written anew at the start if it has more than this and is twice what is in it.
@@ -146,23 +150,31 @@ class Server {
     }
   }
 
-  // Carries commands out until there are no more (*all), the connection is to end (!*more), or the
-  // answers have become long. Returns the place in the log that they depend on.
+  // Carries commands out until there are no more (*all), the connection is to end (!*more), the
+  // answers have become long, or others have waited. Returns the place in the log that they depend
+  // on.
   uint64_t ExecuteSome(RespParser* parser, std::string* out, bool* more, bool* all) {
-    const int64_t now = NowMs();
     std::vector<std::string_view> args;
+    // Not under the lock: this command may be long. Those behind it have come with one read.
+    RespParser::Result result = parser->Next(&args);
+    if (result == RespParser::Result::kMore) {
+      *all = true;
+      return 0;
+    }
+    const int64_t now = NowMs();
     mu_.Lock();
-    while (*more && out->size() < kFlushBytes) {
-      const RespParser::Result result = parser->Next(&args);
-      if (result == RespParser::Result::kMore) {
-        *all = true;
-        break;
-      }
+    for (;;) {
       if (result == RespParser::Result::kError) {
         gort::examples::RespError(parser->error(), out);
         *more = false;
       } else {
         *more = commands_.Execute(args, now, out);
+      }
+      if (!*more || out->size() >= kFlushBytes || NowMs() - now >= kLockMs) break;
+      result = parser->Next(&args);
+      if (result == RespParser::Result::kMore) {
+        *all = true;
+        break;
       }
     }
     store_->Sweep(now, kSweepAtOnce);
@@ -238,7 +250,8 @@ int gort_main(int argc, char** argv) {
     if (gort::examples::WaitForEndSignal()) server.Stop();
   });
   const bool ok = server.Run();
-  if (ok) stopping.Wait();
+  if (!ok) raise(SIGTERM);  // server must not go before who waits for the signal
+  stopping.Wait();
   (*log)->Stop();
   writing.Wait();
   return ok ? 0 : 1;

@@ -51,6 +51,10 @@ bool ToInteger(std::string_view text, int64_t* value) {
   return true;
 }
 
+std::string TooLong(const char* what, size_t most) {
+  return std::string("ERR ") + what + " is longer than " + std::to_string(most) + " bytes";
+}
+
 // When `amount` of `unit_ms` from now is; false: not to be said.
 bool ExpiryAt(int64_t now_ms, int64_t amount, int64_t unit_ms, int64_t* at_ms) {
   int64_t ms = 0;
@@ -123,6 +127,7 @@ void RespdCommands::Echo(Args args, int64_t, std::string* out) { Bulk(args[1], o
 
 // SET key value [NX | XX] [EX seconds | PX milliseconds]
 void RespdCommands::Set(Args args, int64_t now_ms, std::string* out) {
+  if (args[1].size() > kRespdMaxKey) return RespError(TooLong("key", kRespdMaxKey), out);
   int64_t expires = 0;
   bool if_absent = false;
   bool if_present = false;
@@ -171,6 +176,7 @@ void RespdCommands::Exists(Args args, int64_t now_ms, std::string* out) {
 }
 
 void RespdCommands::Incr(Args args, int64_t now_ms, std::string* out) {
+  if (args[1].size() > kRespdMaxKey) return RespError(TooLong("key", kRespdMaxKey), out);
   int64_t n = 0;
   int64_t expires = 0;
   if (const RespdStore::Value* v = store_->Get(args[1], now_ms); v != nullptr) {
@@ -219,6 +225,9 @@ void RespdCommands::Scan(Args args, int64_t now_ms, std::string* out) {
     if (i + 1 == args.size()) return RespError(kSyntax, out);
     if (Is(args[i], "MATCH")) {
       pattern = args[i + 1];
+      if (pattern.size() > kRespdMaxPattern) {
+        return RespError(TooLong("pattern", kRespdMaxPattern), out);
+      }
     } else if (Is(args[i], "COUNT")) {
       if (!ToInteger(args[i + 1], &count)) return RespError(kNotInteger, out);
       if (count < 1) return RespError(kSyntax, out);

@@ -20,6 +20,10 @@ constexpr char kName[] = "respd.log";
 constexpr char kNewName[] = "respd.log.new";
 constexpr size_t kHead = 12;
 constexpr uint32_t kMaxRecord = 512 << 20;
+// A mark's length, as it stands in its head: no record's.
+constexpr uint32_t kMarkBit = 1u << 31;
+constexpr uint32_t kMarkLength = kMarkBit | 8;
+constexpr size_t kMark = kHead + 8;
 
 // CRC-32 (IEEE 802.3), a byte at a time.
 uint32_t Crc32(std::string_view data) {
@@ -47,12 +51,28 @@ uint32_t GetU32(const char* p) {
   return v;
 }
 
-void PutRecord(std::string* out, std::string_view record) {
+uint64_t GetU64(const char* p) { return GetU32(p) | uint64_t{GetU32(p + 4)} << 32; }
+
+void PutRecord(std::string* out, uint32_t length, std::string_view record) {
   std::string head;
-  PutU32(&head, static_cast<uint32_t>(record.size()));
+  PutU32(&head, length);
   PutU32(&head, Crc32(record));
   PutU32(&head, Crc32(head));
   out->append(head).append(record);
+}
+
+void PutRecord(std::string* out, std::string_view record) {
+  PutRecord(out, static_cast<uint32_t>(record.size()), record);
+}
+
+// The mark that stands at this place.
+std::string Mark(int64_t at) {
+  std::string place;
+  PutU32(&place, static_cast<uint32_t>(at));
+  PutU32(&place, static_cast<uint32_t>(at >> 32));
+  std::string mark;
+  PutRecord(&mark, kMarkLength, place);
+  return mark;
 }
 
 absl::Status Failed(const std::string& what, const std::string& path, int error) {
@@ -93,6 +113,12 @@ absl::StatusOr<std::unique_ptr<RespdLog>> RespdLog::Open(
     const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn) {
   const int dir_fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir_fd < 0) return Failed("open directory", dir, errno);
+  // The directory is locked, not the file, which Rewrite replaces: who opened it before it had the
+  // lock could have one that is not there any more.
+  if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
+    close(dir_fd);
+    return absl::UnavailableError(dir + " is in use by another respd");
+  }
   const std::string path = dir + '/' + kName;
   const int fd = openat(dir_fd, kName, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) {
@@ -101,10 +127,6 @@ absl::StatusOr<std::unique_ptr<RespdLog>> RespdLog::Open(
     return s;
   }
   std::unique_ptr<RespdLog> log(new RespdLog(path, dir_fd, fd));
-  // The directory is locked, not the file, which Rewrite replaces.
-  if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
-    return absl::UnavailableError(dir + " is in use by another respd");
-  }
   if (absl::Status s = log->Load(replay, torn); !s.ok()) return s;
   if (fsync(dir_fd) != 0) return Failed("sync directory", dir, errno);
   return log;
@@ -120,6 +142,8 @@ absl::Status RespdLog::Load(const std::function<bool(std::string_view)>& replay,
   if (fstat(fd_, &st) != 0) return Failed("look at", path_, errno);
   const int64_t end = st.st_size;
   int64_t at = 0;
+  bool marked = false;   // there was a mark
+  bool is_mark = false;  // the last good record
   std::string record;
   auto corrupt = [&] {
     return absl::DataLossError(path_ + " is damaged at byte " + std::to_string(at) +
@@ -131,25 +155,67 @@ absl::Status RespdLog::Load(const std::function<bool(std::string_view)>& replay,
     if (got < 0) return Failed("read", path_, static_cast<int>(-got));
     if (got < static_cast<ssize_t>(kHead)) break;
     const uint32_t length = GetU32(head);
-    if (Crc32({head, 8}) != GetU32(head + 8) || length > kMaxRecord) return corrupt();
-    if (at + static_cast<int64_t>(kHead) + length > end) break;
-    record.resize(length);
-    const ssize_t n = ReadFully(fd_, record.data(), length);
-    if (n < 0) return Failed("read", path_, static_cast<int>(-n));
-    const int64_t next = at + static_cast<int64_t>(kHead) + length;
-    if (static_cast<uint32_t>(n) != length) break;
-    if (Crc32(record) != GetU32(head + 4)) {
-      if (next == end) break;
+    bool good =
+        Crc32({head, 8}) == GetU32(head + 8) && (length <= kMaxRecord || length == kMarkLength);
+    int64_t next = at;
+    if (good) {
+      record.resize(length & ~kMarkBit);
+      next = at + static_cast<int64_t>(kHead + record.size());
+      if (next > end) break;
+      const ssize_t n = ReadFully(fd_, record.data(), record.size());
+      if (n < 0) return Failed("read", path_, static_cast<int>(-n));
+      if (static_cast<size_t>(n) != record.size()) break;
+      good = Crc32(record) == GetU32(head + 4);
+    }
+    if (!good) {
+      // No record is as short as a mark.
+      if (next == end || end - at <= static_cast<int64_t>(kMark)) break;
+      bool was_durable = !marked;
+      if (const int error = marked ? FindMark(at, end, &was_durable) : 0; error != 0) {
+        return Failed("read", path_, error);
+      }
+      if (!was_durable) break;
       return corrupt();
     }
-    if (!replay(record)) return corrupt();
+    is_mark = length == kMarkLength;
+    if (is_mark ? GetU64(record.data()) != static_cast<uint64_t>(at) : !replay(record)) {
+      return corrupt();
+    }
+    marked = marked || is_mark;
     at = next;
   }
   *torn = end - at;
   if (*torn > 0 && ftruncate(fd_, at) != 0) return Failed("cut off", path_, errno);
-  if (*torn > 0 && fsync(fd_) != 0) return Failed("sync", path_, errno);
+  // What a killed process had not synced yet is answered, and covered by a mark, from now on.
+  if (fsync(fd_) != 0) return Failed("sync", path_, errno);
   size_ = at;
+  if (is_mark) return absl::OkStatus();
+  int error = WriteAll(fd_, Mark(at));
+  if (error == 0) error = Fsync(fd_);
+  if (error != 0) return Failed("write", path_, error);
+  size_ += static_cast<int64_t>(kMark);
   return absl::OkStatus();
+}
+
+int RespdLog::FindMark(int64_t at, int64_t end, bool* found) const {
+  const std::string length = Mark(0).substr(0, 4);
+  std::string buffer(1 << 20, '\0');
+  *found = false;
+  while (at + static_cast<int64_t>(kMark) <= end) {
+    const ssize_t n = pread(fd_, buffer.data(), buffer.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    const std::string_view got(buffer.data(), static_cast<size_t>(n));
+    if (got.size() < kMark) break;
+    for (size_t i = got.find(length); i != got.npos; i = got.find(length, i + 1)) {
+      if (got.substr(i, kMark) == Mark(at + static_cast<int64_t>(i))) {
+        *found = true;
+        return 0;
+      }
+    }
+    at += static_cast<int64_t>(got.size() - kMark + 1);  // one may begin at the buffer's end
+  }
+  return 0;
 }
 
 absl::Status RespdLog::Rewrite(
@@ -168,6 +234,7 @@ absl::Status RespdLog::Rewrite(
     PutRecord(&out, record);
     if (out.size() >= 1 << 20) flush();
   });
+  out += Mark(size + static_cast<int64_t>(out.size()));
   flush();
   if (error == 0) error = Fsync(fd);
   if (error == 0 && renameat(dir_fd_, kNewName, dir_fd_, kName) != 0) error = errno;
@@ -184,6 +251,7 @@ absl::Status RespdLog::Rewrite(
 
 uint64_t RespdLog::Append(std::string_view record) {
   mu_.Lock();
+  if (queue_.empty()) queue_.resize(kMark);  // Run knows its place
   PutRecord(&queue_, record);
   queued_ = ++appended_;
   mu_.Unlock();
@@ -208,10 +276,12 @@ void RespdLog::Run() {
     writing.swap(queue_);
     const uint64_t last = queued_;
     mu_.Unlock();
+    writing.replace(0, kMark, Mark(size_));
     const int error = Blocking([&] {
       const int e = WriteAll(fd_, writing);
       return e != 0 ? e : Fsync(fd_);
     });
+    size_ += static_cast<int64_t>(writing.size());
     writing.clear();
     mu_.Lock();
     // After a failed fsync nobody knows what is on the disk: nothing is acknowledged any more.

@@ -3,9 +3,13 @@
 //           killed. Append only queues; a goroutine writes and fsyncs what has gathered meanwhile
 //           in one go, and WaitDurable waits for that: many clients share one fsync.
 // File      DIR/respd.log: per record its length, its CRC-32 and the CRC-32 of these two (4 bytes
-//           each, little-endian), and the bytes. A record that the end of the file cuts off, or a
-//           bad one at the very end, is torn: it was never acknowledged, and Open cuts it off. A
-//           bad record before the end, or a bad head, is not our doing: Open refuses.
+//           each, little-endian), and the bytes. Each write begins with a mark, a record of its own
+//           kind that holds its place in the file: what is before it was on the disk when it was
+//           written. Of the write after the last mark a power cut may have kept any part. A bad
+//           record with a mark before it and none behind is thus torn, as is one that the end of
+//           the file cuts off: it was never acknowledged, and Open cuts it off with all that
+//           follows. Any other bad record is not our doing: Open refuses. That includes logs from
+//           before there were marks, which are read, and have one at their end from then on.
 #ifndef GORT_EXAMPLES_RESPD_LOG_H_
 #define GORT_EXAMPLES_RESPD_LOG_H_
 
@@ -36,6 +40,7 @@ class RespdLog {
   // Append.
   absl::Status Rewrite(
       const std::function<void(const std::function<void(std::string_view)>&)>& all);
+  // Before Run.
   int64_t size() const { return size_; }
 
   // Queues a record, and returns its place. The caller serialises.
@@ -54,11 +59,13 @@ class RespdLog {
   RespdLog(std::string path, int dir_fd, int fd)
       : path_(std::move(path)), dir_fd_(dir_fd), fd_(fd) {}
   absl::Status Load(const std::function<bool(std::string_view)>& replay, int64_t* torn);
+  // Whether there is a mark from `at` on; or an errno value.
+  int FindMark(int64_t at, int64_t end, bool* found) const;
 
   const std::string path_;
   const int dir_fd_;
   int fd_;
-  int64_t size_ = 0;
+  int64_t size_ = 0;       // from Run on, its own
   uint64_t appended_ = 0;  // the callers' of Append
 
   Mutex mu_;

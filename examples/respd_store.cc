@@ -12,6 +12,9 @@ constexpr char kExpire = 'E';
 constexpr char kDelete = 'D';
 constexpr size_t kHead = 1 + 8 + 4;
 
+// A step of a scan ends beyond this: bytes of keys, each as often as it may be compared.
+constexpr size_t kScanWork = kRespdMaxKey * kRespdMaxPattern;
+
 std::string Record(char op, int64_t expires_ms, std::string_view key, std::string_view data) {
   std::string r(1, op);
   for (int i = 0; i < 8; ++i) r += static_cast<char>(static_cast<uint64_t>(expires_ms) >> (8 * i));
@@ -129,10 +132,12 @@ uint64_t RespdStore::Scan(uint64_t cursor, int64_t count, int64_t now_ms, std::s
                           std::vector<std::string_view>* keys) {
   auto it = map_.lower_bound(KeyView(cursor, {}));
   uint64_t last = 0;
+  size_t work = 0;
   for (int64_t seen = 0; it != map_.end(); ++it, ++seen) {
     // Keys of one hash stay together: the cursor says no more than the hash.
-    if (seen >= count && it->first.first != last) return it->first.first;
+    if ((seen >= count || work >= kScanWork) && it->first.first != last) return it->first.first;
     last = it->first.first;
+    work += it->first.second.size() * (pattern.size() + 1);
     if (Expired(it->second.expires_ms, now_ms)) continue;
     if (pattern.empty() || GlobMatch(pattern, it->first.second)) keys->push_back(it->first.second);
   }

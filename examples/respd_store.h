@@ -6,6 +6,7 @@
 #ifndef GORT_EXAMPLES_RESPD_STORE_H_
 #define GORT_EXAMPLES_RESPD_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -16,6 +17,10 @@
 #include "absl/container/btree_map.h"
 
 namespace gort::examples {
+
+// So that to match one key, and one step of a scan, is short: a client's command holds up the others.
+inline constexpr size_t kRespdMaxKey = 16 << 10;
+inline constexpr size_t kRespdMaxPattern = 256;
 
 // Glob patterns as Redis has them: * ? [a-c] [^a-c] \x. In time proportional to both lengths'
 // product.
@@ -34,8 +39,8 @@ class RespdStore {
   std::string Set(std::string_view key, std::string_view data, int64_t expires_ms);
   std::string SetExpiry(std::string_view key, int64_t expires_ms);
   std::string Delete(std::string_view key);
-  // At least one key from `cursor` on, up to about `count` unless there are no more; returns the
-  // next cursor, 0 at the end.
+  // Looks at one key or more from `cursor` on, about `count` unless there are no more or that is
+  // too much work; returns the next cursor, 0 at the end.
   uint64_t Scan(uint64_t cursor, int64_t count, int64_t now_ms, std::string_view pattern,
                 std::vector<std::string_view>* keys);
   size_t size() const { return map_.size(); }

@@ -54,6 +54,25 @@ TEST(RespdStore, AScanReturnsWhatStaysOnce) {
   for (const auto& [key, n] : seen) EXPECT_EQ(n, 1) << key;
 }
 
+// A pattern that is compared with each place of long keys: one key is work enough for a step.
+TEST(RespdStore, AStepOfAScanIsShort) {
+  RespdStore store;
+  for (int i = 10; i < 30; ++i)
+    store.Set(std::string(kRespdMaxKey - 2, 'a') + std::to_string(i), "v", 0);
+  for (const bool all : {true, false}) {
+    const std::string pattern = all ? "" : "*" + std::string(kRespdMaxPattern - 2, 'a') + "b";
+    std::vector<std::string_view> keys;
+    uint64_t cursor = 0;
+    int steps = 0;
+    do {
+      cursor = store.Scan(cursor, 100'000, 0, pattern, &keys);
+      ++steps;
+    } while (cursor != 0);
+    EXPECT_EQ(keys.size(), all ? 20u : 0u);
+    EXPECT_EQ(steps, all ? 1 : 20);
+  }
+}
+
 TEST(RespdStore, RecordsRebuildIt) {
   RespdStore a;
   RespdStore b;

@@ -3,16 +3,19 @@
 respd_test.py RESPD
 """
 
+import fcntl
 import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 from examples.resp_client import Client, Failure
 from examples.terminate import terminate
@@ -130,6 +133,10 @@ class RespdTest(unittest.TestCase):
                 self.fails(c, "ERR invalid cursor", "SCAN", bad)
             self.fails(c, "ERR syntax error", "SCAN", "0", "COUNT", "0")
             self.fails(c, "ERR syntax error", "SCAN", "0", "COUNT")
+            self.fails(c, "ERR pattern is longer than 256 bytes", "SCAN", "0", "MATCH", "*" * 257)
+            self.assertEqual(c.call("SET", "k" * 16384, "1"), "OK")
+            for write in (["SET", "k" * 16385, "1"], ["INCR", "k" * 16385]):
+                self.fails(c, "ERR key is longer than 16384 bytes", *write)
             self.assertEqual(c.call("PING"), "PONG")  # it is still there
             # What is no protocol ends the connection, after the answers to what came before it.
             for bad, text in ((b"*x\r\n", "invalid multibulk length"), (b"*1\r\n:1\r\n", "expected '$', got ':'"),
@@ -256,6 +263,60 @@ class RespdTest(unittest.TestCase):
             self.assertIn("is damaged at byte", run.stderr.decode())
             self.assertEqual(run.stderr.count(b"\n"), 1)
 
+    @staticmethod
+    def record(body, bit=0):
+        head = struct.pack("<II", len(body) | bit, zlib.crc32(body))
+        return head + struct.pack("<I", zlib.crc32(head)) + body
+
+    def log_of(self, *writes, marked=True):
+        """A log of these writes, each of these keys, and where its records begin; marks are called None."""
+        log, places = b"", []
+        for keys in writes:
+            for key in ([None] if marked else []) + list(keys):
+                places.append((key, len(log)))
+                log += (self.record(struct.pack("<q", len(log)), 1 << 31) if key is None else
+                        self.record(b"S" + struct.pack("<qI", 0, 1) + key.encode() + b"v" * 100))
+        return log, places
+
+    def test_a_hole_from_a_power_cut_is_cut_off(self):
+        path = os.path.join(self.dir, "respd.log")
+        log, places = self.log_of("ab", "c", "def")
+        holes = [(at, whole, key) for key, at in places for whole in (20, 50, 112)]
+        for at, length, key in holes + [(places[-4][1], len(log) - places[-4][1], None)]:
+            with open(path, "wb") as f:
+                f.write(log[:at] + bytes(length) + log[at + length:])
+            if at < places[-4][1]:  # what the last write has a mark for
+                run = self.run_respd("--dir=" + self.dir)
+                self.assertEqual((run.returncode, run.stderr.count(b"\n")), (1, 1), at)
+                self.assertIn("is damaged at byte %d, " % at, run.stderr.decode())
+                continue
+            kept = sum(1 for other, place in places if other and place < at)
+            for again in range(2):
+                with Server(self.dir) as server:
+                    c = server.client()
+                    self.assertEqual(c.call("DBSIZE"), kept + again)
+                    self.assertEqual(c.call("SET", "after", "x"), "OK")
+                    err = "" if again else "respd: cut off %d bytes of a record that was not finished\n" % (len(log) - at)
+                    self.assertEqual(server.end(signal.SIGTERM), (0, err), (at, key))
+
+    def test_a_log_without_marks_is_read(self):
+        path = os.path.join(self.dir, "respd.log")
+        log, places = self.log_of("abcd", marked=False)
+        with open(path, "wb") as f:
+            f.write(log)
+        with Server(self.dir) as server:
+            self.assertEqual(server.client().call("DBSIZE"), 4)
+            server.end(signal.SIGKILL)
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), log + self.record(struct.pack("<q", len(log)), 1 << 31))
+        at = places[2][1]
+        for tail in (b"", self.record(struct.pack("<q", len(log)), 1 << 31)):
+            with open(path, "wb") as f:
+                f.write(log[:at] + bytes(50) + log[at + 50:] + tail)
+            run = self.run_respd("--dir=" + self.dir)
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("is damaged at byte %d, " % at, run.stderr.decode())
+
     def test_a_long_log_is_written_anew(self):
         path = os.path.join(self.dir, "respd.log")
         with Server(self.dir) as server:
@@ -274,6 +335,15 @@ class RespdTest(unittest.TestCase):
                 self.assertEqual(c.call("GET", "k9"), b"v" * 10_000)
                 self.assertEqual(c.call("DBSIZE"), 10)
                 server.end(signal.SIGKILL)
+
+    def test_the_log_is_opened_under_the_lock_of_its_directory(self):
+        # Or it could be one that the lock's owner is about to replace.
+        fd = os.open(self.dir, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        run = self.run_respd("--dir=" + self.dir)
+        os.close(fd)
+        self.assertEqual(run.stderr.decode(), "respd: %s is in use by another respd\n" % self.dir)
+        self.assertEqual(os.listdir(self.dir), [])
 
     @staticmethod
     def run_respd(*flags):

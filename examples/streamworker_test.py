@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-from examples.resp_client import Client
+from examples.resp_client import Client, Failure
 from examples.terminate import terminate
 
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
@@ -89,6 +89,61 @@ class Cutter:
 
     def close(self):
         self.listener.close()
+
+
+class OldRedis:
+    """A redis-server as Redis 6.2 would be, before the one we have: XAUTOCLAIM gives null for what was deleted, and keeps it."""
+
+    def __init__(self, redis):
+        self.redis, self.path, self.nulls = redis, redis.path + ".old", 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(128)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                outer = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(outer,), daemon=True).start()
+
+    def serve(self, outer):
+        inner = self.redis.client()
+        with outer, outer.makefile("rb") as commands:
+            while True:
+                first = commands.readline()
+                if not first:
+                    return
+                args = [commands.read(int(commands.readline()[1:]) + 2)[:-2] for _ in range(int(first[1:]))]
+                try:
+                    answer = self.auto_claim(inner, *args[1:6]) if args[0] == b"XAUTOCLAIM" else inner.call(*args)
+                    nothing = args[0] == b"XREADGROUP" and answer == []
+                    outer.sendall(b"*-1\r\n" if nothing else self.encode(answer))
+                except Failure as failure:
+                    outer.sendall(b"-%s\r\n" % str(failure).encode())
+                except OSError:
+                    return
+
+    def auto_claim(self, inner, stream, group, consumer, idle, _):
+        entries = []
+        for pending in inner.call("XPENDING", stream, group, "IDLE", idle, "-", "+", 1000):
+            if inner.call("XRANGE", stream, pending[0], pending[0]):
+                entries += inner.call("XCLAIM", stream, group, consumer, idle, pending[0])
+            else:
+                entries.append(None)
+                self.nulls += 1
+        return [b"0-0", entries]
+
+    def encode(self, answer):
+        if isinstance(answer, list):
+            return b"*%d\r\n" % len(answer) + b"".join(self.encode(a) for a in answer)
+        if isinstance(answer, int):
+            return b":%d\r\n" % answer
+        if isinstance(answer, str):
+            return b"+%s\r\n" % answer.encode()
+        return b"$-1\r\n" if answer is None else b"$%d\r\n%s\r\n" % (len(answer), answer)
 
 
 class StreamworkerTest(unittest.TestCase):
@@ -229,6 +284,21 @@ class StreamworkerTest(unittest.TestCase):
         del self.expected[gone]
         self.finish(self.start("--until_empty", "--claim_idle_ms=50"))
         self.expected[odd] = b"no text"
+        self.check_all_done()
+
+    def test_deleted_entries_that_the_server_keeps_pending_hold_nobody_up(self):
+        self.produce(10)
+        slow = self.start("--work_ms=3600000", "--workers=1", "--count=20")
+        self.until(lambda: self.admin.call("XINFO", "GROUPS", "jobs") and self.pending() == 10)
+        slow.kill()
+        slow.wait()
+        for gone in list(self.expected)[::3]:
+            self.assertEqual(self.admin.call("XDEL", "jobs", gone), 1)
+            del self.expected[gone]
+        old = OldRedis(self.redis)
+        self.addCleanup(old.listener.close)
+        self.finish(self.start("--until_empty", "--claim_idle_ms=50", "--workers=4", address=old.path))
+        self.assertGreaterEqual(old.nulls, 4)
         self.check_all_done()
 
     def test_many_wait_while_one_works(self):
