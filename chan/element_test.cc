@@ -21,6 +21,7 @@ namespace {
 
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
+using ::gort::testing::Procs;
 
 // Counts the objects alive; moved-from ones are alive too.
 struct Counted {
@@ -272,6 +273,29 @@ TEST(ElementTest, ThrowingTrySendToWaitingReceiver) {
       EXPECT_TRUE(receiver.Finish());
       EXPECT_EQ(got, 7);
     }
+  });
+  EXPECT_EQ(Throwing::alive, 0);
+}
+
+// Woken for nothing, a select finds the channel closed, but not drained.
+TEST(ElementTest, ThrowingTrySendBeforeTheLastElement) {
+  InGort([] {
+    Procs one(1);
+    auto ch = MakeChan<Throwing>(1);
+    auto other = MakeChan<int>();
+    int got = 0;
+    Probe receiver([&] {
+      Select(OnRecv(other), OnRecv(ch, [&](std::optional<Throwing> v) { got = v ? v->v : -1; }));
+    });
+    ASSERT_EQ(receiver.Waits(), "select");
+    Throwing v(7);
+    Throwing::fuse = 0;
+    EXPECT_THROW(ch.TrySend(std::move(v)), std::runtime_error);
+    Throwing::fuse = -1;
+    EXPECT_TRUE(ch.TrySend(Throwing(8)));
+    ch.Close();
+    EXPECT_TRUE(receiver.Finish());
+    EXPECT_EQ(got, 8);
   });
   EXPECT_EQ(Throwing::alive, 0);
 }
