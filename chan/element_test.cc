@@ -14,6 +14,7 @@
 
 #include "chan/chan.h"
 #include "chan/select.h"
+#include "proc/sched_seed.h"
 #include "tests/testing/goroutines.h"
 
 namespace gort {
@@ -377,6 +378,26 @@ TEST(ElementTest, GivenBackElementGoesToAWaitingReceiver) {
       EXPECT_EQ(second, 3);
     }
     MoveOnlyThrowing::armed = false;
+  });
+}
+
+// Gives way, if it may, whenever it is moved.
+struct Yielding {
+  Yielding() = default;
+  Yielding(Yielding&&) { Chan<int>().TryRecv(nullptr); }  // NOLINT: boxed
+};
+
+// A schedule that leaves the sender while it has the channel's lock would never end.
+TEST(ElementTest, TrySendDoesNotGiveWayWhileItMoves) {
+  InGort([] {
+    Procs one(1);
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      rt::SetSchedSeed(seed);
+      auto ch = MakeChan<Yielding>(4);
+      for (int i = 0; i < 4; ++i) Go([ch] { ch.TrySend(Yielding()); });
+      EXPECT_TRUE(::gort::testing::Eventually([&] { return ch.Len() == 4; }));
+    }
+    rt::SetSchedSeed(0);
   });
 }
 
