@@ -200,14 +200,13 @@ void Cancel(CancelNode* n, const absl::Status& err, const absl::Status& cause) {
     if (!c->work_mine) WaitSettled(c);
   }
   // By now everything is closed, also what others have marked.
-  for (CancelNode* c = work.first; c != nullptr;) {
-    CancelNode* next = c->work_next;
+  for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
     if (c->work_mine) Settle(c);
-    ContextUnref(c);
-    c = next;
   }
   Settle(n);
   Unlist(n);  // not before: who cancels the parent meanwhile has to find n, and wait for it
+  // Last, because it may destroy what is the program's own, which may cancel n in its turn.
+  for (CancelNode* c = work.first; c != nullptr;) ContextUnref(std::exchange(c, c->work_next));
 }
 
 absl::Status ErrCancelled() { return absl::CancelledError("context canceled"); }
