@@ -290,6 +290,21 @@ TEST(Schedules, ExploreFindsALostUpdate) {
   EXPECT_EQ(testing::ScheduleSeed(), 0u);
 }
 
+// The clock runs on a goroutine: one that gave way in the middle of a send would leave b's lock to
+// the goroutine that a has just woken.
+TEST(Schedules, TickersSendWithoutGivingWay) {
+  Explore(20, [] {
+    Ticker a = NewTicker(absl::Milliseconds(1));
+    Ticker b = NewTicker(absl::Milliseconds(1));
+    for (int i = 0; i < 20; ++i) {
+      for (int k = 0; k <= i % 4; ++k) a.C().Recv();  // b's channel is full meanwhile
+      b.Reset(absl::Milliseconds(1));
+    }
+    a.Stop();
+    b.Stop();
+  });
+}
+
 TEST(Schedules, SameSeedSameScheduleOtherSeedAnother) {
   auto trace = [](uint64_t seed) {
     std::string order;
