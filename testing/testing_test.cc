@@ -265,6 +265,30 @@ TEST_P(Bubble, ALongStoryTakesAMoment) {
   });
 }
 
+// Of two that call it at the same instant one is refused, or comes after the other.
+TEST(BubbleRace, OneWaitAtATime) {
+  constexpr int kRounds = GORT_TEST_SANITIZED ? 200 : 2'000;
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds; ++i) {
+      testing::Run([&] {
+        std::atomic<int> here{0};
+        WaitGroup wg;
+        for (int k = 0; k < 2; ++k) {
+          wg.Go([&] {
+            ++here;
+            while (here < 2) {
+            }
+            const std::string error = Thrown([] { testing::Wait(); });
+            EXPECT_TRUE(error.empty() || error == "gort::testing::Wait is going on already");
+          });
+        }
+        wg.Wait();
+      });
+    }
+  });
+}
+
 // Two goroutines that read, give way, and write: some schedules lose an update, which Explore
 // finds, and the seed that found it finds it again.
 TEST(Schedules, ExploreFindsALostUpdate) {
