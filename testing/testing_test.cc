@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -200,18 +201,25 @@ TEST_P(Bubble, ExceptionsComeOut) {
 }
 
 TEST_P(Bubble, PendingTimersAreDroppedWithIt) {
+  static constexpr ContextKey<std::shared_ptr<int>> kWatched;
   auto p = std::make_shared<int>();
   std::weak_ptr<int> watched = p;
   Timer outlives;
+  Context late;
+  CancelFunc cancel_late;
   std::atomic<int> fired{0};
   testing::Run([&, p = std::move(p)]() mutable {
+    WithTimeout(WithValue(Background(), kWatched, p), absl::Hours(1));
+    std::tie(late, cancel_late) = WithTimeout(Background(), absl::Hours(1));
     AfterFunc(absl::Hours(1), [&, p = std::move(p)] { ++fired; });
     outlives = AfterFunc(absl::Hours(1), [&] { ++fired; });
     NewTicker(absl::Hours(1));
-    WithTimeout(Background(), absl::Hours(1));
   });
   EXPECT_TRUE(watched.expired());
   EXPECT_FALSE(outlives.Stop());
+  EXPECT_TRUE(late.Err().ok());
+  cancel_late();
+  EXPECT_EQ(late.Err().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(fired, 0);
 }
 

@@ -79,7 +79,10 @@ G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
 // Go: goFunc
 G* FireFunc(Timer* timer, uint32_t, int64_t late_ns) {
   TimerRef armed(static_cast<UserTimer*>(timer));
-  if (late_ns == kTimerDropped) return nullptr;
+  if (late_ns == kTimerDropped) {
+    armed.get()->f->Drop();
+    return nullptr;
+  }
   Go([t = std::move(armed)] { t.get()->f->Run(); });
   return nullptr;
 }
