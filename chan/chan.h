@@ -97,7 +97,8 @@ class SendOps {
   }
 
   // Sends if that is possible now; false: it would block, and v is untouched. Throws Panic as Send
-  // does. Nil: false.
+  // does. Nil: false. A v of a boxed type is moved with the channel's lock held: a move constructor
+  // that waits there is fatal.
   bool TrySend(T&& v) const {
     bool sent;
     if constexpr (kElemBoxed<T>) {

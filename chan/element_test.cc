@@ -14,6 +14,7 @@
 
 #include "chan/chan.h"
 #include "chan/select.h"
+#include "proc/sched_seed.h"
 #include "tests/testing/goroutines.h"
 
 namespace gort {
@@ -21,6 +22,7 @@ namespace {
 
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
+using ::gort::testing::Procs;
 
 // Counts the objects alive; moved-from ones are alive too.
 struct Counted {
@@ -276,6 +278,29 @@ TEST(ElementTest, ThrowingTrySendToWaitingReceiver) {
   EXPECT_EQ(Throwing::alive, 0);
 }
 
+// Woken for nothing, a select finds the channel closed, but not drained.
+TEST(ElementTest, ThrowingTrySendBeforeTheLastElement) {
+  InGort([] {
+    Procs one(1);
+    auto ch = MakeChan<Throwing>(1);
+    auto other = MakeChan<int>();
+    int got = 0;
+    Probe receiver([&] {
+      Select(OnRecv(other), OnRecv(ch, [&](std::optional<Throwing> v) { got = v ? v->v : -1; }));
+    });
+    ASSERT_EQ(receiver.Waits(), "select");
+    Throwing v(7);
+    Throwing::fuse = 0;
+    EXPECT_THROW(ch.TrySend(std::move(v)), std::runtime_error);
+    Throwing::fuse = -1;
+    EXPECT_TRUE(ch.TrySend(Throwing(8)));
+    ch.Close();
+    EXPECT_TRUE(receiver.Finish());
+    EXPECT_EQ(got, 8);
+  });
+  EXPECT_EQ(Throwing::alive, 0);
+}
+
 TEST(ElementTest, ThrowingRecvGivesTheElementBack) {
   InGort([] {
     for (size_t cap : {1, 3}) {
@@ -353,6 +378,26 @@ TEST(ElementTest, GivenBackElementGoesToAWaitingReceiver) {
       EXPECT_EQ(second, 3);
     }
     MoveOnlyThrowing::armed = false;
+  });
+}
+
+// Gives way, if it may, whenever it is moved.
+struct Yielding {
+  Yielding() = default;
+  Yielding(Yielding&&) { Chan<int>().TryRecv(nullptr); }  // NOLINT: boxed
+};
+
+// A schedule that leaves the sender while it has the channel's lock would never end.
+TEST(ElementTest, TrySendDoesNotGiveWayWhileItMoves) {
+  InGort([] {
+    Procs one(1);
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      rt::SetSchedSeed(seed);
+      auto ch = MakeChan<Yielding>(4);
+      for (int i = 0; i < 4; ++i) Go([ch] { ch.TrySend(Yielding()); });
+      EXPECT_TRUE(::gort::testing::Eventually([&] { return ch.Len() == 4; }));
+    }
+    rt::SetSchedSeed(0);
   });
 }
 

@@ -235,6 +235,11 @@ bool ChanSend(HChan* c, void* elem, bool block) {
 
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) {
   if (c == nullptr || ChanSendWouldBlock(c)) return false;
+  // The program's own code runs under the lock: it must not be switched away there.
+  struct Pinned {
+    M* const mp = AcquireM();
+    ~Pinned() { ReleaseM(mp); }
+  } pinned;
   c->lock.Lock();
   if (c->closed.load(std::memory_order_relaxed)) {
     c->lock.Unlock();

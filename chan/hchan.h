@@ -107,8 +107,9 @@ void HChanUnref(HChan* c);
 bool ChanSend(HChan* c, void* elem, bool block);
 
 // As a non-blocking ChanSend of a box that holds no element yet: once the send is certain to
-// happen, fill(arg) is called, with the channel's lock held, to construct it. What it throws goes
-// to the caller and the channel is as it was.
+// happen, fill(arg) is called, with the channel's lock held and pinned to its thread, to construct
+// it: it does not give way, and must not wait. What it throws goes to the caller and the channel is
+// as it was.
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
 
 // Receives by move-constructing into *dst, which is raw memory, exactly when the result is

@@ -131,6 +131,15 @@ void Wait(const Cases& s, G* gp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   GoPark(&SelectParkCommit, nullptr, WaitReason::kSelect);
 }
 
+// All locks held. A case that was woken with nothing done: whether it is at its channel's end. If
+// not, a sender's element threw; the channel may be closed by now, but have got other elements.
+bool AtEnd(const SelectCase& sc) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const HChan* c = sc.c;
+  if (!c->closed.load(std::memory_order_relaxed)) return false;
+  return sc.is_send || (c->qcount.load(std::memory_order_relaxed) == 0 &&
+                        c->returned.load(std::memory_order_relaxed) == nullptr);
+}
+
 // Step 4, all locks held. The case that somebody completed; kDone, kClosed, or kWouldBlock when the
 // waker came with nothing after all.
 int Settle(const Cases& s, G* gp, Attempt* attempt) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -140,9 +149,9 @@ int Settle(const Cases& s, G* gp, Attempt* attempt) ABSL_NO_THREAD_SAFETY_ANALYS
   gp->waiting = nullptr;
   gp->select_done.store(0, std::memory_order_relaxed);  // our sudogs are behind our locks
   const int chosen = static_cast<int>(winner->case_index);
-  *attempt = winner->success                                             ? Attempt::kDone
-             : s.cases[chosen].c->closed.load(std::memory_order_relaxed) ? Attempt::kClosed
-                                                                         : Attempt::kWouldBlock;
+  *attempt = winner->success          ? Attempt::kDone
+             : AtEnd(s.cases[chosen]) ? Attempt::kClosed
+                                      : Attempt::kWouldBlock;
   for (uint32_t i = 0; i < s.m; ++i) {
     SelectCase& sc = s.cases[s.lock[i]];
     Sudog* sg = std::exchange(sc.sudog, nullptr);

@@ -206,8 +206,12 @@ int Select(C&&... cases) {
 class Selector {
  public:
   Selector() = default;
-  Selector(Selector&&) = default;
-  Selector& operator=(Selector&&) = default;
+  // What is moved from is as new.
+  Selector(Selector&& o) noexcept { swap(o); }
+  Selector& operator=(Selector&& o) noexcept {
+    Selector(std::move(o)).swap(*this);
+    return *this;
+  }
 
   template <class Ch, class F = rt::Nothing>
   Selector& Recv(const Ch& ch, F f = {}) {
@@ -250,6 +254,13 @@ class Selector {
     void Run(bool received) override { impl.Run(received); }
     C impl;
   };
+
+  void swap(Selector& o) noexcept {
+    cases_.swap(o.cases_);
+    scases_.swap(o.scases_);
+    order_.swap(o.order_);
+    std::swap(default_, o.default_);
+  }
 
   template <class C>
   Selector& Push(C&& c) {

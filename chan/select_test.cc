@@ -294,6 +294,26 @@ TEST(SelectorTest, RunsAgainAndSpendsSends) {
   });
 }
 
+TEST(SelectorTest, MovedFromHasNoDefault) {
+  InGort([] {
+    Chan<int> ch = MakeChan<int>(1);
+    int sum = 0;
+    Selector s, other;
+    s.Default([] {});
+    Selector moved = std::move(s);
+    EXPECT_EQ(s.size(), 0u);  // NOLINT: it is as new
+    ch.Send(3);
+    s.Recv(ch, [&](std::optional<int> v) { sum += *v; });
+    EXPECT_EQ(s.Run(), 0);
+    EXPECT_EQ(sum, 3);
+    EXPECT_EQ(moved.Run(), 0);
+    other = std::move(moved);
+    EXPECT_EQ(Probe([&] { moved.Run(); }).Waits(), "select (no cases)");  // NOLINT
+    EXPECT_EQ(other.Run(), 0);
+    EXPECT_THROW(other.Default([] {}), Panic);
+  });
+}
+
 TEST(SelectorTest, ManyCases) {
   InGort([] {
     constexpr int kCases = 500;

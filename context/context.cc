@@ -70,7 +70,7 @@ struct CancelNode final : ContextNode {
 
   rt::Mutex lock{LockRank::kRoot};
   CancelNode* children ABSL_GUARDED_BY(lock) = nullptr;
-  std::optional<gort::Timer> timer ABSL_GUARDED_BY(lock);
+  TimerRef timer ABSL_GUARDED_BY(lock);                      // null: none
   std::unique_ptr<ContextCallback> f ABSL_GUARDED_BY(lock);  // of an AfterFunc, until it is taken
   Sudog* waiters ABSL_GUARDED_BY(lock) = nullptr;            // for kSettled
 
@@ -166,7 +166,7 @@ struct WorkList {
 
 // Cancels n itself and moves its children to *work. False: somebody else has, or is about to.
 bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, WorkList* work) {
-  std::optional<gort::Timer> timer;
+  TimerRef timer;
   std::unique_ptr<ContextCallback> f;
   {
     LockGuard l(&n->lock);
@@ -185,7 +185,7 @@ bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, Wor
   n->state.store(kClosed, std::memory_order_release);  // pairs with: Err
   if (f != nullptr) Go([call = std::move(f)] { call->Run(); });
   // Its callback may be what runs here; it holds a reference on n, as the caller does.
-  if (timer.has_value()) timer->Stop();
+  if (timer.get() != nullptr) StopTimer(timer.get());
   return true;
 }
 
@@ -200,14 +200,13 @@ void Cancel(CancelNode* n, const absl::Status& err, const absl::Status& cause) {
     if (!c->work_mine) WaitSettled(c);
   }
   // By now everything is closed, also what others have marked.
-  for (CancelNode* c = work.first; c != nullptr;) {
-    CancelNode* next = c->work_next;
+  for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
     if (c->work_mine) Settle(c);
-    ContextUnref(c);
-    c = next;
   }
   Settle(n);
   Unlist(n);  // not before: who cancels the parent meanwhile has to find n, and wait for it
+  // Last, because it may destroy what is the program's own, which may cancel n in its turn.
+  for (CancelNode* c = work.first; c != nullptr;) ContextUnref(std::exchange(c, c->work_next));
 }
 
 absl::Status ErrCancelled() { return absl::CancelledError("context canceled"); }
@@ -240,6 +239,14 @@ ContextHandle NewNode(const Context& parent, std::optional<absl::Time> deadline)
 }
 
 CancelNode* NodeOf(const ContextHandle& h) { return static_cast<CancelNode*>(h.get()); }
+
+// What the timer of a deadline does. It keeps the node, which keeps the timer.
+struct Expiry final : TimerCallback {
+  explicit Expiry(ContextHandle node) : h(std::move(node)) {}
+  void Run() override { Cancel(NodeOf(h), ErrDeadline(), absl::OkStatus()); }
+  void Drop() override { h = ContextHandle(); }
+  ContextHandle h;
+};
 
 }  // namespace
 
@@ -280,15 +287,14 @@ ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::
     Cancel(n, ErrDeadline(), absl::OkStatus());
     return h;
   }
-  std::optional<gort::Timer> timer =
-      gort::AfterFunc(left, [h] { Cancel(NodeOf(h), ErrDeadline(), absl::OkStatus()); });
+  TimerRef timer = NewFuncTimer(SaturatedNanoseconds(left), std::make_unique<Expiry>(h));
   bool live;
   {
     LockGuard l(&n->lock);
     live = n->state.load(std::memory_order_relaxed) == kLive;  // written under lock
     if (live) std::swap(n->timer, timer);
   }
-  if (!live) timer->Stop();
+  if (!live) StopTimer(timer.get());
   return h;
 }
 

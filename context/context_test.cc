@@ -319,6 +319,31 @@ TEST(ContextTest, StoppedAfterFuncIsDestroyed) {
   });
 }
 
+// What a context keeps may use the very context when it is destroyed.
+TEST(ContextTest, CancelDestroysAfterItHasSettled) {
+  struct Session {
+    explicit Session(CancelFunc own) : cancel(std::move(own)) {}
+    ~Session() { cancel(); }
+    const CancelFunc cancel;
+  };
+  static constexpr ContextKey<std::shared_ptr<Session>> kSession;
+  InGort([] {
+    auto [root, cancel_root] = WithCancel(Background());
+    auto [ctx, cancel] = WithCancel(root);
+    std::weak_ptr<Session> watched;
+    for (const CancelFunc& own : {cancel_root, cancel}) {
+      auto session = std::make_shared<Session>(own);
+      watched = session;
+      // Goes on without its handles; the cancellation drops the last reference to both.
+      AfterFunc(WithValue(ctx, kSession, std::move(session)), [] {});
+    }
+    Probe canceller([&, cancel_root = cancel_root] { cancel_root(); });
+    EXPECT_EQ(canceller.Waits(), "");
+    EXPECT_TRUE(watched.expired());
+    ExpectCancelled(ctx);
+  });
+}
+
 // Neither cancelling nor dropping recurses: the default stack would not hold it.
 TEST(ContextTest, DeepAndWideTrees) {
   InGort([] {

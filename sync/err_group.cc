@@ -38,8 +38,8 @@ bool ErrGroupBegin(ErrGroupState* s, bool wait) {
 }
 
 void ErrGroupEnd(ErrGroupState* s) {
-  s->active.fetch_sub(1, std::memory_order_relaxed);
   if (s->places) s->places.Recv();
+  s->active.fetch_sub(1, std::memory_order_release);  // pairs with: SetLimit
   s->running.Done();
 }
 
@@ -72,7 +72,8 @@ absl::Status ErrGroup::Wait() const {
 }
 
 void ErrGroup::SetLimit(int64_t n) const {
-  if (int64_t active = s_->active.load(std::memory_order_relaxed); active != 0) {
+  // pairs with: ErrGroupEnd; who has left the count does not use the places any more.
+  if (int64_t active = s_->active.load(std::memory_order_acquire); active != 0) {
     throw Panic("errgroup: modify limit while " + std::to_string(active) +
                 " goroutines in the group are still active");
   }

@@ -13,6 +13,7 @@
 #include "base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
+#include "proc/sched_seed.h"
 #include "tests/testing/goroutines.h"
 
 namespace gort {
@@ -134,6 +135,30 @@ TEST(ErrGroupTest, TryGoAndChangesOfTheLimit) {
     g.SetLimit(-1);
     EXPECT_TRUE(g.TryGo(wait));
     EXPECT_TRUE(g.Wait().ok());
+  });
+}
+
+// The limit may change as soon as SetLimit does not throw, also while the last one is still ending.
+TEST(ErrGroupTest, LimitChangesBesideTheLastToEnd) {
+  InGort([] {
+    Procs one(1);
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      rt::SetSchedSeed(seed);
+      ErrGroup g;
+      g.SetLimit(1);
+      g.Go([] {});
+      EXPECT_TRUE(Eventually([&] {
+        try {
+          g.SetLimit(2);
+          g.SetLimit(3);  // in the first one's memory
+          return true;
+        } catch (const Panic&) {
+          return false;
+        }
+      }));
+      EXPECT_TRUE(g.Wait().ok());
+    }
+    rt::SetSchedSeed(0);
   });
 }
 

@@ -196,9 +196,12 @@ void AsGoroutine(const std::function<void()>& f) {
   if (error != nullptr) std::rethrow_exception(std::move(error));
 }
 
+// False: another one waits already, and gp, which goes on at once, finds the bubble in its param.
 bool SetWaiter(G* gp, void* bubble) {
-  static_cast<Bubble*>(bubble)->waiter.store(gp);
-  return true;
+  G* nobody = nullptr;
+  if (static_cast<Bubble*>(bubble)->waiter.compare_exchange_strong(nobody, gp)) return true;
+  gp->param = bubble;
+  return false;
 }
 
 }  // namespace
@@ -210,8 +213,12 @@ void Run(const std::function<void()>& f) {
 void Wait() {
   Bubble* b = rt::CurrentBubble();
   if (b == nullptr) throw Panic("gort::testing::Wait called outside of a bubble");
-  if (b->waiter.load() != nullptr) throw Panic("gort::testing::Wait is going on already");
+  G* gp = rt::CurrentG();
+  gp->param = nullptr;
   rt::GoPark(&SetWaiter, b, WaitReason::kZero);
+  if (std::exchange(gp->param, nullptr) != nullptr) {
+    throw Panic("gort::testing::Wait is going on already");
+  }
 }
 
 void Explore(int schedules, const std::function<void()>& f, uint64_t first) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -200,18 +201,25 @@ TEST_P(Bubble, ExceptionsComeOut) {
 }
 
 TEST_P(Bubble, PendingTimersAreDroppedWithIt) {
+  static constexpr ContextKey<std::shared_ptr<int>> kWatched;
   auto p = std::make_shared<int>();
   std::weak_ptr<int> watched = p;
   Timer outlives;
+  Context late;
+  CancelFunc cancel_late;
   std::atomic<int> fired{0};
   testing::Run([&, p = std::move(p)]() mutable {
+    WithTimeout(WithValue(Background(), kWatched, p), absl::Hours(1));
+    std::tie(late, cancel_late) = WithTimeout(Background(), absl::Hours(1));
     AfterFunc(absl::Hours(1), [&, p = std::move(p)] { ++fired; });
     outlives = AfterFunc(absl::Hours(1), [&] { ++fired; });
     NewTicker(absl::Hours(1));
-    WithTimeout(Background(), absl::Hours(1));
   });
   EXPECT_TRUE(watched.expired());
   EXPECT_FALSE(outlives.Stop());
+  EXPECT_TRUE(late.Err().ok());
+  cancel_late();
+  EXPECT_EQ(late.Err().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(fired, 0);
 }
 
@@ -265,6 +273,30 @@ TEST_P(Bubble, ALongStoryTakesAMoment) {
   });
 }
 
+// Of two that call it at the same instant one is refused, or comes after the other.
+TEST(BubbleRace, OneWaitAtATime) {
+  constexpr int kRounds = GORT_TEST_SANITIZED ? 200 : 2'000;
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds; ++i) {
+      testing::Run([&] {
+        std::atomic<int> here{0};
+        WaitGroup wg;
+        for (int k = 0; k < 2; ++k) {
+          wg.Go([&] {
+            ++here;
+            while (here < 2) {
+            }
+            const std::string error = Thrown([] { testing::Wait(); });
+            EXPECT_TRUE(error.empty() || error == "gort::testing::Wait is going on already");
+          });
+        }
+        wg.Wait();
+      });
+    }
+  });
+}
+
 // Two goroutines that read, give way, and write: some schedules lose an update, which Explore
 // finds, and the seed that found it finds it again.
 TEST(Schedules, ExploreFindsALostUpdate) {
@@ -288,6 +320,21 @@ TEST(Schedules, ExploreFindsALostUpdate) {
     EXPECT_EQ(Thrown([&] { Explore(1, race, std::stoull(seed)); }), seed);
   }
   EXPECT_EQ(testing::ScheduleSeed(), 0u);
+}
+
+// The clock runs on a goroutine: one that gave way in the middle of a send would leave b's lock to
+// the goroutine that a has just woken.
+TEST(Schedules, TickersSendWithoutGivingWay) {
+  Explore(20, [] {
+    Ticker a = NewTicker(absl::Milliseconds(1));
+    Ticker b = NewTicker(absl::Milliseconds(1));
+    for (int i = 0; i < 20; ++i) {
+      for (int k = 0; k <= i % 4; ++k) a.C().Recv();  // b's channel is full meanwhile
+      b.Reset(absl::Milliseconds(1));
+    }
+    a.Stop();
+    b.Stop();
+  });
 }
 
 TEST(Schedules, SameSeedSameScheduleOtherSeedAnother) {

@@ -67,7 +67,9 @@ G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
     // Written under send_lock as well as under the heap's lock.
     if (t->seq == seq) {
       t->sent_seq = seq;
-      t->c.TrySend(absl::FromUnixNanos(UserWalltime() - late_ns));
+      absl::Time at = absl::FromUnixNanos(UserWalltime() - late_ns);
+      // Not TrySend, which may give way: a bubble's clock runs on a goroutine.
+      ChanSend(t->c.hchan(), &at, /*block=*/false);
     }
   }
   if (!t->ticker) Unuse(t);
@@ -77,7 +79,10 @@ G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
 // Go: goFunc
 G* FireFunc(Timer* timer, uint32_t, int64_t late_ns) {
   TimerRef armed(static_cast<UserTimer*>(timer));
-  if (late_ns == kTimerDropped) return nullptr;
+  if (late_ns == kTimerDropped) {
+    armed.get()->f->Drop();
+    return nullptr;
+  }
   Go([t = std::move(armed)] { t.get()->f->Run(); });
   return nullptr;
 }

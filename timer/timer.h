@@ -33,10 +33,13 @@ namespace rt {
 
 struct UserTimer;
 
-// The function of an AfterFunc. Run and the destructor are called on goroutines or user threads.
+// The function of an AfterFunc. All are called on goroutines or user threads.
 struct TimerCallback {
   virtual ~TimerCallback() = default;
   virtual void Run() = 0;
+  // Instead of Run when the timer ends with its bubble: a callback that keeps a handle on its own
+  // timer alive lets go of it.
+  virtual void Drop() {}
 };
 
 template <class F>
