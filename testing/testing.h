@@ -8,7 +8,8 @@
 //           UTC, 1 January 2000. A goroutine counts as blocked when it waits for a channel, a
 //           select, a lock of gort::sync, a WaitGroup, a Cond or a Sleep; not in a system call, for
 //           I/O, or while it runs. So what it waits for must come from inside the bubble. Timers
-//           made in a bubble stay in it, and are dropped when it ends.
+//           made in a bubble stay in it, and are dropped when it ends. Deadlines of connections
+//           and descriptors go by real time.
 // Layer     12. Public, for tests: a program should not link it.
 // Go        package testing/synctest
 #ifndef GORT_TESTING_TESTING_H_

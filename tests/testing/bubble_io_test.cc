@@ -1,0 +1,50 @@
+// The network inside a bubble of gort::testing: in real time, and as good as new afterwards.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gort/net/net.h"
+#include "gort/netpoll/wait_fd.h"
+#include "gort/runtime.h"
+#include "gort/testing/testing.h"
+
+namespace gort {
+namespace {
+
+constexpr absl::Duration kShort = absl::Milliseconds(20);
+
+absl::StatusCode WaitShort(int fd) { return WaitReadable(fd, absl::Now() + kShort).code(); }
+
+TEST(BubbleIo, DeadlinesGoByRealTimeInsideAndAfterwards) {
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  gort::Run([&] {
+    // Leaves a PollDesc for the bubble to use.
+    EXPECT_EQ(WaitShort(fds[0]), absl::StatusCode::kDeadlineExceeded);
+    testing::Run([&] {
+      const absl::Time start = absl::Now();
+      EXPECT_EQ(WaitShort(fds[0]), absl::StatusCode::kDeadlineExceeded);
+      EXPECT_GE(absl::Now() - start, kShort);
+    });
+    EXPECT_EQ(WaitShort(fds[0]), absl::StatusCode::kDeadlineExceeded);
+    return 0;
+  });
+  close(fds[0]);
+  close(fds[1]);
+}
+
+TEST(BubbleIo, DialWithATimeoutConnects) {
+  gort::Run([&] {
+    Listener listener = *Listen("tcp", "127.0.0.1:0");
+    testing::Run([&] {
+      const absl::Status s = Dial("tcp", listener.Addr(), absl::Seconds(30)).status();
+      EXPECT_TRUE(s.ok()) << s;
+    });
+    return 0;
+  });
+}
+
+}  // namespace
+}  // namespace gort
