@@ -48,7 +48,8 @@ TEST(SyncFatalTest, CopiesOfUsedLocks) {
 }
 
 TEST(SyncFatalTest, StdMutexHeldAcrossAPark) {
-  ExpectReported(false, "std-timed-mutex-released", "");
+  // ThreadSanitizer itself does not see pthread_mutex_clocklock, and reports the unlock.
+  if (!GORT_TSAN) ExpectReported(false, "std-timed-mutex-released", "");
   // Unchecked, the rest of such a program is undefined: not run.
   if (!rt::kCountsHeldPthreads) return;
   ExpectDies("std-mutex-over-park", "fatal error: std::mutex held across a park");
