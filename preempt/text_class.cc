@@ -5,7 +5,6 @@
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <string_view>
 
 namespace gort::rt {
@@ -207,12 +206,14 @@ TextClass ClassifySymbol(const char* name, const SymbolFacts& facts) {
   if (root == Root::kAnonymous) {
     return anonymous_is_user ? TextClass::kUser : TextClass::kLibrary;
   }
-  // ".part.0", ".cold" and the like are not part of the name.
-  std::string plain(name, strcspn(name, "."));
+  // ".part.0", ".cold" and the like are not part of the name. Not a std::string: operator new may be
+  // the program's own, and the goroutine that holds its lock may be the one to be stopped.
+  char* plain = strndup(name, strcspn(name, "."));
   int status = -1;
-  char* text = abi::__cxa_demangle(plain.c_str(), nullptr, nullptr, &status);
+  char* text = plain != nullptr ? abi::__cxa_demangle(plain, nullptr, nullptr, &status) : nullptr;
   bool mentions = text != nullptr && status == 0 && MentionsUser(text, anonymous_is_user);
   free(text);
+  free(plain);
   if (mentions) return TextClass::kUser;
   if (IsCarrier(name)) return TextClass::kCarrier;
   // An instance of a template of the C++ library, made by some file of this object: the program's,
