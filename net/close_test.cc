@@ -173,7 +173,8 @@ TEST(DialClose, LeavesConnectionsThatWereMadeAlone) {
   constexpr int kRounds = kRaces / 20;
   InGort([] {
     Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
-    Go([&listener] {
+    WaitGroup accepting;
+    accepting.Go([&listener] {
       for (;;) {
         absl::StatusOr<Conn> c = listener.Accept();
         if (!c.ok()) return;
@@ -199,6 +200,7 @@ TEST(DialClose, LeavesConnectionsThatWereMadeAlone) {
     }
     EXPECT_GT(made, 0);
     EXPECT_TRUE(listener.Close().ok());
+    accepting.Wait();
   });
 }
 
