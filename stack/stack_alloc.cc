@@ -148,8 +148,7 @@ StackBounds StackAlloc(size_t bytes, StackCache* cache) {
   if (bytes <= kMaxSmallStack) {
     return AllocSmall(bytes <= kFixedStack ? 0 : Log2Ceil(bytes) - Log2Floor(kFixedStack), cache);
   }
-  // A guard must leave more than half of the stack, also where pages are large.
-  size_t least = PageSize() * 4 > kMinLargeStack ? PageSize() * 4 : kMinLargeStack;
+  const size_t least = LeastLargeStack(PageSize());
   if (bytes < least) bytes = least;
   return AllocLarge(Log2Ceil(bytes) - Log2Floor(kMinLargeStack), cache);
 }

@@ -76,11 +76,15 @@ constexpr size_t StackGuardBytes(size_t reservation, size_t page) {
   return n < page ? page : AlignUp(n, page);
 }
 
+// The smallest large stack: a guard must leave more than half of it, also where pages are large.
+constexpr size_t LeastLargeStack(size_t page) {
+  return 4 * page > kMinLargeStack ? 4 * page : kMinLargeStack;
+}
+
 // What to ask StackAlloc for so that at least `usable` bytes lie between lo and hi.
 constexpr size_t StackReservation(size_t usable, size_t page) {
   if (usable >= kMaxLargeStack) return kMaxLargeStack + 1;  // StackAlloc refuses
-  // As StackAlloc: not less than four pages, one of which may be the guard.
-  size_t n = 4 * page > kMinLargeStack ? 4 * page : kMinLargeStack;
+  size_t n = LeastLargeStack(page);
   while (n - StackGuardBytes(n, page) - kMaxStackColour < usable) n *= 2;
   return n;
 }
