@@ -50,6 +50,20 @@ class Redis:
         self.process.wait()
 
 
+def serve_each(listener, serve, more=tuple):
+    """serve(connection, *more()) in a thread of its own for each connection; more is called in their order."""
+
+    def accept():
+        while True:
+            try:
+                outer = listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(outer, *more()), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
 class Cutter:
     """A TCP port before a redis-server, whose connections it cuts after some time."""
 
@@ -57,15 +71,7 @@ class Cutter:
         self.path, self.rng, self.cut, self.cutting = path, rng, 0, True
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                outer = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(outer, self.rng.randrange(1, 4000)), daemon=True).start()
+        serve_each(self.listener, self.carry, lambda: (self.rng.randrange(1, 4000),))
 
     def carry(self, outer, most):
         """Carries bytes both ways; stops after `most` of them, in the middle of whatever it is."""
@@ -99,15 +105,7 @@ class OldRedis:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(128)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                outer = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(outer,), daemon=True).start()
+        serve_each(self.listener, self.serve)
 
     def serve(self, outer):
         inner = self.redis.client()
