@@ -10,7 +10,7 @@
 #include <atomic>
 
 #ifdef GORT_MODEL
-#include "tests/model/model_atomic.h"
+#include "gort/tests/model/model_atomic.h"
 #endif
 
 namespace gort::rt {

@@ -1,4 +1,4 @@
-#include "base/bits.h"
+#include "gort/base/bits.h"
 
 #include <cstdint>
 

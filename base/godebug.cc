@@ -1,8 +1,8 @@
-#include "base/godebug.h"
+#include "gort/base/godebug.h"
 
 #include <cstring>
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 namespace {

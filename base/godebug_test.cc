@@ -1,11 +1,11 @@
-#include "base/godebug.h"
+#include "gort/base/godebug.h"
 
 #include <unistd.h>
 
 #include <cstring>
 #include <string>
 
-#include "base/testing/child.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

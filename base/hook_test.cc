@@ -1,4 +1,4 @@
-#include "base/hook.h"
+#include "gort/base/hook.h"
 
 #include <atomic>
 #include <memory>

@@ -7,7 +7,7 @@
 #ifndef GORT_BASE_LIST_H_
 #define GORT_BASE_LIST_H_
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 

@@ -1,12 +1,12 @@
-#include "base/list.h"
+#include "gort/base/list.h"
 
 #include <deque>
 #include <string>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

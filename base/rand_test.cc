@@ -1,4 +1,4 @@
-#include "base/rand.h"
+#include "gort/base/rand.h"
 
 #include <cstdint>
 #include <set>

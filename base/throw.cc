@@ -1,4 +1,4 @@
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 
 namespace gort::rt {
 namespace {

@@ -17,8 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "base/hook.h"
+#include "gort/base/attributes.h"
+#include "gort/base/hook.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -14,8 +14,8 @@
 #include <string>
 #include <thread>
 
-#include "base/attributes.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <thread>
 
-#include "bench/baseline.h"
-#include "bench/benchmark_util.h"
 #include "benchmark/benchmark.h"
+#include "gort/bench/baseline.h"
+#include "gort/bench/benchmark_util.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/runtime.h"

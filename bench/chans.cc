@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "bench/workload.h"
+#include "gort/bench/workload.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/runtime.h"

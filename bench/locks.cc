@@ -1,7 +1,7 @@
 // The workloads of locks: mutex, rwmutex.
 #include <cstdint>
 
-#include "bench/workload.h"
+#include "gort/bench/workload.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/workload.h"
+#include "gort/bench/workload.h"
 #include "gort/runtime.h"
 
 namespace gort::bench {

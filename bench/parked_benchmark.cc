@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "bench/baseline.h"
-#include "bench/benchmark_util.h"
 #include "benchmark/benchmark.h"
+#include "gort/bench/baseline.h"
+#include "gort/bench/benchmark_util.h"
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/wait_group.h"

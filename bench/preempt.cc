@@ -2,7 +2,7 @@
 #include <atomic>
 #include <memory>
 
-#include "bench/workload.h"
+#include "gort/bench/workload.h"
 #include "gort/timer/sleep.h"
 
 // A program's own code, as far as gort can tell: what lies in namespace gort is not pre-empted.

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "base/panic.h"
-#include "bench/workload.h"
+#include "gort/base/panic.h"
+#include "gort/bench/workload.h"
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "bench/baseline.h"
-#include "bench/benchmark_util.h"
 #include "benchmark/benchmark.h"
+#include "gort/bench/baseline.h"
+#include "gort/bench/benchmark_util.h"
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <thread>
 
-#include "bench/benchmark_util.h"
 #include "benchmark/benchmark.h"
+#include "gort/bench/benchmark_util.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
-#include "proc/proc.h"
 
 namespace gort::bench {
 namespace {

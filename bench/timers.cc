@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
-#include "bench/workload.h"
+#include "gort/bench/workload.h"
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <new>
 
-#include "chan/chan.h"
-#include "chan/select.h"
-#include "tests/testing/goroutines.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace {
 std::atomic<int64_t> allocations{0};

@@ -28,9 +28,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/panic.h"
-#include "chan/element.h"
-#include "chan/hchan.h"
+#include "gort/base/panic.h"
+#include "gort/chan/element.h"
+#include "gort/chan/hchan.h"
 
 namespace gort {
 

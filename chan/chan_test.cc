@@ -1,6 +1,6 @@
 // What each operation does on a channel in each state, in each of its forms; order, length, close,
 // views, ranges. Types of elements: element_test.cc. More about select: select_test.cc.
-#include "chan/chan.h"
+#include "gort/chan/chan.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "chan/select.h"
-#include "tests/testing/goroutines.h"
+#include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

@@ -21,8 +21,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/attributes.h"
-#include "chan/hchan.h"
+#include "gort/base/attributes.h"
+#include "gort/chan/hchan.h"
 
 namespace gort::rt {
 

@@ -1,6 +1,6 @@
 // Types of elements: move-only, over-aligned, empty, without a default constructor, not assignable,
 // and throwing ones. Nothing is leaked, destroyed twice, or lost when a move or copy throws.
-#include "chan/element.h"
+#include "gort/chan/element.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "chan/chan.h"
-#include "chan/select.h"
-#include "proc/sched_seed.h"
-#include "tests/testing/goroutines.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/proc/sched_seed.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

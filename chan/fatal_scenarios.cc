@@ -4,9 +4,9 @@
 #include <functional>
 #include <string>
 
-#include "chan/chan.h"
-#include "chan/select.h"
-#include "tests/testing/goroutines.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -5,9 +5,9 @@
 #include <thread>
 #include <vector>
 
-#include "chan/chan.h"
-#include "chan/select.h"
-#include "tests/testing/goroutines.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

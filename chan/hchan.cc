@@ -1,14 +1,14 @@
-#include "chan/hchan.h"
+#include "gort/chan/hchan.h"
 
 #include <cstring>
 #include <new>
 
-#include "base/attributes.h"
-#include "base/bits.h"
-#include "base/panic.h"
-#include "base/throw.h"
-#include "gmp/glist.h"
-#include "proc/proc.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/base/panic.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/glist.h"
+#include "gort/proc/proc.h"
 
 // Checks without the lock
 //

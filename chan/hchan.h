@@ -27,10 +27,10 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/g.h"
-#include "gmp/sudog.h"
-#include "gmp/wait_reason.h"
-#include "lock/mutex.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sudog.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
 
 namespace gort::rt {
 

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "base/rand.h"
-#include "chan/chan.h"
-#include "chan/select.h"
-#include "tests/testing/goroutines.h"
+#include "gort/base/rand.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

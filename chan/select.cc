@@ -1,17 +1,17 @@
-#include "chan/select.h"
+#include "gort/chan/select.h"
 
 #include <algorithm>
 #include <functional>
 #include <utility>
 
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "base/throw.h"
-#include "gmp/g.h"
-#include "gmp/m.h"
-#include "gmp/sudog.h"
-#include "proc/proc.h"
-#include "proc/sched_seed.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sudog.h"
+#include "gort/proc/proc.h"
+#include "gort/proc/sched_seed.h"
 
 // A select
 //   1. shuffles the cases (the order in which it looks) and sorts them by the address of their

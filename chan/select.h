@@ -24,9 +24,9 @@
 #include <utility>
 #include <vector>
 
-#include "chan/chan.h"
-#include "chan/element.h"
-#include "chan/hchan.h"
+#include "gort/chan/chan.h"
+#include "gort/chan/element.h"
+#include "gort/chan/hchan.h"
 
 namespace gort {
 namespace rt {

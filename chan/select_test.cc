@@ -1,5 +1,5 @@
 // Select and Selector: choice, fairness, default, duplicates, both directions, close, exceptions.
-#include "chan/select.h"
+#include "gort/chan/select.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/testing/goroutines.h"
+#include "gort/tests/testing/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

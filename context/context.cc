@@ -24,7 +24,7 @@
 //           that parks, which stands above this package, and its depth of recursion is the tree's.
 //           Asking all ancestors in Err(): exact as well, but a loop of as many steps as the depth
 //           in the call that programs make most.
-#include "context/context.h"
+#include "gort/context/context.h"
 
 #include <atomic>
 #include <cstdint>
@@ -35,15 +35,15 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/sudog.h"
-#include "gmp/wait_reason.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/sudog.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
-#include "lock/mutex.h"
-#include "proc/go.h"
-#include "proc/proc.h"
 
 namespace gort {
 namespace rt {

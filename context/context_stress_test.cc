@@ -10,10 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/rand.h"
+#include "gort/base/rand.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
-#include "tests/testing/goroutines.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

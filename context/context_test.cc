@@ -16,8 +16,8 @@
 #include "absl/time/time.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gort/timer/sleep.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

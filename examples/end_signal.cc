@@ -1,4 +1,4 @@
-#include "examples/end_signal.h"
+#include "gort/examples/end_signal.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "examples/flags.h"
+#include "gort/examples/flags.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "examples/http_conn.h"
+#include "gort/examples/http_conn.h"
 
 #include <strings.h>
 

@@ -10,9 +10,9 @@
 #include <cstring>
 
 #include "absl/time/time.h"
-#include "examples/flags.h"
 #include "gflags/gflags.h"
 #include "gort/chan/chan.h"
+#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/timer/sleep.h"

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "examples/flags.h"
 #include "gflags/gflags.h"
 #include "gort/chan/chan.h"
+#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_string(series, "exp", "exp, sin, cos, tan, tan_times_cos (which is sin), geometric");

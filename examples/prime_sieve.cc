@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "examples/flags.h"
 #include "gflags/gflags.h"
 #include "gort/chan/chan.h"
+#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_int32(n, 100, "how many primes");

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "examples/flags.h"
 #include "gflags/gflags.h"
+#include "gort/examples/flags.h"
 #include "gort/gort.h"
 
 DEFINE_int32(topics, 3, "topics; each has a publisher");

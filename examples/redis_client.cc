@@ -1,4 +1,4 @@
-#include "examples/redis_client.h"
+#include "gort/examples/redis_client.h"
 
 #include <sys/time.h>
 

@@ -1,4 +1,4 @@
-#include "examples/redis_group.h"
+#include "gort/examples/redis_group.h"
 
 #include <cstddef>
 

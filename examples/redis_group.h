@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "examples/redis_client.h"
+#include "gort/examples/redis_client.h"
 
 namespace gort::examples {
 

@@ -1,4 +1,4 @@
-#include "examples/resp_parse.h"
+#include "gort/examples/resp_parse.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "examples/respd_commands.h"
+#include "gort/examples/respd_commands.h"
 
 #include <strings.h>
 

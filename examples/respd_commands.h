@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "examples/respd_log.h"
-#include "examples/respd_store.h"
+#include "gort/examples/respd_log.h"
+#include "gort/examples/respd_store.h"
 
 namespace gort::examples {
 

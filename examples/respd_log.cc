@@ -1,4 +1,4 @@
-#include "examples/respd_log.h"
+#include "gort/examples/respd_log.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "examples/respd_store.h"
+#include "gort/examples/respd_store.h"
 
 #include <cstring>
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "examples/flags.h"
 #include "gflags/gflags.h"
 #include "gort/chan/chan.h"
+#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_int64(leaves, 1'000'000, "how many leaves; a power of ten");

@@ -1,4 +1,4 @@
-#include "examples/treewc_count.h"
+#include "gort/examples/treewc_count.h"
 
 #include <langinfo.h>
 

@@ -1,4 +1,4 @@
-#include "examples/treewc_name.h"
+#include "gort/examples/treewc_name.h"
 
 #include <cstddef>
 #include <cstdint>

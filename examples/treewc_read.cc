@@ -1,4 +1,4 @@
-#include "examples/treewc_read.h"
+#include "gort/examples/treewc_read.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

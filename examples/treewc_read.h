@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "examples/treewc_count.h"
-#include "examples/treewc_walk.h"
+#include "gort/examples/treewc_count.h"
+#include "gort/examples/treewc_walk.h"
 
 namespace gort::examples {
 

@@ -1,4 +1,4 @@
-#include "examples/treewc_walk.h"
+#include "gort/examples/treewc_walk.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <string>
 
-#include "examples/flags.h"
 #include "gflags/gflags.h"
+#include "gort/examples/flags.h"
 #include "gort/gort.h"
 
 DEFINE_int32(workers, 4, "workers");

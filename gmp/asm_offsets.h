@@ -28,7 +28,7 @@
 
 #include <cstddef>
 
-#include "gmp/gobuf.h"
+#include "gort/gmp/gobuf.h"
 
 namespace gort::rt {
 

@@ -1,12 +1,12 @@
-#include "gmp/check.h"
+#include "gort/gmp/check.h"
 
 #include <atomic>
 #include <cstdint>
 
-#include "base/throw.h"
-#include "gmp/asm_offsets.h"
-#include "gmp/sched.h"
-#include "gmp/switch.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/asm_offsets.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/switch.h"
 
 namespace gort::rt {
 namespace {

@@ -10,9 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "gmp/gobuf.h"
-#include "gmp/status.h"
-#include "gmp/wait_reason.h"
+#include "gort/gmp/gobuf.h"
+#include "gort/gmp/status.h"
+#include "gort/gmp/wait_reason.h"
 
 namespace gort::rt {
 

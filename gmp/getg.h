@@ -11,8 +11,8 @@
 #ifndef GORT_GMP_GETG_H_
 #define GORT_GMP_GETG_H_
 
-#include "base/attributes.h"
-#include "gmp/g.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
 
 extern "C"
     __attribute__((tls_model("initial-exec"))) thread_local constinit gort::rt::G* gort_tls_g;

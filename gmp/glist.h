@@ -4,7 +4,7 @@
 #ifndef GORT_GMP_GLIST_H_
 #define GORT_GMP_GLIST_H_
 
-#include "gmp/g.h"
+#include "gort/gmp/g.h"
 
 namespace gort::rt {
 

@@ -7,11 +7,11 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/rand.h"
-#include "gmp/g.h"
-#include "lock/note.h"
-#include "platforms/signal.h"
-#include "platforms/thread.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/g.h"
+#include "gort/lock/note.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
 
 namespace gort::rt {
 

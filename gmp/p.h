@@ -8,10 +8,10 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/atomics.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/status.h"
+#include "gort/base/atomics.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/status.h"
 
 namespace gort::rt {
 

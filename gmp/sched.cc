@@ -1,4 +1,4 @@
-#include "gmp/sched.h"
+#include "gort/gmp/sched.h"
 
 namespace gort::rt {
 

@@ -8,14 +8,14 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "base/atomics.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/sudog.h"
-#include "lock/mutex.h"
-#include "lock/note.h"
+#include "gort/base/atomics.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sudog.h"
+#include "gort/lock/mutex.h"
+#include "gort/lock/note.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "gmp/sched_hooks.h"
+#include "gort/gmp/sched_hooks.h"
 
 namespace gort::rt {
 

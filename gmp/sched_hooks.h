@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "gmp/glist.h"
+#include "gort/gmp/glist.h"
 
 namespace gort::rt {
 

@@ -1,10 +1,10 @@
-#include "gmp/status.h"
+#include "gort/gmp/status.h"
 
-#include "base/throw.h"
-#include "gmp/g.h"
-#include "gmp/p.h"
-#include "platforms/cpu.h"
-#include "platforms/thread.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/platforms/cpu.h"
+#include "gort/platforms/thread.h"
 
 namespace gort::rt {
 namespace {

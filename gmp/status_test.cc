@@ -1,13 +1,13 @@
-#include "gmp/status.h"
+#include "gort/gmp/status.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "base/testing/child.h"
-#include "gmp/g.h"
-#include "gmp/p.h"
+#include "gort/base/testing/child.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
 
 namespace gort::rt {
 namespace {

@@ -1,9 +1,9 @@
-#include "gmp/switch.h"
+#include "gort/gmp/switch.h"
 
 #include <cstring>
 
-#include "base/bits.h"
-#include "gmp/asm_offsets.h"
+#include "gort/base/bits.h"
+#include "gort/gmp/asm_offsets.h"
 
 namespace gort::rt {
 

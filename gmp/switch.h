@@ -23,10 +23,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "gmp/g.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
 
 #if GORT_ASAN
 #include <sanitizer/common_interface_defs.h>

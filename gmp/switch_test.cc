@@ -1,4 +1,4 @@
-#include "gmp/switch.h"
+#include "gort/gmp/switch.h"
 
 #include <gtest/gtest.h>
 #include <unwind.h>
@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "gmp/testing/coroutine.h"
+#include "gort/gmp/testing/coroutine.h"
 
 namespace gort::rt {
 namespace {

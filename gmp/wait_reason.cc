@@ -1,4 +1,4 @@
-#include "gmp/wait_reason.h"
+#include "gort/gmp/wait_reason.h"
 
 namespace gort::rt {
 namespace {

@@ -5,8 +5,8 @@ import subprocess
 import unittest
 
 PROLOGUE = """
-#include "lock/mutex.h"
-#include "lock/rwmutex.h"
+#include "gort/lock/mutex.h"
+#include "gort/lock/rwmutex.h"
 using namespace gort::rt;
 struct S {
   Mutex mu;
@@ -41,8 +41,8 @@ class Annotations(unittest.TestCase):
 
     def compile(self, code):
         return subprocess.run(
-            ["clang++", "-std=c++20", "-fsyntax-only", "-ferror-limit=0", "-I.", "-Wthread-safety", "-Werror",
-             "-xc++", "-"],
+            ["clang++", "-std=c++20", "-fsyntax-only", "-ferror-limit=0", "-Ibase/_include", "-Ilock/_include",
+             "-Wthread-safety", "-Werror", "-xc++", "-"],
             input=PROLOGUE + code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def test_correct_use_compiles(self):

@@ -1,6 +1,6 @@
-#include "lock/held_locks.h"
+#include "gort/lock/held_locks.h"
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 namespace {

@@ -12,8 +12,8 @@
 #ifndef GORT_LOCK_HELD_LOCKS_H_
 #define GORT_LOCK_HELD_LOCKS_H_
 
-#include "base/attributes.h"
-#include "lock/lock_rank.gen.h"
+#include "gort/base/attributes.h"
+#include "gort/lock/lock_rank.gen.h"
 
 namespace gort::rt {
 

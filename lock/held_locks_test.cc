@@ -1,13 +1,13 @@
-#include "lock/held_locks.h"
+#include "gort/lock/held_locks.h"
 
 #include <functional>
 #include <string>
 #include <thread>
 
-#include "base/attributes.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
+#include "gort/lock/mutex.h"
 #include "gtest/gtest.h"
-#include "lock/mutex.h"
 
 namespace gort::rt {
 namespace {

@@ -1,9 +1,9 @@
-#include "lock/mutex.h"
+#include "gort/lock/mutex.h"
 
-#include "base/throw.h"
-#include "platforms/cpu.h"
-#include "platforms/futex.h"
-#include "platforms/thread.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/cpu.h"
+#include "gort/platforms/futex.h"
+#include "gort/platforms/thread.h"
 
 namespace gort::rt {
 namespace {

@@ -20,9 +20,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "lock/held_locks.h"
-#include "lock/lock_rank.gen.h"
+#include "gort/base/attributes.h"
+#include "gort/lock/held_locks.h"
+#include "gort/lock/lock_rank.gen.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "lock/mutex.h"
+#include "gort/lock/mutex.h"
 
 #include <atomic>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -1,8 +1,8 @@
-#include "lock/note.h"
+#include "gort/lock/note.h"
 
-#include "base/throw.h"
-#include "platforms/clock.h"
-#include "platforms/futex.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/futex.h"
 
 namespace gort::rt {
 

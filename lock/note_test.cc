@@ -1,12 +1,12 @@
-#include "lock/note.h"
+#include "gort/lock/note.h"
 
 #include <cerrno>
 #include <cstdint>
 #include <thread>
 
-#include "base/testing/child.h"
+#include "gort/base/testing/child.h"
+#include "gort/platforms/clock.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
 
 namespace gort::rt {
 namespace {

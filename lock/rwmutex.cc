@@ -1,7 +1,7 @@
-#include "lock/rwmutex.h"
+#include "gort/lock/rwmutex.h"
 
-#include "base/throw.h"
-#include "platforms/futex.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/futex.h"
 
 namespace gort::rt {
 

@@ -19,10 +19,10 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "lock/held_locks.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "lock/note.h"
+#include "gort/lock/held_locks.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/lock/note.h"
 
 namespace gort::rt {
 

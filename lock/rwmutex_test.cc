@@ -1,13 +1,13 @@
-#include "lock/rwmutex.h"
+#include "gort/lock/rwmutex.h"
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
+#include "gort/lock/note.h"
 #include "gtest/gtest.h"
-#include "lock/note.h"
 
 namespace gort::rt {
 namespace {

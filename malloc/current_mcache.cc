@@ -1,11 +1,11 @@
-#include "malloc/current_mcache.h"
+#include "gort/malloc/current_mcache.h"
 
 #include <pthread.h>
 
 #include "absl/base/thread_annotations.h"
-#include "base/throw.h"
-#include "lock/mutex.h"
-#include "malloc/size_classes.h"
+#include "gort/base/throw.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

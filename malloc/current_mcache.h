@@ -19,8 +19,8 @@
 #ifndef GORT_MALLOC_CURRENT_MCACHE_H_
 #define GORT_MALLOC_CURRENT_MCACHE_H_
 
-#include "base/attributes.h"
-#include "malloc/mcache.h"
+#include "gort/base/attributes.h"
+#include "gort/malloc/mcache.h"
 
 namespace gort::rt {
 

@@ -1,10 +1,10 @@
-#include "malloc/fixalloc.h"
+#include "gort/malloc/fixalloc.h"
 
 #include <cstring>
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "malloc/persistentalloc.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/persistentalloc.h"
 
 namespace gort::rt {
 

@@ -1,14 +1,14 @@
-#include "malloc/fixalloc.h"
+#include "gort/malloc/fixalloc.h"
 
 #include <cstring>
 #include <set>
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/bits.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/malloc/persistentalloc.h"
 #include "gtest/gtest.h"
-#include "malloc/persistentalloc.h"
 
 namespace gort::rt {
 namespace {

@@ -1,12 +1,12 @@
-#include "malloc/fork.h"
+#include "gort/malloc/fork.h"
 
-#include "malloc/current_mcache.h"
-#include "malloc/mcache.h"
-#include "malloc/mcentral.h"
-#include "malloc/mheap.h"
-#include "malloc/persistentalloc.h"
-#include "malloc/scavenge.h"
-#include "malloc/size_classes.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/mcache.h"
+#include "gort/malloc/mcentral.h"
+#include "gort/malloc/mheap.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/scavenge.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

@@ -2,15 +2,15 @@
 
 #include <cstring>
 
-#include "base/attributes.h"
-#include "base/bits.h"
-#include "malloc/current_mcache.h"
-#include "malloc/mcache.h"
-#include "malloc/mcentral.h"
-#include "malloc/mheap.h"
-#include "malloc/persistentalloc.h"
-#include "malloc/scavenge.h"
-#include "malloc/size_classes.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/mcache.h"
+#include "gort/malloc/mcentral.h"
+#include "gort/malloc/mheap.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/scavenge.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::malloc {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "base/rand.h"
 #include "benchmark/benchmark.h"
+#include "gort/base/rand.h"
 #include "gort/malloc/malloc.h"
 
 namespace {

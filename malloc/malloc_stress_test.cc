@@ -8,14 +8,14 @@
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/rand.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/malloc/current_mcache.h"
 #include "gort/malloc/malloc.h"
+#include "gort/malloc/mcache.h"
+#include "gort/malloc/mcentral.h"
+#include "gort/malloc/scavenge.h"
 #include "gtest/gtest.h"
-#include "malloc/current_mcache.h"
-#include "malloc/mcache.h"
-#include "malloc/mcentral.h"
-#include "malloc/scavenge.h"
 
 namespace gort {
 namespace {

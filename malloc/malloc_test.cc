@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 #include "gtest/gtest.h"
 
 namespace gort {

@@ -1,14 +1,14 @@
-#include "malloc/mcache.h"
+#include "gort/malloc/mcache.h"
 
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
-#include "base/throw.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/fixalloc.h"
-#include "malloc/mheap.h"
-#include "malloc/scavenge.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/fixalloc.h"
+#include "gort/malloc/mheap.h"
+#include "gort/malloc/scavenge.h"
 
 namespace gort::rt {
 

@@ -20,11 +20,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "base/list.h"
-#include "malloc/mcentral.h"
-#include "malloc/mspan.h"
-#include "malloc/size_classes.h"
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/malloc/mcentral.h"
+#include "gort/malloc/mspan.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "malloc/mcache.h"
+#include "gort/malloc/mcache.h"
 
 #include <pthread.h>
 
@@ -6,14 +6,14 @@
 #include <thread>
 #include <vector>
 
+#include "gort/malloc/current_mcache.h"
 #include "gort/malloc/malloc.h"
+#include "gort/malloc/mcentral.h"
+#include "gort/malloc/mheap.h"
+#include "gort/malloc/page_map.h"
+#include "gort/malloc/scavenge.h"
+#include "gort/malloc/size_classes.h"
 #include "gtest/gtest.h"
-#include "malloc/current_mcache.h"
-#include "malloc/mcentral.h"
-#include "malloc/mheap.h"
-#include "malloc/page_map.h"
-#include "malloc/scavenge.h"
-#include "malloc/size_classes.h"
 
 namespace gort::rt {
 namespace {

@@ -1,8 +1,8 @@
-#include "malloc/mcentral.h"
+#include "gort/malloc/mcentral.h"
 
 #include <cstring>
 
-#include "malloc/mheap.h"
+#include "gort/malloc/mheap.h"
 
 namespace gort::rt {
 

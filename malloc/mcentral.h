@@ -18,13 +18,13 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/list.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/mheap.h"
-#include "malloc/mspan.h"
-#include "malloc/size_classes.h"
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/mheap.h"
+#include "gort/malloc/mspan.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

@@ -1,9 +1,9 @@
-#include "malloc/mheap.h"
+#include "gort/malloc/mheap.h"
 
-#include "base/attributes.h"
-#include "base/bits.h"
-#include "base/throw.h"
-#include "platforms/mem.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/mem.h"
 
 #if GORT_ASAN
 // LeakSanitizer must look into our objects for pointers to other allocators' objects.

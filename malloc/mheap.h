@@ -72,11 +72,11 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/mspan.h"
-#include "malloc/page_alloc.h"
-#include "malloc/page_map.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/mspan.h"
+#include "gort/malloc/page_alloc.h"
+#include "gort/malloc/page_map.h"
 
 namespace gort::rt {
 

@@ -17,9 +17,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "base/list.h"
-#include "malloc/size_classes.h"
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

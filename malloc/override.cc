@@ -18,10 +18,10 @@
 #include <cstring>
 #include <new>
 
-#include "base/attributes.h"
-#include "base/bits.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/malloc/fork.h"
 #include "gort/malloc/malloc.h"
-#include "malloc/fork.h"
 
 #if !GORT_ASAN && !GORT_TSAN
 

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 #include "gort/malloc/malloc.h"
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
-#include "malloc/page_alloc.h"
+#include "gort/malloc/page_alloc.h"
 
-#include "base/bits.h"
-#include "base/throw.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 

@@ -21,10 +21,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/rand.h"
-#include "malloc/fixalloc.h"
-#include "malloc/mspan.h"
-#include "malloc/page_map.h"
+#include "gort/base/rand.h"
+#include "gort/malloc/fixalloc.h"
+#include "gort/malloc/mspan.h"
+#include "gort/malloc/page_map.h"
 
 namespace gort::rt {
 

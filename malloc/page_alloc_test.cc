@@ -1,4 +1,4 @@
-#include "malloc/page_alloc.h"
+#include "gort/malloc/page_alloc.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,9 +6,9 @@
 #include <random>
 #include <vector>
 
+#include "gort/malloc/page_map.h"
+#include "gort/malloc/persistentalloc.h"
 #include "gtest/gtest.h"
-#include "malloc/page_map.h"
-#include "malloc/persistentalloc.h"
 
 namespace gort::rt {
 namespace {

@@ -1,6 +1,6 @@
-#include "malloc/page_map.h"
+#include "gort/malloc/page_map.h"
 
-#include "malloc/persistentalloc.h"
+#include "gort/malloc/persistentalloc.h"
 
 namespace gort::rt {
 

@@ -22,9 +22,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "malloc/mspan.h"
-#include "malloc/size_classes.h"
+#include "gort/base/attributes.h"
+#include "gort/malloc/mspan.h"
+#include "gort/malloc/size_classes.h"
 
 namespace gort::rt {
 

@@ -1,6 +1,6 @@
 // The tree of free spans behind malloc/page_alloc.h.
-#include "base/throw.h"
-#include "malloc/page_alloc.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/page_alloc.h"
 
 namespace gort::rt {
 

@@ -1,12 +1,12 @@
-#include "malloc/persistentalloc.h"
+#include "gort/malloc/persistentalloc.h"
 
 #include <atomic>
 
 #include "absl/base/thread_annotations.h"
-#include "base/bits.h"
-#include "base/throw.h"
-#include "lock/mutex.h"
-#include "platforms/mem.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/mem.h"
 
 namespace gort::rt {
 namespace {

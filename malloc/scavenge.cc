@@ -1,12 +1,12 @@
-#include "malloc/scavenge.h"
+#include "gort/malloc/scavenge.h"
 
 #include <atomic>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/mheap.h"
+#include "gort/base/attributes.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/mheap.h"
 
 namespace gort::rt {
 namespace {

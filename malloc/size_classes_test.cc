@@ -1,4 +1,4 @@
-#include "malloc/size_classes.h"
+#include "gort/malloc/size_classes.h"
 
 #include "gtest/gtest.h"
 

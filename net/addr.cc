@@ -1,4 +1,4 @@
-#include "net/addr.h"
+#include "gort/net/addr.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -11,14 +11,14 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "base/attributes.h"
-#include "gmp/sched.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/sched.h"
 #include "gort/net/net.h"
+#include "gort/net/testing.h"
+#include "gort/proc/go.h"
 #include "gort/sync/sync.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
-#include "net/testing.h"
-#include "proc/go.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -1,11 +1,11 @@
-#include "net/conn.h"
+#include "gort/net/conn.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "net/options.h"
-#include "netpoll/poller.h"
+#include "gort/net/options.h"
+#include "gort/netpoll/poller.h"
 
 namespace gort {
 

@@ -1,4 +1,4 @@
-#include "net/dial.h"
+#include "gort/net/dial.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "gort/net/options.h"
+#include "gort/net/resolve.h"
+#include "gort/net/syscalls.h"
+#include "gort/netpoll/poll_desc.h"
+#include "gort/netpoll/poller.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/platforms/clock.h"
 #include "gort/sync/sync.h"
-#include "net/options.h"
-#include "net/resolve.h"
-#include "net/syscalls.h"
-#include "netpoll/poll_desc.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
 
 namespace gort {
 

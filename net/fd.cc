@@ -1,4 +1,4 @@
-#include "net/fd.h"
+#include "gort/net/fd.h"
 
 #include <sys/uio.h>
 #include <unistd.h>
@@ -7,13 +7,13 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
+#include "gort/net/syscalls.h"
+#include "gort/netpoll/poller.h"
 #include "gort/netpoll/wait_fd.h"
-#include "net/syscalls.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
-#include "sync/sema.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/sync/sema.h"
 
 namespace gort::rt {
 namespace {

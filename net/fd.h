@@ -26,9 +26,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "net/addr.h"
-#include "net/fd_mutex.h"
-#include "netpoll/poll_desc.h"
+#include "gort/net/addr.h"
+#include "gort/net/fd_mutex.h"
+#include "gort/netpoll/poll_desc.h"
 
 namespace gort::rt {
 

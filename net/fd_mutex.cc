@@ -1,9 +1,9 @@
-#include "net/fd_mutex.h"
+#include "gort/net/fd_mutex.h"
 
-#include "base/attributes.h"
-#include "base/panic.h"
-#include "base/throw.h"
-#include "sync/sema.h"
+#include "gort/base/attributes.h"
+#include "gort/base/panic.h"
+#include "gort/base/throw.h"
+#include "gort/sync/sema.h"
 
 // Orders: acquire where something is taken, release where it is given; acq_rel in DecRef and Unlock
 // so that the last to leave sees what the others did.

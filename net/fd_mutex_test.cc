@@ -1,12 +1,12 @@
-#include "net/fd_mutex.h"
+#include "gort/net/fd_mutex.h"
 
 #include <atomic>
 #include <memory>
 
-#include "base/attributes.h"
-#include "base/panic.h"
+#include "gort/base/attributes.h"
+#include "gort/base/panic.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort::rt {
 namespace {

@@ -1,4 +1,4 @@
-#include "net/listen.h"
+#include "gort/net/listen.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -6,11 +6,11 @@
 
 #include <algorithm>
 
-#include "net/options.h"
-#include "net/resolve.h"
-#include "net/sockets.h"
-#include "net/syscalls.h"
-#include "netpoll/poller.h"
+#include "gort/net/options.h"
+#include "gort/net/resolve.h"
+#include "gort/net/sockets.h"
+#include "gort/net/syscalls.h"
+#include "gort/netpoll/poller.h"
 
 namespace gort {
 namespace {

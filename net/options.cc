@@ -1,4 +1,4 @@
-#include "net/options.h"
+#include "gort/net/options.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "net/fd.h"
+#include "gort/net/fd.h"
 
 namespace gort::rt {
 

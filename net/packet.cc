@@ -1,13 +1,13 @@
-#include "net/packet.h"
+#include "gort/net/packet.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "net/options.h"
-#include "net/resolve.h"
-#include "net/sockets.h"
-#include "net/syscalls.h"
-#include "netpoll/poller.h"
+#include "gort/net/options.h"
+#include "gort/net/resolve.h"
+#include "gort/net/sockets.h"
+#include "gort/net/syscalls.h"
+#include "gort/netpoll/poller.h"
 
 namespace gort {
 

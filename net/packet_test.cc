@@ -6,10 +6,10 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gort/net/net.h"
+#include "gort/net/testing.h"
+#include "gort/proc/go.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
-#include "net/testing.h"
-#include "proc/go.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

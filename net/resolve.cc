@@ -1,4 +1,4 @@
-#include "net/resolve.h"
+#include "gort/net/resolve.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "gort/net/fd.h"
+#include "gort/netpoll/poller.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
 #include "gort/sync/sync.h"
-#include "net/fd.h"
-#include "netpoll/poller.h"
-#include "proc/go.h"
-#include "proc/proc.h"
 
 namespace gort::rt {
 namespace {

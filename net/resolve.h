@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "net/addr.h"
-#include "netpoll/poll_desc.h"
+#include "gort/net/addr.h"
+#include "gort/netpoll/poll_desc.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "net/sockets.h"
+#include "gort/net/sockets.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "net/syscalls.h"
+#include "gort/net/syscalls.h"
 
 namespace gort::rt {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "net/addr.h"
-#include "net/fd.h"
-#include "net/resolve.h"
+#include "gort/net/addr.h"
+#include "gort/net/fd.h"
+#include "gort/net/resolve.h"
 
 namespace gort::rt {
 

@@ -1,11 +1,11 @@
-#include "net/syscalls.h"
+#include "gort/net/syscalls.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "net/fd.h"
+#include "gort/net/fd.h"
 
 namespace gort::rt {
 namespace {

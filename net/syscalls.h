@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "net/addr.h"
+#include "gort/net/addr.h"
 
 namespace gort::rt {
 

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "gmp/sched.h"
+#include "gort/gmp/sched.h"
 #include "gort/net/net.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort::testing {
 

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "netpoll/poller.h"
+#include "gort/netpoll/poller.h"
 
 namespace gort::rt {
 namespace {

@@ -1,8 +1,8 @@
-#include "netpoll/netpoll.h"
+#include "gort/netpoll/netpoll.h"
 
-#include "gmp/sched_hooks.h"
-#include "netpoll/poll_desc.h"
-#include "netpoll/poller.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/netpoll/poll_desc.h"
+#include "gort/netpoll/poller.h"
 
 namespace gort::rt {
 namespace {

@@ -1,18 +1,18 @@
 // Linked with the fake poller: every event is the test's own. Those who wait are threads, so that
 // no scheduler has to run.
-#include "netpoll/netpoll.h"
+#include "gort/netpoll/netpoll.h"
 
 #include <atomic>
 #include <cerrno>
 #include <thread>
 
-#include "base/attributes.h"
-#include "gmp/sched.h"
-#include "gmp/sched_hooks.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/netpoll/poll_desc.h"
+#include "gort/netpoll/poller.h"
+#include "gort/netpoll/poller_fake.h"
 #include "gtest/gtest.h"
-#include "netpoll/poll_desc.h"
-#include "netpoll/poller.h"
-#include "netpoll/poller_fake.h"
 
 namespace gort::rt {
 namespace {

@@ -1,23 +1,23 @@
-#include "netpoll/poll_desc.h"
+#include "gort/netpoll/poll_desc.h"
 
 #include <atomic>
 #include <cerrno>
 #include <new>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "gmp/g.h"
-#include "gmp/sched.h"
-#include "gmp/sched_hooks.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/persistentalloc.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
-#include "timer/bubble.h"
-#include "timer/timers.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/netpoll/poller.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/bubble.h"
+#include "gort/timer/timers.h"
 
 namespace gort::rt {
 namespace {

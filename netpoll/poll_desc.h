@@ -26,7 +26,7 @@
 
 #include <cstdint>
 
-#include "gmp/glist.h"
+#include "gort/gmp/glist.h"
 
 namespace gort::rt {
 

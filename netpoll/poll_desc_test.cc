@@ -1,5 +1,5 @@
 // Poll descriptors and WaitReadable with the whole runtime: pipes, ttys, sockets and files.
-#include "netpoll/poll_desc.h"
+#include "gort/netpoll/poll_desc.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -15,13 +15,13 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "base/attributes.h"
-#include "gmp/sched.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/sched.h"
+#include "gort/netpoll/poller.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/platforms/clock.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
-#include "tests/testing/goroutines.h"
 
 namespace gort::rt {
 namespace {

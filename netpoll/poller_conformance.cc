@@ -1,13 +1,13 @@
-#include "netpoll/poller_conformance.h"
+#include "gort/netpoll/poller_conformance.h"
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <thread>
 
+#include "gort/netpoll/poller.h"
+#include "gort/platforms/clock.h"
 #include "gtest/gtest.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
 
 namespace gort::rt {
 namespace {

@@ -16,10 +16,10 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/netpoll/poller.h"
+#include "gort/platforms/clock.h"
 
 namespace gort::rt {
 namespace {

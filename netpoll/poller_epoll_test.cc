@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "netpoll/poller.h"
-#include "netpoll/poller_conformance.h"
+#include "gort/netpoll/poller.h"
+#include "gort/netpoll/poller_conformance.h"
 
 namespace gort::rt {
 

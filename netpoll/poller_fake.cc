@@ -1,14 +1,14 @@
-#include "netpoll/poller_fake.h"
+#include "gort/netpoll/poller_fake.h"
 
 #include <atomic>
 #include <cerrno>
 
 #include "absl/base/thread_annotations.h"
-#include "base/throw.h"
-#include "lock/mutex.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
-#include "platforms/futex.h"
+#include "gort/base/throw.h"
+#include "gort/lock/mutex.h"
+#include "gort/netpoll/poller.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/futex.h"
 
 namespace gort::rt {
 namespace {

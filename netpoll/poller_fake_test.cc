@@ -1,9 +1,9 @@
-#include "netpoll/poller_fake.h"
+#include "gort/netpoll/poller_fake.h"
 
 #include <gtest/gtest.h>
 
-#include "netpoll/poller.h"
-#include "netpoll/poller_conformance.h"
+#include "gort/netpoll/poller.h"
+#include "gort/netpoll/poller_conformance.h"
 
 namespace gort::rt {
 

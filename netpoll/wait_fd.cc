@@ -1,4 +1,4 @@
-#include "netpoll/wait_fd.h"
+#include "gort/netpoll/wait_fd.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "netpoll/poll_desc.h"
-#include "netpoll/poller.h"
-#include "platforms/clock.h"
+#include "gort/netpoll/poll_desc.h"
+#include "gort/netpoll/poller.h"
+#include "gort/platforms/clock.h"
 
 namespace gort {
 namespace rt {

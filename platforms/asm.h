@@ -2,7 +2,7 @@
 // What      GORT_FUNCTION / GORT_END give a routine its section, alignment, type, size, hidden
 //           visibility and CFI frame from one macro pair; a missing or stray end fails to assemble.
 // Layer     2. Included by .S files only, at their top.
-// Use       #include "platforms/asm.h"
+// Use       #include "gort/platforms/asm.h"
 //           // extern "C" uint64_t gort_answer();
 //           GORT_FUNCTION gort_answer
 //             …

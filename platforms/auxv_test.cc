@@ -1,4 +1,4 @@
-#include "platforms/auxv.h"
+#include "gort/platforms/auxv.h"
 
 #include <unistd.h>
 

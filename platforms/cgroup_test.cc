@@ -1,4 +1,4 @@
-#include "platforms/cgroup.h"
+#include "gort/platforms/cgroup.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "gort/platforms/cpu.h"
 #include "gtest/gtest.h"
-#include "platforms/cpu.h"
 
 namespace gort::rt {
 namespace {

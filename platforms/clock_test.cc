@@ -1,4 +1,4 @@
-#include "platforms/clock.h"
+#include "gort/platforms/clock.h"
 
 #include <chrono>
 #include <ctime>

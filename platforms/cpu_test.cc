@@ -1,4 +1,4 @@
-#include "platforms/cpu.h"
+#include "gort/platforms/cpu.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/testing/child.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -1,4 +1,4 @@
-#include "platforms/elf_symbols.h"
+#include "gort/platforms/elf_symbols.h"
 
 #include <cerrno>
 #include <cstring>

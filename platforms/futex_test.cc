@@ -1,4 +1,4 @@
-#include "platforms/futex.h"
+#include "gort/platforms/futex.h"
 
 #include <sys/mman.h>
 
@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
-#include "base/testing/child.h"
+#include "gort/base/testing/child.h"
+#include "gort/platforms/clock.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
 
 namespace gort::rt {
 namespace {

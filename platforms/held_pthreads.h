@@ -8,7 +8,7 @@
 #ifndef GORT_PLATFORMS_HELD_PTHREADS_H_
 #define GORT_PLATFORMS_HELD_PTHREADS_H_
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "platforms/mem.h"
+#include "gort/platforms/mem.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "base/bits.h"
-#include "base/testing/child.h"
+#include "gort/base/bits.h"
+#include "gort/base/testing/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

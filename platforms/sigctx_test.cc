@@ -1,16 +1,16 @@
-#include "platforms/sigctx.h"
+#include "gort/platforms/sigctx.h"
 
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstdint>
 
-#include "base/bits.h"
-#include "base/testing/child.h"
+#include "gort/base/bits.h"
+#include "gort/base/testing/child.h"
+#include "gort/platforms/mem.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
 #include "gtest/gtest.h"
-#include "platforms/mem.h"
-#include "platforms/signal.h"
-#include "platforms/thread.h"
 
 namespace gort::rt {
 namespace {

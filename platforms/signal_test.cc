@@ -1,4 +1,4 @@
-#include "platforms/signal.h"
+#include "gort/platforms/signal.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/bits.h"
-#include "base/testing/child.h"
+#include "gort/base/bits.h"
+#include "gort/base/testing/child.h"
+#include "gort/platforms/auxv.h"
 #include "gtest/gtest.h"
-#include "platforms/auxv.h"
 
 namespace gort::rt {
 namespace {

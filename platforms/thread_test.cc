@@ -1,4 +1,4 @@
-#include "platforms/thread.h"
+#include "gort/platforms/thread.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/attributes.h"
-#include "base/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/mem.h"
+#include "gort/platforms/signal.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
-#include "platforms/mem.h"
-#include "platforms/signal.h"
 
 namespace gort::rt {
 namespace {

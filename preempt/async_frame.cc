@@ -1,10 +1,10 @@
-#include "preempt/async_frame.h"
+#include "gort/preempt/async_frame.h"
 
 #include <cstring>
 
-#include "base/bits.h"
-#include "platforms/signal.h"
-#include "preempt/async_offsets.h"
+#include "gort/base/bits.h"
+#include "gort/platforms/signal.h"
+#include "gort/preempt/async_offsets.h"
 
 namespace gort::rt {
 namespace {

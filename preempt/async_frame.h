@@ -24,7 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "platforms/sigctx.h"
+#include "gort/platforms/sigctx.h"
 
 extern "C" {
 // Where an interrupted thread returns to, its stack pointer at an AsyncFrame. Not callable.

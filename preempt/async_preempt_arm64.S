@@ -1,6 +1,6 @@
 // preempt/async_preempt_arm64.S: where a pre-empted goroutine waits.
-#include "platforms/asm.h"
-#include "preempt/async_offsets.h"
+#include "gort/platforms/asm.h"
+#include "gort/preempt/async_offsets.h"
 
 // Column `col` was saved at sp + off: DW_CFA_expression col, { DW_OP_breg31 off }, the offset as a signed LEB128 of
 // two bytes.

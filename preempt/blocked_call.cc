@@ -1,4 +1,4 @@
-#include "preempt/blocked_call.h"
+#include "gort/preempt/blocked_call.h"
 
 #include <sys/syscall.h>
 #include <time.h>

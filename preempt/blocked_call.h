@@ -15,7 +15,7 @@
 
 #include <ucontext.h>
 
-#include "platforms/sigctx.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

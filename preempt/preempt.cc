@@ -1,4 +1,4 @@
-#include "preempt/preempt.h"
+#include "gort/preempt/preempt.h"
 
 #include <signal.h>
 
@@ -6,17 +6,17 @@
 #include <cerrno>
 #include <mutex>
 
-#include "base/attributes.h"
-#include "base/godebug.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/sched_hooks.h"
-#include "platforms/thread.h"
-#include "preempt/async_frame.h"
-#include "preempt/blocked_call.h"
-#include "preempt/user_text.h"
-#include "proc/proc.h"
-#include "signals/signals.h"
+#include "gort/base/attributes.h"
+#include "gort/base/godebug.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/thread.h"
+#include "gort/preempt/async_frame.h"
+#include "gort/preempt/blocked_call.h"
+#include "gort/preempt/user_text.h"
+#include "gort/proc/proc.h"
+#include "gort/signals/signals.h"
 
 namespace gort::rt {
 namespace {

@@ -25,7 +25,7 @@
 
 #include <cstdint>
 
-#include "preempt/safe_point.h"
+#include "gort/preempt/safe_point.h"
 
 namespace gort::rt {
 

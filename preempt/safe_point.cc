@@ -1,15 +1,15 @@
-#include "preempt/safe_point.h"
+#include "gort/preempt/safe_point.h"
 
 #include <link.h>
 
-#include "base/attributes.h"
-#include "base/bits.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/status.h"
-#include "preempt/blocked_call.h"
-#include "preempt/user_text.h"
-#include "traceback/unwind.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/status.h"
+#include "gort/preempt/blocked_call.h"
+#include "gort/preempt/user_text.h"
+#include "gort/traceback/unwind.h"
 
 namespace gort::rt {
 namespace {

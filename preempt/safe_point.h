@@ -61,8 +61,8 @@
 
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "platforms/sigctx.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

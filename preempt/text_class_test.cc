@@ -1,4 +1,4 @@
-#include "preempt/text_class.h"
+#include "gort/preempt/text_class.h"
 
 #include <gtest/gtest.h>
 

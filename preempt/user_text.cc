@@ -1,12 +1,12 @@
-#include "preempt/user_text.h"
+#include "gort/preempt/user_text.h"
 
 #include <link.h>
 
 #include <atomic>
 #include <cstring>
 
-#include "platforms/auxv.h"
-#include "platforms/elf_symbols.h"
+#include "gort/platforms/auxv.h"
+#include "gort/platforms/elf_symbols.h"
 
 namespace gort::rt {
 namespace {

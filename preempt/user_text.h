@@ -19,7 +19,7 @@
 
 #include <cstdint>
 
-#include "preempt/text_class.h"
+#include "gort/preempt/text_class.h"
 
 namespace gort::rt {
 

@@ -1,11 +1,11 @@
-#include "preempt/user_text.h"
+#include "gort/preempt/user_text.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 
-#include "platforms/thread.h"
+#include "gort/platforms/thread.h"
 
 namespace user_text_program {
 

@@ -6,10 +6,10 @@
 // result at its end, can only be told from the number of threads in the process. It may also end
 // without ever calling, and tells nobody then; so sysmon looks again, ever more seldom, and gives
 // up in the end: a process must be able to be idle.
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "platforms/thread.h"
-#include "proc/proc_internal.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

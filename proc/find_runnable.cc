@@ -25,11 +25,11 @@
 //           locality).
 #include <algorithm>
 
-#include "base/throw.h"
-#include "gmp/sched_hooks.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
 
 namespace gort::rt {
 namespace {

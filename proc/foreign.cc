@@ -8,10 +8,10 @@
 
 #include <new>
 
-#include "base/throw.h"
-#include "malloc/persistentalloc.h"
-#include "platforms/thread.h"
-#include "proc/proc_internal.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

@@ -1,8 +1,8 @@
 // proc/gfree.cc: dead goroutines, kept for reuse: per P first, then the global lists.
-#include "base/throw.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "stack/stack_alloc.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/stack/stack_alloc.h"
 
 namespace gort::rt {
 namespace {

@@ -1,7 +1,7 @@
 // proc/global_runq.cc: the queue that all Ps share, under sched.lock.
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/sched_seed.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {

@@ -1,10 +1,10 @@
 // proc/goexit.cc: how a goroutine ends: by returning, or by Goexit from any depth.
 #include <unwind.h>
 
-#include "base/throw.h"
-#include "gmp/switch.h"
-#include "proc/proc_internal.h"
-#include "stack/overflow.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/switch.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/stack/overflow.h"
 
 namespace gort::rt {
 namespace {

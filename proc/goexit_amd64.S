@@ -1,5 +1,5 @@
 // proc/goexit_amd64.S: the outermost frame of every goroutine.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // Never called. MakeContext puts gort_goexit + 1 as the return address of a goroutine's first function,
 // one past the nop, so that an unwinder, which looks up the address before the return address, finds this

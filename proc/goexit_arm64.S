@@ -1,5 +1,5 @@
 // proc/goexit_arm64.S: the outermost frame of every goroutine.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // Never called. gort_gostart makes gort_goexit + 4 the return address of a goroutine's first function, one
 // instruction in, so that an unwinder, which looks up the address before the return address, finds this

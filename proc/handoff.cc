@@ -1,8 +1,8 @@
 // proc/handoff.cc: giving away a P that its M cannot use.
-#include "gmp/sched_hooks.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
 
 namespace gort::rt {
 

@@ -1,6 +1,6 @@
 // proc/locked_m.cc: goroutines that are wired to a thread.
-#include "base/throw.h"
-#include "proc/proc_internal.h"
+#include "gort/base/throw.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 

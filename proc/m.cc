@@ -4,16 +4,16 @@
 #include <cerrno>
 #include <new>
 
-#include "base/godebug.h"
-#include "base/throw.h"
-#include "gmp/sched_hooks.h"
-#include "gmp/switch.h"
-#include "malloc/persistentalloc.h"
-#include "platforms/clock.h"
-#include "platforms/thread.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "signals/signals.h"
+#include "gort/base/godebug.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/switch.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/signals/signals.h"
 
 namespace gort::rt {
 

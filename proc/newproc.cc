@@ -2,15 +2,15 @@
 #include <cstring>
 #include <new>
 
-#include "base/bits.h"
-#include "base/throw.h"
-#include "gmp/switch.h"
-#include "malloc/persistentalloc.h"
-#include "platforms/mem.h"
-#include "proc/go.h"
-#include "proc/proc_internal.h"
-#include "stack/stack_alloc.h"
-#include "stack/stack_layout.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/switch.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/platforms/mem.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/stack/stack_alloc.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 namespace {

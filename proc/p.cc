@@ -1,10 +1,10 @@
 // proc/p.cc: idle Ps, and tying a P to an M.
 #include <atomic>
 
-#include "base/throw.h"
-#include "malloc/current_mcache.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
 
 namespace gort::rt {
 

@@ -10,8 +10,8 @@
 
 #include <cstdint>
 
-#include "base/atomics.h"
-#include "gmp/sched.h"
+#include "gort/base/atomics.h"
+#include "gort/gmp/sched.h"
 
 namespace gort::rt {
 

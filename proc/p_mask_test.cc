@@ -1,10 +1,10 @@
-#include "proc/p_mask.h"
+#include "gort/proc/p_mask.h"
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "gmp/sched.h"
+#include "gort/gmp/sched.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -4,13 +4,13 @@
 // leaves (GoPark). Whoever is resumed then commits (ParkCommit): status kGWaiting first, then the
 // unlock function, which lets wakers in. A waker therefore never sees a goroutine that is still on
 // its stack.
-#include "base/throw.h"
-#include "gmp/switch.h"
-#include "platforms/held_pthreads.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/sched_seed.h"
-#include "stack/overflow.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/switch.h"
+#include "gort/platforms/held_pthreads.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/sched_seed.h"
+#include "gort/stack/overflow.h"
 
 namespace gort::rt {
 

@@ -1,7 +1,7 @@
 // proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck)
 // or preempt/'s.
-#include "gmp/sched_hooks.h"
-#include "proc/proc_internal.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 

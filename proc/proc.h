@@ -17,14 +17,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/sched.h"
-#include "gmp/sudog.h"
-#include "gmp/wait_reason.h"
-#include "lock/mutex.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sudog.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
 
 namespace gort::rt {
 

@@ -7,13 +7,13 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/g.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/sched.h"
-#include "proc/p_mask.h"
-#include "proc/proc.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/proc/p_mask.h"
+#include "gort/proc/proc.h"
 
 extern "C" {
 // Called by gort_goexit when a goroutine's function has returned. Go: goexit1

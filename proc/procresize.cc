@@ -1,15 +1,15 @@
 // proc/procresize.cc: changing the number of Ps.
 #include <new>
 
-#include "base/throw.h"
-#include "malloc/current_mcache.h"
-#include "malloc/mcache.h"
-#include "malloc/persistentalloc.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/sudog_cache.h"
-#include "stack/stack_alloc.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/mcache.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/sudog_cache.h"
+#include "gort/stack/stack_alloc.h"
 
 namespace gort::rt {
 namespace {

@@ -1,6 +1,6 @@
-#include "proc/runq.h"
+#include "gort/proc/runq.h"
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 namespace {

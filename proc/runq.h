@@ -27,11 +27,11 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/atomics.h"
-#include "base/attributes.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/p.h"
+#include "gort/base/atomics.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/p.h"
 
 namespace gort::rt {
 

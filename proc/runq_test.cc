@@ -1,4 +1,4 @@
-#include "proc/runq.h"
+#include "gort/proc/runq.h"
 
 #include <atomic>
 #include <cstdint>
@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/p.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/p.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

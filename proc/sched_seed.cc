@@ -1,10 +1,10 @@
-#include "proc/sched_seed.h"
+#include "gort/proc/sched_seed.h"
 
-#include "base/rand.h"
-#include "gmp/g.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
 
 namespace gort::rt {
 

@@ -3,17 +3,17 @@
 #include <cstring>
 #include <new>
 
-#include "base/godebug.h"
-#include "base/throw.h"
-#include "gmp/switch.h"
-#include "malloc/current_mcache.h"
-#include "platforms/auxv.h"
-#include "platforms/clock.h"
-#include "platforms/cpu.h"
-#include "proc/proc_internal.h"
-#include "proc/sched_seed.h"
-#include "stack/stack_alloc.h"
-#include "traceback/traceback.h"
+#include "gort/base/godebug.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/switch.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/platforms/auxv.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/cpu.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/sched_seed.h"
+#include "gort/stack/stack_alloc.h"
+#include "gort/traceback/traceback.h"
 
 namespace gort::rt {
 namespace {

@@ -1,12 +1,12 @@
 // proc/schedtrace.cc: the scheduler's state, a line at a time (GODEBUG=schedtrace, scheddetail).
 // The format is Go's, so that what reads Go's lines reads these. Nothing stops while it is printed:
 // a line is true of each number for itself, not of all of them together.
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "gmp/wait_reason.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
 
 namespace gort::rt {
 namespace {

@@ -3,14 +3,14 @@
 // Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the
 //           previous activation is abandoned. A loop says the same in C++, and nothing that has a
 //           destructor or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
-#include "base/throw.h"
-#include "gmp/sched_hooks.h"
-#include "gmp/switch.h"
-#include "lock/held_locks.h"
-#include "platforms/clock.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/sched_seed.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/switch.h"
+#include "gort/lock/held_locks.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {

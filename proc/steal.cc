@@ -1,11 +1,11 @@
 // proc/steal.cc: taking work from other Ps.
-#include "base/throw.h"
-#include "gmp/sched_hooks.h"
-#include "platforms/clock.h"
-#include "platforms/thread.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/steal_order.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/steal_order.h"
 
 namespace gort::rt {
 namespace {

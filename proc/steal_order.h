@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <numeric>
 
-#include "gmp/sched.h"
+#include "gort/gmp/sched.h"
 
 namespace gort::rt {
 

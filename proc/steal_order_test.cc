@@ -1,10 +1,10 @@
-#include "proc/steal_order.h"
+#include "gort/proc/steal_order.h"
 
 #include <cstdint>
 #include <set>
 #include <vector>
 
-#include "gmp/sched.h"
+#include "gort/gmp/sched.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

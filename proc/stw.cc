@@ -1,10 +1,10 @@
 // proc/stw.cc: stopping the world and starting it again.
-#include "base/throw.h"
-#include "gmp/sched_hooks.h"
-#include "gmp/switch.h"
-#include "platforms/clock.h"
-#include "proc/go.h"
-#include "proc/proc_internal.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/switch.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

@@ -1,11 +1,11 @@
 // proc/sudog_cache.cc: sudogs, cached per P, with a central list behind.
-#include "proc/sudog_cache.h"
+#include "gort/proc/sudog_cache.h"
 
 #include <cstring>
 
-#include "base/throw.h"
-#include "malloc/persistentalloc.h"
-#include "proc/proc_internal.h"
+#include "gort/base/throw.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

@@ -3,7 +3,7 @@
 #ifndef GORT_PROC_SUDOG_CACHE_H_
 #define GORT_PROC_SUDOG_CACHE_H_
 
-#include "gmp/p.h"
+#include "gort/gmp/p.h"
 
 namespace gort::rt {
 

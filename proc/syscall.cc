@@ -3,10 +3,10 @@
 // Entering costs no lock: the P is left behind in kPSyscall, for the M to take back by one CAS. If
 // the call takes long, sysmon (or whoever stops the world) takes the P instead; the CAS then fails
 // and the M has to look for another.
-#include "base/throw.h"
-#include "gmp/switch.h"
-#include "malloc/current_mcache.h"
-#include "proc/proc_internal.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/switch.h"
+#include "gort/malloc/current_mcache.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

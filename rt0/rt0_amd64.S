@@ -1,5 +1,5 @@
 // rt0/rt0_amd64.S: what every amd64 entry point does next.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // In    rdi = argv, rsi = argc, r9 = exit function of the loader, rax = end of the stack; rsp aligned.
 // Does  __libc_start_main(main, argc, argv, nullptr, nullptr, r9, rax), which initialises the C library

@@ -1,5 +1,5 @@
 // rt0/rt0_arm64.S: what every arm64 entry point does next.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // In    x1 = argc, x2 = argv, x5 = exit function of the loader, x6 = end of the stack; sp aligned.
 // Does  __libc_start_main(main, argc, argv, nullptr, nullptr, x5, x6), which initialises the C library

@@ -1,5 +1,5 @@
 // rt0/rt0_linux_arm64.S: the ELF entry point of a gort program on linux/arm64.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // The kernel enters with sp -> argc, argv[0] .. argv[argc-1], null, envp .., auxv, and x0 = the dynamic
 // loader's exit function (0 in a static program). The outermost frame: no return address.

@@ -1,27 +1,27 @@
-#include "runtime/boot.h"
+#include "gort/runtime/boot.h"
 
 #include <signal.h>
 
 #include <cstdlib>
 
-#include "base/throw.h"
-#include "gmp/check.h"
-#include "gmp/switch.h"
-#include "netpoll/netpoll.h"
-#include "platforms/clock.h"
-#include "platforms/cpu.h"
-#include "platforms/mem.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc_internal.h"
-#include "runtime/terminate.h"
-#include "signals/signals.h"
-#include "stack/overflow.h"
-#include "stack/overflow_report.h"
-#include "stack/stack_layout.h"
-#include "sysmon/sysmon.h"
-#include "timer/timers.h"
-#include "traceback/traceback.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/check.h"
+#include "gort/gmp/switch.h"
+#include "gort/netpoll/netpoll.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/cpu.h"
+#include "gort/platforms/mem.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/runtime/terminate.h"
+#include "gort/signals/signals.h"
+#include "gort/stack/overflow.h"
+#include "gort/stack/overflow_report.h"
+#include "gort/stack/stack_layout.h"
+#include "gort/sysmon/sysmon.h"
+#include "gort/timer/timers.h"
+#include "gort/traceback/traceback.h"
 
 namespace gort::rt {
 namespace {

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "base/panic.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/context/context.h"

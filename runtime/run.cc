@@ -1,15 +1,15 @@
-#include "runtime/run.h"
+#include "gort/runtime/run.h"
 
 #include <cerrno>
 #include <utility>
 
-#include "base/throw.h"
-#include "platforms/signal.h"
-#include "platforms/thread.h"
-#include "proc/go.h"
-#include "proc/proc_internal.h"
-#include "runtime/boot.h"
-#include "stack/stack_layout.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/runtime/boot.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort {
 namespace rt {

@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "gort/chan/chan.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
-#include "proc/proc.h"
 
 namespace gort {
 namespace {

@@ -1,10 +1,10 @@
-#include "runtime/runtime.h"
+#include "gort/runtime.h"
 
-#include "gmp/getg.h"
-#include "gmp/sched.h"
-#include "platforms/cpu.h"
-#include "proc/proc.h"
-#include "traceback/traceback.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/cpu.h"
+#include "gort/proc/proc.h"
+#include "gort/traceback/traceback.h"
 
 namespace gort {
 

@@ -15,9 +15,9 @@
 #include <string>
 #include <utility>
 
-#include "base/panic.h"
-#include "proc/go.h"
-#include "runtime/run.h"
+#include "gort/base/panic.h"
+#include "gort/proc/go.h"
+#include "gort/runtime/run.h"
 
 // Defined by a program that links //rt0:main: its main function, which runs as the first goroutine.
 // Its result is the exit status.

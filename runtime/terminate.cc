@@ -1,12 +1,12 @@
-#include "runtime/terminate.h"
+#include "gort/runtime/terminate.h"
 
 #include <cxxabi.h>
 
 #include <exception>
 #include <typeinfo>
 
-#include "base/throw.h"
-#include "proc/proc.h"
+#include "gort/base/throw.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

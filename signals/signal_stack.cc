@@ -1,13 +1,13 @@
 // The signal stack of an M.
 #include <new>
 
-#include "base/bits.h"
-#include "base/throw.h"
-#include "gmp/sched.h"
-#include "platforms/mem.h"
-#include "platforms/signal.h"
-#include "signals/sig_table.h"
-#include "signals/signals.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/mem.h"
+#include "gort/platforms/signal.h"
+#include "gort/signals/sig_table.h"
+#include "gort/signals/signals.h"
 
 namespace gort::rt {
 namespace {

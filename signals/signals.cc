@@ -1,14 +1,14 @@
-#include "signals/signals.h"
+#include "gort/signals/signals.h"
 
 #include <atomic>
 #include <cerrno>
 
-#include "base/throw.h"
-#include "gmp/getg.h"
-#include "gmp/sched.h"
-#include "platforms/signal.h"
-#include "platforms/thread.h"
-#include "signals/sig_table.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+#include "gort/signals/sig_table.h"
 
 namespace gort::rt {
 namespace {

@@ -18,10 +18,10 @@
 
 #include <signal.h>
 
-#include "base/hook.h"
-#include "gmp/g.h"
-#include "gmp/m.h"
-#include "platforms/sigctx.h"
+#include "gort/base/hook.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

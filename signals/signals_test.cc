@@ -1,4 +1,4 @@
-#include "signals/signals.h"
+#include "gort/signals/signals.h"
 
 #include <gtest/gtest.h>
 #include <setjmp.h>
@@ -10,16 +10,16 @@
 #include <string>
 #include <thread>
 
-#include "base/attributes.h"
-#include "base/testing/child.h"
-#include "base/throw.h"
-#include "gmp/getg.h"
-#include "gmp/sched.h"
-#include "gmp/testing/coroutine.h"
-#include "platforms/mem.h"
-#include "platforms/signal.h"
-#include "platforms/thread.h"
-#include "signals/sig_table.h"
+#include "gort/base/attributes.h"
+#include "gort/base/testing/child.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/testing/coroutine.h"
+#include "gort/platforms/mem.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+#include "gort/signals/sig_table.h"
 
 namespace gort::rt {
 namespace {

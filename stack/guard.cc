@@ -1,9 +1,9 @@
-#include "stack/guard.h"
+#include "gort/stack/guard.h"
 
 #include <atomic>
 
-#include "base/attributes.h"
-#include "platforms/mem.h"
+#include "gort/base/attributes.h"
+#include "gort/platforms/mem.h"
 
 namespace gort::rt {
 

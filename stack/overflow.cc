@@ -1,6 +1,6 @@
-#include "stack/overflow.h"
+#include "gort/stack/overflow.h"
 
-#include "stack/overflow_report.h"
+#include "gort/stack/overflow_report.h"
 
 namespace gort::rt {
 

@@ -7,10 +7,10 @@
 
 #include <signal.h>
 
-#include "base/attributes.h"
-#include "gmp/g.h"
-#include "platforms/sigctx.h"
-#include "stack/stack_alloc.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/sigctx.h"
+#include "gort/stack/stack_alloc.h"
 
 namespace gort::rt {
 

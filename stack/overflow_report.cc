@@ -1,7 +1,7 @@
-#include "stack/overflow_report.h"
+#include "gort/stack/overflow_report.h"
 
-#include "base/attributes.h"
-#include "base/throw.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 namespace {

@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/hook.h"
-#include "gmp/g.h"
-#include "platforms/sigctx.h"
+#include "gort/base/hook.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

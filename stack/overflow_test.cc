@@ -1,4 +1,4 @@
-#include "stack/overflow.h"
+#include "gort/stack/overflow.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,16 +8,16 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/attributes.h"
-#include "base/godebug.h"
-#include "base/testing/child.h"
-#include "gmp/getg.h"
-#include "gmp/testing/coroutine.h"
-#include "platforms/signal.h"
-#include "stack/overflow_report.h"
-#include "stack/stack_alloc.h"
-#include "stack/stack_check.h"
-#include "stack/stack_layout.h"
+#include "gort/base/attributes.h"
+#include "gort/base/godebug.h"
+#include "gort/base/testing/child.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/testing/coroutine.h"
+#include "gort/platforms/signal.h"
+#include "gort/stack/overflow_report.h"
+#include "gort/stack/stack_alloc.h"
+#include "gort/stack/stack_check.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 namespace {

@@ -1,8 +1,8 @@
-#include "stack/stack.h"
+#include "gort/stack/stack.h"
 
-#include "platforms/mem.h"
-#include "stack/stack_alloc.h"
-#include "stack/stack_layout.h"
+#include "gort/platforms/mem.h"
+#include "gort/stack/stack_alloc.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::stack {
 

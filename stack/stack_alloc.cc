@@ -1,16 +1,16 @@
-#include "stack/stack_alloc.h"
+#include "gort/stack/stack_alloc.h"
 
 #include "absl/base/thread_annotations.h"
-#include "base/bits.h"
-#include "base/throw.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/fixalloc.h"
-#include "platforms/mem.h"
-#include "stack/overflow_report.h"
-#include "stack/stack_chunk.h"
-#include "stack/stack_large.h"
-#include "stack/stack_pool.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/fixalloc.h"
+#include "gort/platforms/mem.h"
+#include "gort/stack/overflow_report.h"
+#include "gort/stack/stack_chunk.h"
+#include "gort/stack/stack_large.h"
+#include "gort/stack/stack_pool.h"
 
 #if GORT_ASAN
 #include <sanitizer/asan_interface.h>

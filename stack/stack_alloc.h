@@ -19,9 +19,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "stack/guard.h"
-#include "stack/stack_layout.h"
+#include "gort/gmp/g.h"
+#include "gort/stack/guard.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "stack/stack_alloc.h"
+#include "gort/stack/stack_alloc.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,12 @@
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/godebug.h"
-#include "gmp/g.h"
-#include "platforms/mem.h"
-#include "stack/guard.h"
-#include "stack/stack_layout.h"
+#include "gort/base/attributes.h"
+#include "gort/base/godebug.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/mem.h"
+#include "gort/stack/guard.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 namespace {

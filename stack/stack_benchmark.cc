@@ -6,9 +6,9 @@
 #include <ctime>
 #include <vector>
 
-#include "platforms/mem.h"
-#include "stack/stack_alloc.h"
-#include "stack/stack_layout.h"
+#include "gort/platforms/mem.h"
+#include "gort/stack/stack_alloc.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 namespace {

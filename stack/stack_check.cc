@@ -1,4 +1,4 @@
-#include "stack/stack_check.h"
+#include "gort/stack/stack_check.h"
 
 namespace gort::rt {
 

@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "gmp/g.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
 
 namespace gort::rt {
 

@@ -1,11 +1,11 @@
-#include "stack/stack_chunk.h"
+#include "gort/stack/stack_chunk.h"
 
 #include <atomic>
 #include <bit>
 #include <new>
 
-#include "base/attributes.h"
-#include "platforms/mem.h"
+#include "gort/base/attributes.h"
+#include "gort/platforms/mem.h"
 
 namespace gort::rt {
 namespace {

@@ -19,10 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/list.h"
-#include "gmp/g.h"
-#include "stack/guard.h"
-#include "stack/stack_layout.h"
+#include "gort/base/list.h"
+#include "gort/gmp/g.h"
+#include "gort/stack/guard.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 

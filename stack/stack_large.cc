@@ -1,15 +1,15 @@
-#include "stack/stack_large.h"
+#include "gort/stack/stack_large.h"
 
 #include <atomic>
 #include <bit>
 
 #include "absl/base/thread_annotations.h"
-#include "base/godebug.h"
-#include "base/throw.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "platforms/clock.h"
-#include "platforms/mem.h"
+#include "gort/base/godebug.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/mem.h"
 
 namespace gort::rt {
 namespace {

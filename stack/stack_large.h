@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "stack/stack_chunk.h"
+#include "gort/gmp/g.h"
+#include "gort/stack/stack_chunk.h"
 
 namespace gort::rt {
 

@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/attributes.h"
-#include "base/bits.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
 
 namespace gort::rt {
 

@@ -1,13 +1,13 @@
-#include "stack/stack_pool.h"
+#include "gort/stack/stack_pool.h"
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/list.h"
-#include "base/throw.h"
-#include "lock/lock_rank.gen.h"
-#include "lock/mutex.h"
-#include "malloc/fixalloc.h"
-#include "stack/stack_large.h"
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/fixalloc.h"
+#include "gort/stack/stack_large.h"
 
 namespace gort::rt {
 

@@ -11,9 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "stack/stack_chunk.h"
-#include "stack/stack_layout.h"
+#include "gort/gmp/g.h"
+#include "gort/stack/stack_chunk.h"
+#include "gort/stack/stack_layout.h"
 
 namespace gort::rt {
 

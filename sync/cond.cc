@@ -1,10 +1,10 @@
-#include "sync/cond.h"
+#include "gort/sync/cond.h"
 
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/sudog.h"
-#include "gmp/wait_reason.h"
-#include "proc/proc.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/sudog.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

@@ -13,9 +13,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "lock/mutex.h"
-#include "sync/copy_check.h"
-#include "sync/mutex.h"
+#include "gort/lock/mutex.h"
+#include "gort/sync/copy_check.h"
+#include "gort/sync/mutex.h"
 
 namespace gort {
 namespace rt {

@@ -1,14 +1,14 @@
 // Cond: order, broadcast, no lost signal.
-#include "sync/cond.h"
+#include "gort/sync/cond.h"
 
 #include <gtest/gtest.h>
 
 #include <deque>
 #include <vector>
 
-#include "sync/mutex.h"
-#include "sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/mutex.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -9,8 +9,8 @@
 
 #include <atomic>
 
-#include "base/attributes.h"
-#include "base/throw.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "sync/err_group.h"
+#include "gort/sync/err_group.h"
 
 #include <atomic>
 #include <memory>
@@ -6,10 +6,10 @@
 #include <tuple>
 
 #include "absl/base/thread_annotations.h"
-#include "base/panic.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
-#include "lock/mutex.h"
-#include "sync/wait_group.h"
+#include "gort/lock/mutex.h"
+#include "gort/sync/wait_group.h"
 
 namespace gort {
 namespace rt {

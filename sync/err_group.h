@@ -22,7 +22,7 @@
 
 #include "absl/status/status.h"
 #include "gort/context/context.h"
-#include "proc/go.h"
+#include "gort/proc/go.h"
 
 namespace gort {
 namespace rt {

@@ -1,5 +1,5 @@
 // ErrGroup: the first error, its context, the limit.
-#include "sync/err_group.h"
+#include "gort/sync/err_group.h"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
-#include "proc/sched_seed.h"
-#include "tests/testing/goroutines.h"
+#include "gort/proc/sched_seed.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

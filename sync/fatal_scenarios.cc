@@ -7,8 +7,8 @@
 #include <new>
 
 #include "gort/chan/chan.h"
-#include "sync/sync.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/sync.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

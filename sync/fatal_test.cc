@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "base/attributes.h"
-#include "platforms/held_pthreads.h"
-#include "tests/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/platforms/held_pthreads.h"
+#include "gort/tests/testing/child.h"
 
 namespace gort {
 namespace {

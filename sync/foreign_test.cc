@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "gort/context/context.h"
-#include "sync/sync.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/sync.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

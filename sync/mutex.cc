@@ -1,11 +1,11 @@
-#include "sync/mutex.h"
+#include "gort/sync/mutex.h"
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
-#include "sync/sema.h"
-#include "sync/spin.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/sync/sema.h"
+#include "gort/sync/spin.h"
 
 // Where this differs from Go: Unlock clears the lock and books the waiter out in one step, whereas
 // Go clears it first and then looks at the state again. A C++ mutex may be gone by then: the lock

@@ -18,8 +18,8 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/wait_reason.h"
-#include "sync/copy_check.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/sync/copy_check.h"
 
 namespace gort {
 

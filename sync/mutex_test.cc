@@ -1,5 +1,5 @@
 // Mutex: exclusion, hand-over to starving waiters, adapters, life-time. Misuse: fatal_test.cc.
-#include "sync/mutex.h"
+#include "gort/sync/mutex.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <mutex>
 #include <vector>
 
-#include "sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/testing/goroutines.h"
 
 // Locks taken in one lambda and released in another, and the results of TryLock inside EXPECT_TRUE,
 // are beyond the analysis.

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/wait_reason.h"
-#include "sync/mutex.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/sync/mutex.h"
 
 namespace gort {
 

@@ -1,12 +1,12 @@
-#include "sync/pool.h"
+#include "gort/sync/pool.h"
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/sched.h"
-#include "lock/mutex.h"
-#include "proc/proc.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/proc.h"
 
 // One shard per P, by the P's id, so that its lock is nearly always free and its objects are in the
 // cache of the CPU that used them last. The id is only a hint: a goroutine that moves in between

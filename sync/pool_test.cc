@@ -1,5 +1,5 @@
 // Pool: objects come back, nothing is shared or leaked.
-#include "sync/pool.h"
+#include "gort/sync/pool.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -1,8 +1,8 @@
-#include "sync/rwmutex.h"
+#include "gort/sync/rwmutex.h"
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "sync/sema.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/sync/sema.h"
 
 // A writer announces itself by taking kMaxReaders off the count of readers: from then on readers
 // see a negative count and wait. What the count was tells how many readers must leave first; each

@@ -16,8 +16,8 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "sync/copy_check.h"
-#include "sync/mutex.h"
+#include "gort/sync/copy_check.h"
+#include "gort/sync/mutex.h"
 
 namespace gort {
 

@@ -1,5 +1,5 @@
 // RWMutex: readers together, writers alone, neither starves. Misuse: fatal_test.cc.
-#include "sync/rwmutex.h"
+#include "gort/sync/rwmutex.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <shared_mutex>
 #include <vector>
 
-#include "sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/testing/goroutines.h"
 
 // Locks taken in one lambda and released in another, and the results of TryLock inside EXPECT_TRUE,
 // are beyond the analysis.

@@ -1,14 +1,14 @@
-#include "sync/sema.h"
+#include "gort/sync/sema.h"
 
 #include <functional>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "gmp/g.h"
-#include "gmp/sudog.h"
-#include "lock/mutex.h"
-#include "proc/proc.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sudog.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/proc.h"
 
 // The table has a prime number of roots; a root holds the waiters of all addresses that hash to it,
 // as a treap with one node per address: a search tree by address and a heap by a random ticket,

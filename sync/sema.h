@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "gmp/wait_reason.h"
+#include "gort/gmp/wait_reason.h"
 
 namespace gort::rt {
 

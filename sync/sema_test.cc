@@ -1,5 +1,5 @@
 // The semaphore table: many addresses in one table, order per address, LIFO, hand-over.
-#include "sync/sema.h"
+#include "gort/sync/sema.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
-#include "base/rand.h"
-#include "gmp/wait_reason.h"
-#include "tests/testing/goroutines.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -1,13 +1,13 @@
-#include "sync/semaphore.h"
+#include "gort/sync/semaphore.h"
 
 #include <utility>
 
-#include "base/panic.h"
-#include "gmp/g.h"
-#include "gmp/wait_reason.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
-#include "proc/proc.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/proc/proc.h"
 
 namespace gort {
 

@@ -15,7 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "gort/context/context.h"
-#include "lock/mutex.h"
+#include "gort/lock/mutex.h"
 
 namespace gort {
 

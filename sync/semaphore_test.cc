@@ -1,5 +1,5 @@
 // Semaphore: order, no overtaking, counts.
-#include "sync/semaphore.h"
+#include "gort/sync/semaphore.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
-#include "base/rand.h"
+#include "gort/base/panic.h"
+#include "gort/base/rand.h"
 #include "gort/context/context.h"
-#include "sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/testing/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

@@ -1,12 +1,12 @@
-#include "sync/spin.h"
+#include "gort/sync/spin.h"
 
 #include <atomic>
 
-#include "gmp/m.h"
-#include "gmp/p.h"
-#include "gmp/sched.h"
-#include "platforms/cpu.h"
-#include "proc/proc.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/cpu.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

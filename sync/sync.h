@@ -6,13 +6,13 @@
 #ifndef GORT_SYNC_SYNC_H_
 #define GORT_SYNC_SYNC_H_
 
-#include "sync/cond.h"
-#include "sync/err_group.h"
-#include "sync/mutex.h"
-#include "sync/once.h"
-#include "sync/pool.h"
-#include "sync/rwmutex.h"
-#include "sync/semaphore.h"
-#include "sync/wait_group.h"
+#include "gort/sync/cond.h"
+#include "gort/sync/err_group.h"
+#include "gort/sync/mutex.h"
+#include "gort/sync/once.h"
+#include "gort/sync/pool.h"
+#include "gort/sync/rwmutex.h"
+#include "gort/sync/semaphore.h"
+#include "gort/sync/wait_group.h"
 
 #endif  // GORT_SYNC_SYNC_H_

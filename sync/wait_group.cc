@@ -1,12 +1,12 @@
-#include "sync/wait_group.h"
+#include "gort/sync/wait_group.h"
 
-#include "base/attributes.h"
-#include "base/panic.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/sudog.h"
-#include "gmp/wait_reason.h"
-#include "proc/proc.h"
+#include "gort/base/attributes.h"
+#include "gort/base/panic.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/sudog.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/proc/proc.h"
 
 // The counter and the flag "somebody waits" are one word, so the Add that takes the counter to 0
 // knows in that very step whether anybody must be woken. If not, it has touched the object for the

@@ -18,9 +18,9 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "lock/mutex.h"
-#include "proc/go.h"
-#include "sync/copy_check.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/go.h"
+#include "gort/sync/copy_check.h"
 
 namespace gort {
 namespace rt {

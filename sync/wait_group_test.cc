@@ -1,5 +1,5 @@
 // WaitGroup and Once.
-#include "sync/wait_group.h"
+#include "gort/sync/wait_group.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "base/panic.h"
-#include "sync/once.h"
-#include "tests/testing/goroutines.h"
+#include "gort/base/panic.h"
+#include "gort/sync/once.h"
+#include "gort/tests/testing/goroutines.h"
 
 namespace gort {
 namespace {

@@ -1,11 +1,11 @@
-#include "sysmon/follow_cpus.h"
+#include "gort/sysmon/follow_cpus.h"
 
 #include <algorithm>
 
-#include "gmp/sched.h"
-#include "platforms/cpu.h"
-#include "proc/go.h"
-#include "proc/proc_internal.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/cpu.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc_internal.h"
 
 namespace gort::rt {
 namespace {

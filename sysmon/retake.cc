@@ -1,11 +1,11 @@
-#include "sysmon/retake.h"
+#include "gort/sysmon/retake.h"
 
 #include <algorithm>
 
-#include "preempt/preempt.h"
-#include "proc/proc_internal.h"
-#include "proc/runq.h"
-#include "proc/sched_seed.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/proc/runq.h"
+#include "gort/proc/sched_seed.h"
 
 namespace gort::rt {
 namespace {

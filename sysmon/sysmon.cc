@@ -1,15 +1,15 @@
-#include "sysmon/sysmon.h"
+#include "gort/sysmon/sysmon.h"
 
 #include <algorithm>
 
-#include "base/godebug.h"
-#include "gmp/sched_hooks.h"
-#include "malloc/scavenge.h"
-#include "platforms/clock.h"
-#include "platforms/thread.h"
-#include "proc/proc_internal.h"
-#include "sysmon/follow_cpus.h"
-#include "sysmon/retake.h"
+#include "gort/base/godebug.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/malloc/scavenge.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc_internal.h"
+#include "gort/sysmon/follow_cpus.h"
+#include "gort/sysmon/retake.h"
 
 namespace gort::rt {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "tests/testing/child.h"
+#include "gort/tests/testing/child.h"
 
 namespace gort {
 namespace {

@@ -1,4 +1,4 @@
-#include "testing/testing.h"
+#include "gort/testing/testing.h"
 
 #include <atomic>
 #include <exception>
@@ -7,18 +7,18 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
-#include "base/throw.h"
-#include "gmp/g.h"
-#include "gmp/sched.h"
-#include "gmp/status.h"
-#include "gmp/wait_reason.h"
+#include "gort/base/panic.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/status.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/proc.h"
+#include "gort/proc/sched_seed.h"
 #include "gort/runtime.h"
+#include "gort/timer/bubble.h"
 #include "gort/timer/sleep.h"
-#include "lock/mutex.h"
-#include "proc/proc.h"
-#include "proc/sched_seed.h"
-#include "timer/bubble.h"
 
 // The goroutine that called Run watches the bubble: it lets others run until it finds everybody in
 // the bubble parked. That is certain only in a stopped world, where nobody is on the way from one

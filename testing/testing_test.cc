@@ -15,14 +15,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
 #include "gort/sync/sync.h"
+#include "gort/tests/testing/goroutines.h"
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
-#include "tests/testing/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

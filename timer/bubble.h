@@ -14,9 +14,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "gmp/g.h"
-#include "gmp/getg.h"
-#include "timer/timers.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/timer/timers.h"
 
 namespace gort::rt {
 

@@ -1,11 +1,11 @@
-#include "timer/sleep.h"
+#include "gort/timer/sleep.h"
 
 #include "absl/time/time.h"
-#include "platforms/clock.h"
-#include "platforms/thread.h"
-#include "proc/proc.h"
-#include "timer/bubble.h"
-#include "timer/timers.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/bubble.h"
+#include "gort/timer/timers.h"
 
 namespace gort {
 namespace rt {

@@ -15,17 +15,17 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "gmp/g.h"
-#include "gmp/p.h"
-#include "gmp/sched.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/tests/testing/goroutines.h"
+#include "gort/timer/testing/latch.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "tests/testing/goroutines.h"
-#include "timer/testing/latch.h"
 
 namespace gort {
 namespace {

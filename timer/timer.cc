@@ -10,7 +10,7 @@
 // No stale time. Stop and Reset of a timer with a channel, and its send, exclude each other by
 // send_lock. The send compares Timer::seq with the one it was fired under; Stop and Reset change it
 // and empty the channel. So whatever was fired before them is either taken out or not sent at all.
-#include "timer/timer.h"
+#include "gort/timer/timer.h"
 
 #include <atomic>
 #include <cstdint>
@@ -19,12 +19,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
-#include "lock/mutex.h"
-#include "platforms/clock.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/timers.h"
+#include "gort/base/panic.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/timers.h"
 
 namespace gort::rt {
 

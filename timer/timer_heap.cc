@@ -1,10 +1,10 @@
-#include "timer/timer_heap.h"
+#include "gort/timer/timer_heap.h"
 
 #include <cstring>
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "platforms/mem.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/mem.h"
 #if GORT_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif

@@ -1,4 +1,4 @@
-#include "timer/timer_heap.h"
+#include "gort/timer/timer_heap.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "base/rand.h"
+#include "gort/base/rand.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

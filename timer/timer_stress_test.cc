@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "base/attributes.h"
-#include "base/rand.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
 #include "gort/chan/chan.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/tests/testing/goroutines.h"
+#include "gort/timer/testing/latch.h"
 #include "gort/timer/timer.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "tests/testing/goroutines.h"
-#include "timer/testing/latch.h"
 
 namespace gort {
 namespace {

@@ -13,15 +13,15 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "base/panic.h"
+#include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/tests/testing/goroutines.h"
+#include "gort/timer/testing/latch.h"
 #include "gtest/gtest.h"
-#include "platforms/clock.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "tests/testing/goroutines.h"
-#include "timer/testing/latch.h"
 
 namespace gort {
 namespace {

@@ -1,17 +1,17 @@
-#include "timer/timers.h"
+#include "gort/timer/timers.h"
 
 #include <limits>
 #include <type_traits>
 
-#include "base/attributes.h"
-#include "base/throw.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/sched.h"
-#include "gmp/sched_hooks.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
-#include "timer/bubble.h"
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/bubble.h"
 
 namespace gort::rt {
 namespace {

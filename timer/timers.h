@@ -27,10 +27,10 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/g.h"
-#include "gmp/p.h"
-#include "lock/mutex.h"
-#include "timer/timer_heap.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/lock/mutex.h"
+#include "gort/timer/timer_heap.h"
 
 namespace gort::rt {
 

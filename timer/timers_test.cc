@@ -1,6 +1,6 @@
 // The timers without a scheduler: Ps that nobody runs, this thread as a foreign one, and a clock
 // that is a number.
-#include "timer/timers.h"
+#include "gort/timer/timers.h"
 
 #include <algorithm>
 #include <atomic>
@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "gmp/sched.h"
-#include "gmp/sched_hooks.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/timer/timer_heap.h"
 #include "gtest/gtest.h"
-#include "timer/timer_heap.h"
 
 namespace gort::rt {
 namespace {

@@ -33,30 +33,30 @@ class DepsCheckTest(unittest.TestCase):
     def test_good_tree(self):
         self.assertEqual(self.check({
             "BUILD.bazel": "alias(name = 'runtime', actual = '//proc')",
-            "base/BUILD.bazel": "cc_library(name = 'bits', deps = ['@com_google_absl//absl/base:core_headers'])",
-            "malloc/BUILD.bazel": "cc_library(name = 'malloc', deps = ['//base:bits', ':x'])\n"
-                                  "cc_test(name = 't', deps = ['//malloc/testing:h', '//tests/testing:x'])",
-            "proc/BUILD.bazel": "D = ['//gmp']\ncc_library(name = 'proc', deps = D + ['//malloc'])",
-            "tests/a/BUILD.bazel": "cc_test(name = 't', deps = ['//proc'])",
+            "base/BUILD.bazel": "gort_cc_library(name = 'bits', deps = ['@com_google_absl//absl/base:core_headers'])",
+            "malloc/BUILD.bazel": "gort_cc_library(name = 'malloc', deps = ['//base:bits', ':x'])\n"
+                                  "gort_cc_test(name = 't', deps = ['//malloc/testing:h', '//tests/testing:x'])",
+            "proc/BUILD.bazel": "D = ['//gmp']\ngort_cc_library(name = 'proc', deps = D + ['//malloc'])",
+            "tests/a/BUILD.bazel": "gort_cc_test(name = 't', deps = ['//proc'])",
         }), [])
 
     def test_policy_order(self):
         self.assert_finds("may use only what stands above", {}, "base: lock\nlock:\n")
 
     def test_wrong_edge(self):
-        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "cc_library(name = 'x', deps = ['//proc:runq'])"})
+        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "gort_cc_library(name = 'x', deps = ['//proc:runq'])"})
 
     def test_wrong_edge_in_constant_and_workspace_name(self):
-        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "D = ['@gort//proc']\ncc_library(name = 'x', deps = D)"})
+        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "D = ['@gort//proc']\ngort_cc_library(name = 'x', deps = D)"})
 
     def test_wrong_edge_in_test(self):
-        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "cc_test(name = 'x', deps = ['//proc:runq'])"})
+        self.assert_finds("may not use proc", {"gmp/BUILD.bazel": "gort_cc_test(name = 'x', deps = ['//proc:runq'])"})
 
     def test_unknown_package(self):
         self.assert_finds("has no line", {"extra/BUILD.bazel": ""})
 
     def test_not_shipped(self):
-        self.assert_finds("not shipped", {"gmp/BUILD.bazel": "cc_library(name = 'x', deps = ['//tests/testing:x'])"})
+        self.assert_finds("not shipped", {"gmp/BUILD.bazel": "gort_cc_library(name = 'x', deps = ['//tests/testing:x'])"})
         self.assert_finds("not shipped", {"BUILD.bazel": "alias(name = 'x', actual = '//tests:x')"})
 
     def test_generated_files(self):
@@ -64,17 +64,29 @@ class DepsCheckTest(unittest.TestCase):
         self.assert_finds("not shipped", {"gmp/BUILD.bazel": "genrule(name = 'x', srcs = ['//tools:mk.py'])"})
 
     def test_testing_package(self):
-        self.assert_finds("testing package", {"proc/BUILD.bazel": "cc_library(name = 'x', deps = ['//gmp/testing:x'])"})
+        self.assert_finds("testing package", {"proc/BUILD.bazel": "gort_cc_library(name = 'x', deps = ['//gmp/testing:x'])"})
 
     def test_select(self):
-        self.assert_finds("select()", {"gmp/BUILD.bazel": "cc_library(name = 'x', srcs = select({}))"})
+        self.assert_finds("select()", {"gmp/BUILD.bazel": "gort_cc_library(name = 'x', srcs = select({}))"})
         self.assert_finds("select()", {"gmp/rules.bzl": "def f():\n    return select({})\n"})
         self.assertEqual(self.check({"gmp/BUILD.bazel": "alias(name = 'x', actual = select({':a': ':b'}))"}), [])
         self.assertEqual(self.check({"platforms/defs.bzl": "S = select({})\n"}), [])
 
+    def test_one_root_for_includes(self):
+        header = {"base/throw.h": ""}
+        self.assertEqual(self.check({**header, "proc/m.cc": '#include "gort/base/throw.h"\n#include "absl/time/time.h"\n'}), [])
+        self.assert_finds("this one as base/throw.h", {**header, "proc/m.cc": '#include "base/throw.h"\n'})
+        self.assert_finds("this one as throw.h", {**header, "base/throw.cc": '#include "throw.h"\n'})
+        self.assert_finds("this one as base/throw.h", {**header, "base/a_amd64.S": "#include <base/throw.h>\n"})
+        self.assertEqual(self.check({"platforms/signal.h": "#include <signal.h>\n"}), [])
+        self.assert_finds("no such header", {**header, "proc/m.cc": '#include "gort/base/trow.h"\n'})
+
+    def test_headers_of_one_cpu(self):
+        self.assertEqual(self.check({"gmp/arch_amd64.h": "", "gmp/switch.cc": '#include "gort/gmp/arch.h"\n'}), [])
+
     def test_scheduler_out_of_reach(self):
         errors = self.check({
-            "malloc/BUILD.bazel": "cc_library(name = 'malloc', deps = ['//base:helper'])",
+            "malloc/BUILD.bazel": "gort_cc_library(name = 'malloc', deps = ['//base:helper'])",
             "base/BUILD.bazel": "alias(name = 'helper', actual = '//gmp:types')",
         })
         self.assertIn("the scheduler must stay out of reach: //malloc:malloc -> //base:helper -> //gmp:types", errors)

@@ -192,7 +192,7 @@ def source(table):
         "//",
         "// tail: bytes at the end of a span that hold no object. rounding: lost in an object by the",
         "// worst request. worst case: both together.",
-        '#include "malloc/size_classes.h"',
+        '#include "gort/malloc/size_classes.h"',
         "",
         "// clang-format off",
         "namespace gort::rt {",

@@ -1,4 +1,4 @@
-#include "traceback/demangle.h"
+#include "gort/traceback/demangle.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
-#include "traceback/frame_printer.h"
+#include "gort/traceback/frame_printer.h"
 
-#include "traceback/demangle.h"
-#include "traceback/symbolize.h"
+#include "gort/traceback/demangle.h"
+#include "gort/traceback/symbolize.h"
 
 namespace gort::rt {
 namespace {

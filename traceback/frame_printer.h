@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "base/throw.h"
-#include "traceback/unwind.h"
+#include "gort/base/throw.h"
+#include "gort/traceback/unwind.h"
 
 namespace gort::rt {
 

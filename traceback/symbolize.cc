@@ -1,4 +1,4 @@
-#include "traceback/symbolize.h"
+#include "gort/traceback/symbolize.h"
 
 #include <link.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "platforms/elf_symbols.h"
+#include "gort/platforms/elf_symbols.h"
 
 namespace gort::rt {
 namespace {

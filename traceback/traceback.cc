@@ -1,16 +1,16 @@
-#include "traceback/traceback.h"
+#include "gort/traceback/traceback.h"
 
 #include <atomic>
 
-#include "base/attributes.h"
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/sched.h"
-#include "gmp/status.h"
-#include "platforms/clock.h"
-#include "traceback/frame_printer.h"
-#include "traceback/symbolize.h"
-#include "traceback/unwind.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/status.h"
+#include "gort/platforms/clock.h"
+#include "gort/traceback/frame_printer.h"
+#include "gort/traceback/symbolize.h"
+#include "gort/traceback/unwind.h"
 
 namespace gort::rt {
 namespace {

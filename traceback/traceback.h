@@ -18,9 +18,9 @@
 #include <cstdint>
 #include <string>
 
-#include "base/throw.h"
-#include "gmp/g.h"
-#include "platforms/sigctx.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "traceback/traceback.h"
+#include "gort/traceback/traceback.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -9,15 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "base/attributes.h"
-#include "gmp/getg.h"
-#include "gmp/sched.h"
-#include "gmp/switch.h"
-#include "gmp/testing/coroutine.h"
-#include "platforms/clock.h"
-#include "platforms/sigctx.h"
-#include "traceback/symbolize.h"
-#include "traceback/unwind.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/switch.h"
+#include "gort/gmp/testing/coroutine.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/sigctx.h"
+#include "gort/traceback/symbolize.h"
+#include "gort/traceback/unwind.h"
 
 namespace gort::rt {
 namespace {

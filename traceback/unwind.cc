@@ -1,11 +1,11 @@
-#include "traceback/unwind.h"
+#include "gort/traceback/unwind.h"
 
 #include <unwind.h>
 
-#include "base/attributes.h"
-#include "gmp/switch.h"
-#include "platforms/mem.h"
-#include "traceback/unwind_regs.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/switch.h"
+#include "gort/platforms/mem.h"
+#include "gort/traceback/unwind_regs.h"
 
 extern "C" {
 int gort_unwind_from(const gort::rt::UnwindRegs* regs, _Unwind_Trace_Fn fn, void* arg);

@@ -19,8 +19,8 @@
 
 #include <cstdint>
 
-#include "gmp/gobuf.h"
-#include "platforms/sigctx.h"
+#include "gort/gmp/gobuf.h"
+#include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "base/testing/child.h"
+#include "gort/base/testing/child.h"
 
 #include <stdio.h>
 #include <stdlib.h>

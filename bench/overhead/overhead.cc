@@ -13,11 +13,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/attributes.h"
 #include "gflags/gflags.h"
+#include "gort/base/attributes.h"
+#include "gort/platforms/clock.h"
 #include "gort/runtime.h"
 #include "gort/sync/wait_group.h"
-#include "platforms/clock.h"
 
 DEFINE_int32(pairs, 40, "how often both are timed");
 DEFINE_int32(ms, 250, "about how long one timing takes");

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "gort/platforms/clock.h"
 #include "gort/runtime.h"
 #include "gort/timer/sleep.h"
-#include "platforms/clock.h"
 
 namespace {
 

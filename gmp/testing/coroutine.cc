@@ -1,14 +1,14 @@
-#include "gmp/testing/coroutine.h"
+#include "gort/gmp/testing/coroutine.h"
 
 #include <cxxabi.h>
 
 #include <cerrno>
 #include <cstdlib>
 
-#include "base/attributes.h"
-#include "gmp/getg.h"
-#include "gmp/switch.h"
-#include "platforms/thread.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/switch.h"
+#include "gort/platforms/thread.h"
 
 namespace gort::rt::testing {
 namespace {

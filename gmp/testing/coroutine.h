@@ -7,8 +7,8 @@
 
 #include <cstddef>
 
-#include "gmp/g.h"
-#include "gmp/m.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
 
 namespace gort::rt::testing {
 

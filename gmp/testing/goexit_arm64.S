@@ -1,5 +1,5 @@
 // gmp/testing/goexit_arm64.S: proc's gort_goexit for tests below proc; see there.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 GORT_FUNCTION gort_goexit
   .cfi_undefined x30

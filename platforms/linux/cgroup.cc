@@ -1,4 +1,4 @@
-#include "platforms/cgroup.h"
+#include "gort/platforms/cgroup.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "platforms/linux/cgroup_parse.h"
+#include "gort/platforms/linux/cgroup_parse.h"
 
 namespace gort::rt {
 namespace {

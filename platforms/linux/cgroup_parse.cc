@@ -1,9 +1,9 @@
-#include "platforms/linux/cgroup_parse.h"
+#include "gort/platforms/linux/cgroup_parse.h"
 
 #include <climits>
 #include <cstdint>
 
-#include "base/godebug.h"
+#include "gort/base/godebug.h"
 
 namespace gort::rt {
 namespace {

@@ -1,4 +1,4 @@
-#include "platforms/linux/cgroup_parse.h"
+#include "gort/platforms/linux/cgroup_parse.h"
 
 #include <climits>
 #include <string>

@@ -1,11 +1,11 @@
-#include "platforms/cpu.h"
+#include "gort/platforms/cpu.h"
 
 #include <sched.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "platforms/cgroup.h"
+#include "gort/platforms/cgroup.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -1,4 +1,4 @@
-#include "platforms/futex.h"
+#include "gort/platforms/futex.h"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 
 namespace gort::rt {
 

@@ -1,4 +1,4 @@
-#include "platforms/held_pthreads.h"
+#include "gort/platforms/held_pthreads.h"
 
 #if GORT_DEBUG && !GORT_ASAN && !GORT_TSAN && defined(__x86_64__)
 

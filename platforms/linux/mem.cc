@@ -1,4 +1,4 @@
-#include "platforms/mem.h"
+#include "gort/platforms/mem.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/bits.h"
-#include "platforms/auxv.h"
+#include "gort/base/bits.h"
+#include "gort/platforms/auxv.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102

@@ -1,12 +1,12 @@
-#include "platforms/signal.h"
+#include "gort/platforms/signal.h"
 
 #include <pthread.h>
 
 #include <cerrno>
 
-#include "base/bits.h"
-#include "base/throw.h"
-#include "platforms/auxv.h"
+#include "gort/base/bits.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/auxv.h"
 
 namespace gort::rt {
 

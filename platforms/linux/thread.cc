@@ -1,4 +1,4 @@
-#include "platforms/thread.h"
+#include "gort/platforms/thread.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -13,8 +13,8 @@
 #include <cstring>
 #include <new>
 
-#include "platforms/auxv.h"
-#include "platforms/signal.h"
+#include "gort/platforms/auxv.h"
+#include "gort/platforms/signal.h"
 
 namespace gort::rt {
 namespace {

@@ -1,4 +1,4 @@
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // extern "C" uint64_t gort_asm_answer();   returns 42 in x0
 GORT_FUNCTION gort_asm_answer

@@ -6,10 +6,10 @@
 #include <cstring>
 #include <string>
 
-#include "gmp/g.h"
-#include "gmp/getg.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
-#include "proc/proc.h"
 
 namespace {
 

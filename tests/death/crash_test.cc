@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "platforms/mem.h"
-#include "stack/stack_layout.h"
-#include "tests/testing/child.h"
+#include "gort/platforms/mem.h"
+#include "gort/stack/stack_layout.h"
+#include "gort/tests/testing/child.h"
 
 namespace gort::testing {
 namespace {

@@ -8,17 +8,17 @@
 #include <thread>
 #include <vector>
 
-#include "gmp/getg.h"
-#include "gmp/sched.h"
-#include "gmp/sched_hooks.h"
 #include "gort/chan/chan.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/lock/mutex.h"
 #include "gort/net/net.h"
+#include "gort/netpoll/netpoll.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/proc/proc_internal.h"
 #include "gort/runtime.h"
-#include "lock/mutex.h"
-#include "netpoll/netpoll.h"
-#include "proc/proc_internal.h"
-#include "sysmon/sysmon.h"
+#include "gort/sysmon/sysmon.h"
 
 namespace gort::rt {
 namespace {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/throw.h"
+#include "gort/base/throw.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/runtime.h"

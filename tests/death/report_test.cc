@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/testing/child.h"
+#include "gort/tests/testing/child.h"
 
 namespace gort::testing {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tests/testing/child.h"
+#include "gort/tests/testing/child.h"
 
 namespace gort::testing {
 namespace {

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <thread>
 
-#include "gmp/getg.h"
-#include "gmp/m.h"
-#include "gmp/sched.h"
 #include "gort/chan/chan.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
 #include "gort/runtime.h"
 
 namespace {

@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <string>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 #include "gort/runtime.h"
 #include "gort/sync/wait_group.h"
-#include "tests/testing/goroutines.h"
+#include "gort/tests/testing/goroutines.h"
 
 extern char** environ;
 

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "gort/net/addr.h"
-#include "tests/fuzz/fuzz.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

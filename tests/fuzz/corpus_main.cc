@@ -14,7 +14,7 @@
 #include <system_error>
 #include <vector>
 
-#include "tests/fuzz/fuzz.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "tests/fuzz/fuzz.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -11,11 +11,11 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "examples/http_conn.h"
 #include "gort/chan/chan.h"
+#include "gort/examples/http_conn.h"
 #include "gort/net/net.h"
 #include "gort/runtime.h"
-#include "tests/fuzz/fuzz.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

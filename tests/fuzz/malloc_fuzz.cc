@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gort/malloc/malloc.h"
-#include "tests/fuzz/fuzz.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

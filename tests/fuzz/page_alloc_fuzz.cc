@@ -5,10 +5,10 @@
 #include <new>
 #include <vector>
 
-#include "malloc/page_alloc.h"
-#include "malloc/page_map.h"
-#include "malloc/persistentalloc.h"
-#include "tests/fuzz/fuzz.h"
+#include "gort/malloc/page_alloc.h"
+#include "gort/malloc/page_map.h"
+#include "gort/malloc/persistentalloc.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

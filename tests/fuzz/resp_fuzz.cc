@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "examples/resp_parse.h"
-#include "tests/fuzz/fuzz.h"
+#include "gort/examples/resp_parse.h"
+#include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
-#include "base/attributes.h"
+#include "gort/base/attributes.h"
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"

@@ -1,4 +1,4 @@
-#include "tests/model/choices.h"
+#include "gort/tests/model/choices.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "tests/model/engine.h"
+#include "gort/tests/model/engine.h"
 
 #include <cinttypes>
 #include <cstdio>

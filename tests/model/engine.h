@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "tests/model/choices.h"
-#include "tests/model/clock.h"
-#include "tests/model/memory.h"
-#include "tests/model/model.h"
-#include "tests/model/model_atomic.h"
+#include "gort/tests/model/choices.h"
+#include "gort/tests/model/clock.h"
+#include "gort/tests/model/memory.h"
+#include "gort/tests/model/model.h"
+#include "gort/tests/model/model_atomic.h"
 
 namespace gort::rt::model {
 

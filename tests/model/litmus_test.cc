@@ -4,9 +4,9 @@
 #include <set>
 #include <utility>
 
+#include "gort/tests/model/model.h"
+#include "gort/tests/model/model_atomic.h"
 #include "gtest/gtest.h"
-#include "tests/model/model.h"
-#include "tests/model/model_atomic.h"
 
 namespace gort::rt::model {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/model/memory.h"
+#include "gort/tests/model/memory.h"
 
 #include <algorithm>
 

@@ -19,8 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/model/choices.h"
-#include "tests/model/clock.h"
+#include "gort/tests/model/choices.h"
+#include "gort/tests/model/clock.h"
 
 namespace gort::rt::model {
 

@@ -1,9 +1,9 @@
-#include "tests/model/model.h"
+#include "gort/tests/model/model.h"
 
 #include <utility>
 
-#include "tests/model/engine.h"
-#include "tests/model/model_atomic.h"
+#include "gort/tests/model/engine.h"
+#include "gort/tests/model/model_atomic.h"
 
 namespace gort::rt::model {
 

@@ -21,7 +21,7 @@
 #include <functional>
 #include <string>
 
-#include "tests/model/clock.h"
+#include "gort/tests/model/clock.h"
 
 namespace gort::rt::model {
 

@@ -1,15 +1,15 @@
 // The checker finds lost updates, races and deadlocks, and its bounds and reductions do what they
 // say.
-#include "tests/model/model.h"
+#include "gort/tests/model/model.h"
 
 #include <atomic>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "base/rand.h"
+#include "gort/base/rand.h"
+#include "gort/tests/model/model_atomic.h"
 #include "gtest/gtest.h"
-#include "tests/model/model_atomic.h"
 
 namespace gort::rt::model {
 namespace {

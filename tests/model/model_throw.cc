@@ -1,7 +1,7 @@
 // Takes the place of base/throw.cc in binaries that model-check product code: a broken invariant is
 // a failed execution, not the end of the process.
-#include "base/throw.h"
-#include "tests/model/model.h"
+#include "gort/base/throw.h"
+#include "gort/tests/model/model.h"
 
 namespace gort::rt {
 

@@ -6,14 +6,14 @@
 #include <iostream>
 #include <vector>
 
-#include "base/atomics.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/p.h"
+#include "gort/base/atomics.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/p.h"
+#include "gort/proc/p_mask.h"
+#include "gort/proc/runq.h"
+#include "gort/tests/model/model.h"
 #include "gtest/gtest.h"
-#include "proc/p_mask.h"
-#include "proc/runq.h"
-#include "tests/model/model.h"
 
 namespace gort::rt {
 namespace {

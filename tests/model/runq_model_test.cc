@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "gmp/p.h"
+#include "gort/gmp/p.h"
+#include "gort/proc/runq.h"
+#include "gort/tests/model/model.h"
+#include "gort/tests/model/runq_scenarios.h"
 #include "gtest/gtest.h"
-#include "proc/runq.h"
-#include "tests/model/model.h"
-#include "tests/model/runq_scenarios.h"
 
 namespace gort::rt {
 namespace {

@@ -1,13 +1,13 @@
-#include "tests/model/runq_scenarios.h"
+#include "gort/tests/model/runq_scenarios.h"
 
 #include <initializer_list>
 
-#include "base/atomics.h"
-#include "gmp/g.h"
-#include "gmp/glist.h"
-#include "gmp/p.h"
-#include "proc/runq.h"
-#include "tests/model/model.h"
+#include "gort/base/atomics.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
+#include "gort/gmp/p.h"
+#include "gort/proc/runq.h"
+#include "gort/tests/model/model.h"
 
 namespace gort::rt {
 

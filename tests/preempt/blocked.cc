@@ -23,13 +23,13 @@
 #include <mutex>
 #include <string>
 
-#include "base/attributes.h"
 #include "gflags/gflags.h"
-#include "platforms/clock.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/sleep.h"
+#include "gort/base/attributes.h"
+#include "gort/platforms/clock.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/sleep.h"
 
 DEFINE_string(what, "all", "which call");
 DEFINE_int32(rounds, 5, "how often each");

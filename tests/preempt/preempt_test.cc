@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/attributes.h"
-#include "tests/testing/child.h"
+#include "gort/base/attributes.h"
+#include "gort/tests/testing/child.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // tests/preempt/registers_amd64.S: see registers.h.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // void Spin(State* state /* rdi */, uint64_t spins /* rsi */)
 .macro SPIN name:req, vector:req

@@ -1,5 +1,5 @@
 // tests/preempt/registers_arm64.S: see registers.h.
-#include "platforms/asm.h"
+#include "gort/platforms/asm.h"
 
 // void Spin(State* state /* x0 */, uint64_t spins /* x1 */)
 // The counter is at sp, the state's address at sp + 8.

@@ -7,7 +7,7 @@
 // pre-empted every 100 us (GODEBUG=preemptrate=10000, from the BUILD file). All registers, flags
 // and control words are compared after each round. Every way of spinning must have been pre-empted,
 // and some goroutine must have come back on another thread.
-#include "tests/preempt/registers.h"
+#include "gort/tests/preempt/registers.h"
 
 #include <atomic>
 #include <cinttypes>
@@ -15,15 +15,15 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/attributes.h"
-#include "base/rand.h"
 #include "gflags/gflags.h"
-#include "platforms/clock.h"
-#include "platforms/thread.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/sleep.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/sleep.h"
 
 DEFINE_int32(seconds, 4, "how long at least");
 DEFINE_uint64(seed, 0, "of the register contents; 0: from the clock");

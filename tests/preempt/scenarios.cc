@@ -14,12 +14,12 @@
 #include <string>
 #include <vector>
 
+#include "gort/platforms/clock.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
-#include "platforms/clock.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/sleep.h"
+#include "gort/timer/sleep.h"
 
 int gort_main(int argc, char** argv);
 

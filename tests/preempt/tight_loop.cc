@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "gflags/gflags.h"
-#include "platforms/clock.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/sleep.h"
+#include "gort/platforms/clock.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/sleep.h"
 
 DEFINE_int32(rounds, 200, "how often the second goroutine sleeps");
 DEFINE_bool(main_spins, false, "the main goroutine is the one that never calls");

@@ -16,15 +16,15 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "base/throw.h"
 #include "gflags/gflags.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/base/throw.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
 #include "gort/timer/sleep.h"
-#include "lock/mutex.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
 
 DEFINE_int32(seconds, 10, "how long to run");
 DEFINE_uint64(seed, 0, "seed of all decisions; 0: from the clock");

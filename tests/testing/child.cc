@@ -1,4 +1,4 @@
-#include "tests/testing/child.h"
+#include "gort/tests/testing/child.h"
 
 #include <fcntl.h>
 #include <spawn.h>

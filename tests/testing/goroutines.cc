@@ -1,10 +1,10 @@
-#include "tests/testing/goroutines.h"
+#include "gort/tests/testing/goroutines.h"
 
-#include "gmp/status.h"
-#include "gmp/wait_reason.h"
+#include "gort/gmp/status.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
-#include "platforms/clock.h"
-#include "proc/proc.h"
 
 namespace gort::testing {
 

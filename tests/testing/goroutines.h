@@ -12,8 +12,8 @@
 #include <thread>
 #include <utility>
 
-#include "gmp/g.h"
-#include "proc/go.h"
+#include "gort/gmp/g.h"
+#include "gort/proc/go.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define GORT_TEST_SANITIZED 1

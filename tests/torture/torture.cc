@@ -25,15 +25,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/attributes.h"
-#include "base/rand.h"
-#include "base/throw.h"
 #include "gflags/gflags.h"
-#include "platforms/clock.h"
-#include "preempt/preempt.h"
-#include "proc/go.h"
-#include "proc/proc.h"
-#include "timer/sleep.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/base/throw.h"
+#include "gort/platforms/clock.h"
+#include "gort/preempt/preempt.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/timer/sleep.h"
 
 DEFINE_int32(seconds, 5, "how long to run");
 DEFINE_uint64(seed, 0, "of all random choices; 0: from the clock");

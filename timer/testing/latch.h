@@ -7,10 +7,10 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gmp/g.h"
-#include "gmp/wait_reason.h"
-#include "lock/mutex.h"
-#include "proc/proc.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/proc.h"
 
 namespace gort::testing {
 
