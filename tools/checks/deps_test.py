@@ -1,10 +1,9 @@
-"""deps_check finds what it is there to find."""
+"""The check of the dependency graph finds what it is there to find."""
 
-import os
-import tempfile
 import unittest
 
-from tools import deps_check
+from tools.checks import deps
+from tools.checks.testing import run
 
 POLICY = """\
 base:                # 1
@@ -14,16 +13,10 @@ proc: base gmp malloc
 """
 
 
-class DepsCheckTest(unittest.TestCase):
+class DepsTest(unittest.TestCase):
 
     def check(self, files, policy=POLICY):
-        with tempfile.TemporaryDirectory() as root:
-            for path, text in {"docs/deps.txt": policy, **files}.items():
-                full = os.path.join(root, path)
-                os.makedirs(os.path.dirname(full), exist_ok=True)
-                with open(full, "w") as f:
-                    f.write(text)
-            return deps_check.check_tree(root)
+        return run(deps.check, {"docs/deps.txt": policy, **files})
 
     def assert_finds(self, text, files, policy=POLICY):
         errors = self.check(files, policy)
@@ -71,18 +64,6 @@ class DepsCheckTest(unittest.TestCase):
         self.assert_finds("select()", {"gmp/rules.bzl": "def f():\n    return select({})\n"})
         self.assertEqual(self.check({"gmp/BUILD.bazel": "alias(name = 'x', actual = select({':a': ':b'}))"}), [])
         self.assertEqual(self.check({"platforms/defs.bzl": "S = select({})\n"}), [])
-
-    def test_one_root_for_includes(self):
-        header = {"base/throw.h": ""}
-        self.assertEqual(self.check({**header, "proc/m.cc": '#include "gort/base/throw.h"\n#include "absl/time/time.h"\n'}), [])
-        self.assert_finds("this one as base/throw.h", {**header, "proc/m.cc": '#include "base/throw.h"\n'})
-        self.assert_finds("this one as throw.h", {**header, "base/throw.cc": '#include "throw.h"\n'})
-        self.assert_finds("this one as base/throw.h", {**header, "base/a_amd64.S": "#include <base/throw.h>\n"})
-        self.assertEqual(self.check({"platforms/signal.h": "#include <signal.h>\n"}), [])
-        self.assert_finds("no such header", {**header, "proc/m.cc": '#include "gort/base/trow.h"\n'})
-
-    def test_headers_of_one_cpu(self):
-        self.assertEqual(self.check({"gmp/arch_amd64.h": "", "gmp/switch.cc": '#include "gort/gmp/arch.h"\n'}), [])
 
     def test_scheduler_out_of_reach(self):
         errors = self.check({

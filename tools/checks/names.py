@@ -1,8 +1,4 @@
-#!/usr/bin/env python3
 """docs/go_names.md, the table from Go's names to gort's, made from the `Go:` tags in comments.
-
-    check_names.py           compares the table with the comments; prints what differs, exit status 1
-    check_names.py --write   writes the table
 
 A tag is the end of a comment: `// Puts gp on the queue. Go: runqput (proc.go)`, and belongs to what is declared below it (or,
 at the end of a line of code, on that line); one in the comment at the head of a file belongs to the file. Several names are
@@ -11,12 +7,11 @@ separated by commas, a remark follows a semicolon: `Go: rwmutex (rwmutex.go); di
 
 import os
 import re
-import sys
 
 TABLE = os.path.join("docs", "go_names.md")
 HEAD = """# Go's names and gort's
 
-Made from the `Go:` tags in the comments by `tools/check_names.py --write`; `//tools:check_names_test` holds it to them.
+Made from the `Go:` tags in the comments by `tools/lint --write`; `//tools:tree_test` holds it to them.
 
 | Go | gort | file |
 |---|---|---|
@@ -178,21 +173,17 @@ def escape(text):
     return text.replace("|", "\\|")
 
 
-def main(argv):
-    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+def check(root):
+    """What the comments or the table in the tree lack."""
     want, errors = table(root)
-    path = os.path.join(root, TABLE)
-    if argv[1:] == ["--write"]:
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(want)
-    elif argv[1:]:
-        print(__doc__)
-        return 2
-    else:
-        errors += differences(root, want)
-    for e in errors:
-        print(e, file=sys.stderr)
-    return 1 if errors else 0
+    return errors + differences(root, want)
+
+
+def write(root):
+    """Writes the table."""
+    want, _ = table(root)
+    with open(os.path.join(root, TABLE), "w", encoding="utf-8") as f:
+        f.write(want)
 
 
 def differences(root, want):
@@ -206,9 +197,5 @@ def differences(root, want):
         return []
     lacks = [line for line in want.split("\n") if line not in set(have.split("\n"))]
     extra = [line for line in have.split("\n") if line not in set(want.split("\n"))]
-    out = ["%s is out of step with the comments; run tools/check_names.py --write" % TABLE]
+    out = ["%s is out of step with the comments; run tools/lint --write" % TABLE]
     return out + ["+ " + line for line in lacks] + ["- " + line for line in extra]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))

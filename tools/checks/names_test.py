@@ -1,9 +1,8 @@
 """check_names reads tags as it should, and docs/go_names.md is in step with the comments."""
 
-import os
 import unittest
 
-from tools import check_names
+from tools.checks import names
 
 HEADER = """\
 // proc/runq.h: the local run queue of one P.
@@ -37,7 +36,7 @@ class EntriesTest(unittest.TestCase):
 
     def test_tags(self):
         self.assertEqual(
-            list(check_names.entries("proc/runq.h", HEADER)), [
+            list(names.entries("proc/runq.h", HEADER)), [
                 (["runq*"], "proc.go", ""),
                 (["runqput"], "proc.go", "RunqPut"),
                 (["lock2"], "lock_futex.go; differs: no M", "Mutex::Lock"),
@@ -46,17 +45,7 @@ class EntriesTest(unittest.TestCase):
             ])
 
     def test_tag_without_a_declaration(self):
-        self.assertEqual(list(check_names.entries("a.cc", "int i;\n// Go: nowhere\n")), [(["nowhere"], "", None)])
-
-
-class TreeTest(unittest.TestCase):
-
-    def test_table(self):
-        # The source tree itself, behind the links that Bazel lays (see deps_test.py).
-        root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-        want, errors = check_names.table(root)
-        errors += check_names.differences(root, want)
-        self.assertFalse(errors, "\n" + "\n".join(errors))
+        self.assertEqual(list(names.entries("a.cc", "int i;\n// Go: nowhere\n")), [(["nowhere"], "", None)])
 
 
 if __name__ == "__main__":

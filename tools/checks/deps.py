@@ -1,4 +1,4 @@
-"""Holds BUILD files to docs/deps.txt, and includes to the one root. A library; deps_test.py applies it to this tree.
+"""BUILD files and docs/deps.txt agree.
 
 BUILD files are read as Python syntax and never run: calls with a name are targets, and the strings in their dependency
 attributes are labels. That sees through lists, concatenation and constants of the same file, which is all that our files use.
@@ -6,7 +6,8 @@ attributes are labels. That sees through lists, concatenation and constants of t
 
 import ast
 import os
-import re
+
+from tools.checks.tree import walk
 
 # Top-level folders that are not shipped: they may depend on anything, and nothing shipped may depend on them.
 NOT_SHIPPED = {"tests", "bench", "examples", "tools", "docs", "third_party"}
@@ -124,24 +125,6 @@ def find_selects(tree, path):
     ]
 
 
-def walk(root):
-    """(folder, path) of every file of the workspace at root that Bazel sees."""
-    ignored = set()
-    try:
-        with open(os.path.join(root, ".bazelignore")) as f:
-            ignored = {line.strip() for line in f if line.strip()}
-    except FileNotFoundError:
-        pass
-    for folder, subfolders, files in os.walk(root):
-        package = os.path.relpath(folder, root)
-        package = "" if package == "." else package
-        subfolders[:] = sorted(
-            s for s in subfolders
-            if not s.startswith((".", "bazel-")) and os.path.join(package, s) not in ignored)
-        for name in sorted(files):
-            yield package, os.path.join(package, name)
-
-
 def build_files(root):
     """(package, path) of every BUILD.bazel and .bzl file."""
     for package, path in walk(root):
@@ -188,39 +171,7 @@ def find_path(start, forbidden, targets):
     return None
 
 
-_INCLUDE = re.compile(r"^\s*#\s*include\s+([\"<])([^\">]+)[\">]", re.MULTILINE)
-
-# Headers whose path by include is not their folder: //runtime's, by include_prefix.
-_INCLUDED_AS = {"gort/gort.h": "runtime/gort.h", "gort/runtime.h": "runtime/runtime.h"}
-
-
-def check_includes(root):
-    """An error for each include of a header of ours that is not "gort/<package>/<file>.h", or of one that is not there."""
-    errors = []
-    sources = {}
-    for folder, path in walk(root):
-        if path.endswith((".h", ".cc", ".S")):
-            sources[path] = folder
-    for path, folder in sources.items():
-        with open(os.path.join(root, path), encoding="utf-8") as f:
-            names = _INCLUDE.findall(f.read())
-        for mark, name in names:
-            if name.startswith("gort/"):
-                header = _INCLUDED_AS.get(name, name[len("gort/"):])
-                if header not in sources and not _of_a_cpu(header, sources):
-                    errors.append("%s: no such header of gort: %s" % (path, name))
-            elif name in sources or (mark == '"' and os.path.join(folder, name) in sources):
-                errors.append("%s: a header of gort is included as \"gort/<package>/<file>.h\", this one as %s" % (path, name))
-    return errors
-
-
-def _of_a_cpu(header, sources):
-    """Whether "gmp/arch.h" stands there as gmp/arch_amd64.h."""
-    stem, _, ending = header.rpartition(".")
-    return "%s_amd64.%s" % (stem, ending) in sources
-
-
-def check_tree(root):
+def check(root):
     """Everything wrong with the workspace at root, as lines of text."""
     with open(os.path.join(root, "docs", "deps.txt")) as f:
         policy, errors = read_policy(f.read())
@@ -257,4 +208,4 @@ def check_tree(root):
             path = find_path(target, forbidden, targets)
             if path:
                 errors.append("the scheduler must stay out of reach: " + " -> ".join(path))
-    return errors + check_includes(root)
+    return errors
