@@ -45,17 +45,17 @@ struct alignas(64) P {
   P* link = nullptr;                       // guarded by sched.lock; idle list
   std::atomic<M*> m{nullptr};              // owner P only; atomic for retake
   std::atomic<uint32_t> schedtick{0};      // owner P increments; read by retake
-  uint32_t directtick = 0;                 // owner P only; switches that went past g0
-  std::atomic<uint32_t> syscalltick{0};    // owner P increments; read by retake
-  std::atomic<bool> preempt{false};        // atomic; asks the P to enter the scheduler soon
-  MCache* mcache = nullptr;                // owner P only
-  StackCache* stackcache = nullptr;        // owner P only
-  uint64_t goidcache = 0;                  // owner P only; ids [goidcache, goidcacheend)
-  uint64_t goidcacheend = 0;               // owner P only
-  GList gfree;                             // owner P only; dead Gs with stacks
-  std::atomic<int32_t> gfree_n{0};         // owner P writes; read by GCount
-  int32_t sudog_n = 0;                     // owner P only
-  Sudog* sudogbuf[kSudogCacheSize] = {};   // owner P only
+  uint32_t globtick = 0;  // owner P only; decisions since the global queue had its turn
+  std::atomic<uint32_t> syscalltick{0};   // owner P increments; read by retake
+  std::atomic<bool> preempt{false};       // atomic; asks the P to enter the scheduler soon
+  MCache* mcache = nullptr;               // owner P only
+  StackCache* stackcache = nullptr;       // owner P only
+  uint64_t goidcache = 0;                 // owner P only; ids [goidcache, goidcacheend)
+  uint64_t goidcacheend = 0;              // owner P only
+  GList gfree;                            // owner P only; dead Gs with stacks
+  std::atomic<int32_t> gfree_n{0};        // owner P writes; read by GCount
+  int32_t sudog_n = 0;                    // owner P only
+  Sudog* sudogbuf[kSudogCacheSize] = {};  // owner P only
   RunQueue runq;
 
   // Timers (timer/); proc looks at the two atomics and calls the hook when it must.

@@ -43,6 +43,12 @@ struct Search {
 
 Found None() { return Found{nullptr, false, false}; }
 
+G* OneFromGlobal(P* pp) {
+  if (sched.runqsize.load(std::memory_order_relaxed) == 0) return nullptr;
+  LockGuard l(&sched.lock);
+  return GlobRunqGet(pp, 1);
+}
+
 // Due timers of this P, then the global queue in its turn, then the local queue.
 Found FromHere(Search* s) {
   if (int64_t when = s->pp->timer0_when.load(std::memory_order_relaxed); when != 0) {
@@ -54,10 +60,9 @@ Found FromHere(Search* s) {
       s->poll_until = when;
     }
   }
-  if (s->pp->schedtick.load(std::memory_order_relaxed) % kGlobalQueuePeriod == 0 &&
-      sched.runqsize.load(std::memory_order_relaxed) > 0) {
-    LockGuard l(&sched.lock);
-    if (G* gp = GlobRunqGet(s->pp, 1)) return Found{gp, false, false};
+  if (++s->pp->globtick >= kGlobalQueuePeriod) {
+    s->pp->globtick = 0;
+    if (G* gp = OneFromGlobal(s->pp)) return Found{gp, false, false};
   }
   bool inherit = false;
   if (G* gp = RunqGet(s->pp, &inherit)) return Found{gp, inherit, false};

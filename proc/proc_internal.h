@@ -27,8 +27,9 @@ int SetProcs(int n);
 
 // ---- schedule.cc, find_runnable.cc, steal.cc ----
 
-// Every so many scheduling rounds the global queue goes first, so that two goroutines that keep
-// readying each other cannot starve it. Prime, so that it stays out of step with programs.
+// Of so many decisions in a row on one P the global queue decides at least one, so that goroutines
+// that keep readying each other cannot starve it. One count (P::globtick) serves every way to take a
+// goroutine, with and without g0: two counts can stay out of phase for ever.
 inline constexpr uint32_t kGlobalQueuePeriod = 61;
 // The loop of an M; returns when mp->exiting. g0, P. Go: schedule
 void ScheduleLoop(M* mp);

@@ -18,7 +18,7 @@ void SetSchedSeed(uint64_t seed) {
   P* pp = gp != nullptr && gp->m != nullptr ? gp->m->p.load(std::memory_order_relaxed) : nullptr;
   if (pp == nullptr) return;  // start-up: they are 0
   pp->schedtick.store(0, std::memory_order_relaxed);
-  pp->directtick = 0;
+  pp->globtick = 0;
 }
 
 uint64_t SchedRand() {

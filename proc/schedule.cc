@@ -133,9 +133,8 @@ G* TakeDirect(G* gp, M* mp) {
       user_disabled_hint.load(std::memory_order_relaxed)) {
     return nullptr;
   }
-  // A count of its own: a successor that inherits the time slice does not advance schedtick.
-  uint32_t tick = ++pp->directtick;
-  if (tick % kGlobalQueuePeriod == 0) return nullptr;
+  uint32_t tick = ++pp->globtick;
+  if (tick >= kGlobalQueuePeriod) return nullptr;  // FromHere looks at the global queue
   if (int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
       when != 0 && tick % kTimerCheckPeriod == 0 && when <= Nanotime()) {
     return nullptr;

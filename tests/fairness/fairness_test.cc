@@ -1,0 +1,107 @@
+// Goroutines that hand each other the CPU do not starve what waits in the global queue.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "gort/chan/chan.h"
+#include "gort/runtime.h"
+#include "gort/sync/sync.h"
+
+namespace fairness {
+namespace {
+
+constexpr int kArrivals = 400;
+// The scheduler looks at the global queue every 61 decisions, and a round of the programs below
+// takes at least one.
+constexpr int64_t kMostRounds = 61;
+
+// A coordinator and its workers at GOMAXPROCS=1. Each round is a few hand-overs; how many depends
+// on the number of workers, and so does the phase in which the coordinator parks.
+class Program {
+ public:
+  explicit Program(int workers) {
+    for (int w = 0; w < workers; ++w) {
+      gort::Chan<int> ask = gort::MakeChan<int>();
+      gort::Chan<int> answer = gort::MakeChan<int>();
+      asks_.push_back(ask);
+      answers_.push_back(answer);
+      group_.Go([ask, answer]() mutable {
+        for (int i : ask) answer.Send(i);
+      });
+    }
+    group_.Go([this] { Coordinate(); });
+  }
+  void Stop() {
+    stop_.store(true);
+    group_.Wait();
+  }
+  int64_t rounds() const { return rounds_.load(); }
+
+ private:
+  void Coordinate() {
+    while (!stop_.load()) {
+      for (auto& ask : asks_) ask.Send(1);
+      for (auto& answer : answers_) answer.Recv();
+      rounds_.fetch_add(1);
+    }
+    for (auto& ask : asks_) ask.Close();
+  }
+
+  std::vector<gort::Chan<int>> asks_;
+  std::vector<gort::Chan<int>> answers_;
+  gort::WaitGroup group_;
+  std::atomic<bool> stop_{false};
+  std::atomic<int64_t> rounds_{0};
+};
+
+// The most rounds that a goroutine made by this thread, which has no P, waited; -1: one never ran.
+int64_t LongestWait(const Program& program) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point deadline = Clock::now() + std::chrono::seconds(20);
+  int64_t longest = 0;
+  for (int i = 0; i < kArrivals; ++i) {
+    std::atomic<int64_t> ran_at{-1};
+    gort::Go([&] { ran_at.store(program.rounds()); });
+    const int64_t queued_at = program.rounds();
+    while (ran_at.load() < 0) {
+      if (Clock::now() > deadline) return -1;
+      std::this_thread::yield();
+    }
+    longest = std::max(longest, ran_at.load() - queued_at);
+  }
+  return longest;
+}
+
+class GlobalQueue : public ::testing::TestWithParam<int> {};
+
+TEST_P(GlobalQueue, GoroutinesOfAThreadRunBesideOnesThatHandEachOtherTheCpu) {
+  gort::Run([this] {
+    const int procs = gort::GOMAXPROCS(1);
+    Program program(GetParam());
+    int64_t longest = 0;
+    gort::Chan<gort::Unit> done = gort::MakeChan<gort::Unit>(1);
+    std::thread thread([&] {
+      longest = LongestWait(program);
+      done.TrySend(gort::Unit{});
+    });
+    done.Recv();
+    thread.join();
+    EXPECT_GE(longest, 0) << "a goroutine in the global queue never ran";
+    EXPECT_LE(longest, kMostRounds);
+    if (longest < 0) _exit(1);  // the goroutine that never ran refers to this stack
+    program.Stop();
+    gort::GOMAXPROCS(procs);
+    return 0;
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, GlobalQueue, ::testing::Values(1, 2, 3, 4, 5, 8));
+
+}  // namespace
+}  // namespace fairness
