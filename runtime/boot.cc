@@ -85,10 +85,9 @@ void NewMain() {
   GoOptions options;
   options.stack_size = kMainStack;
   Go(options, &MainGoroutine);
-  // Before those in the global queue, made by threads before there was a scheduler: until this one
-  // starts sysmon and allows more threads, nobody could interrupt them. 0 would be that queue's
-  // turn.
-  allp[0].load(std::memory_order_relaxed)->schedtick.store(1, std::memory_order_relaxed);
+  // It runs before those in the global queue, which threads made before there was a scheduler: the
+  // global queue has its first turn after kGlobalQueuePeriod decisions. Until main starts sysmon and
+  // allows more threads, nobody could interrupt them.
 }
 
 }  // namespace
