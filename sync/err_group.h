@@ -103,15 +103,13 @@ class ErrGroup {
     Running running;  // destroyed after f
     F f;
     void operator()() {
-      Running mine(std::move(running));
-      F call(std::move(f));  // ends before the count
       if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
-        std::invoke(std::move(call));
+        std::invoke(std::move(f));
       } else {
         static_assert(std::convertible_to<std::invoke_result_t<F>, absl::Status>,
                       "a function of an ErrGroup returns absl::Status");
-        absl::Status err = std::invoke(std::move(call));
-        if (!err.ok()) rt::ErrGroupFail(mine.state(), err);
+        absl::Status err = std::invoke(std::move(f));
+        if (!err.ok()) rt::ErrGroupFail(running.state(), err);
       }
     }
   };

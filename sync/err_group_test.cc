@@ -173,6 +173,36 @@ TEST(ErrGroupTest, FunctionsAreGoneWhenWaitReturns) {
   });
 }
 
+// Lets others run before it ends, if `slow` says so.
+struct EndsLate {
+  std::atomic<int>* alive;
+  bool* slow;
+  EndsLate(std::atomic<int>* count, bool* s) : alive(count), slow(s) { ++*alive; }
+  EndsLate(const EndsLate& other) : EndsLate(other.alive, other.slow) {}
+  ~EndsLate() {
+    for (int i = 0; *slow && i < 10; ++i) Yield();
+    --*alive;
+  }
+};
+
+TEST(ErrGroupTest, WhatCannotBeMovedIsGoneWhenWaitReturns) {
+  InGort([] {
+    Procs one(1);  // a Wait that returns too early goes on at the first yield
+    std::atomic<int> alive{0};
+    for (int i = 0; i < 100; ++i) {
+      ErrGroup g;
+      bool slow = false;
+      {
+        const EndsLate captured(&alive, &slow);
+        g.Go([captured] { return absl::OkStatus(); });
+      }
+      slow = true;
+      EXPECT_TRUE(g.Wait().ok());
+      ASSERT_EQ(alive.load(), 0);
+    }
+  });
+}
+
 TEST(ErrGroupTest, FromAForeignThread) {
   ErrGroup g(WithTimeout(Background(), absl::Hours(1)).first);
   g.SetLimit(2);

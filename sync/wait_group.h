@@ -46,27 +46,28 @@ class WaitGroup {
   requires std::is_invocable_v<std::decay_t<F>>
   void Go(F&& f) {
     Add(1);
-    DoneAtEnd undo{this};
-    gort::Go(Task<std::decay_t<F>>{this, std::forward<F>(f)});
-    undo.wg = nullptr;
+    gort::Go(Task<std::decay_t<F>>{Counted(this), std::forward<F>(f)});
   }
 
  private:
-  struct DoneAtEnd {
-    WaitGroup* wg;
-    ~DoneAtEnd() {
-      if (wg != nullptr) wg->Done();
+  // One of the counter, given back when the object ends.
+  class Counted {
+   public:
+    explicit Counted(WaitGroup* wg) : wg_(wg) {}
+    Counted(Counted&& other) noexcept : wg_(std::exchange(other.wg_, nullptr)) {}
+    Counted& operator=(Counted&&) = delete;
+    ~Counted() {
+      if (wg_ != nullptr) wg_->Done();
     }
+
+   private:
+    WaitGroup* wg_;
   };
   template <class F>
   struct Task {
-    WaitGroup* wg;
+    Counted counted;  // destroyed after f
     F f;
-    void operator()() {
-      DoneAtEnd done{wg};
-      F mine(std::move(f));  // ends before Done
-      static_cast<void>(std::invoke(std::move(mine)));
-    }
+    void operator()() { static_cast<void>(std::invoke(std::move(f))); }
   };
 
   void WakeAll();

@@ -82,6 +82,36 @@ TEST(WaitGroupTest, DestroyedAsSoonAsWaitReturns) {
   });
 }
 
+// Lets others run before it ends, if `slow` says so.
+struct EndsLate {
+  std::atomic<int>* alive;
+  bool* slow;
+  EndsLate(std::atomic<int>* count, bool* s) : alive(count), slow(s) { ++*alive; }
+  EndsLate(const EndsLate& other) : EndsLate(other.alive, other.slow) {}
+  ~EndsLate() {
+    for (int i = 0; *slow && i < 10; ++i) gort::testing::Yield();
+    --*alive;
+  }
+};
+
+TEST(WaitGroupTest, GoDestroysWhatCannotBeMovedBeforeDone) {
+  InGort([] {
+    Procs one(1);  // a Wait that returns too early goes on at the first yield
+    std::atomic<int> alive{0};
+    for (int i = 0; i < 100; ++i) {
+      WaitGroup wg;
+      bool slow = false;
+      {
+        const EndsLate captured(&alive, &slow);
+        wg.Go([captured] {});
+      }
+      slow = true;
+      wg.Wait();
+      ASSERT_EQ(alive.load(), 0);
+    }
+  });
+}
+
 TEST(WaitGroupTest, GoDestroysTheFunctionBeforeDone) {
   InGort([] {
     for (int i = 0; i < 1000; ++i) {
