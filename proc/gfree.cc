@@ -76,15 +76,25 @@ G* GfGet(P* pp) {
   return gp;
 }
 
+G* GfGetBare() {
+  LockGuard l(&sched.gfree_lock);
+  G* gp = sched.gfree_no_stack.Pop();
+  if (gp != nullptr) sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
+  return gp;
+}
+
 void GfPut(P* pp, G* gp) {
   if (ReadGStatus(gp) != kGDead) Throw("gfput: bad status (not Gdead)");
-  if (GORT_UNLIKELY(gp->large_stack)) {
+  const bool bare = gp->large_stack;
+  if (GORT_UNLIKELY(bare)) {
     StackFree(gp->stack, pp != nullptr ? pp->stackcache : nullptr);
     gp->stack = StackBounds{};
     gp->stackguard1 = 0;
     gp->large_stack = false;
   }
-  if (pp == nullptr) {
+  // A bare G goes where GfGetBare finds it: a program that asks for stacks of its own size makes no
+  // others, and would never empty a P's list.
+  if (bare || pp == nullptr) {
     LockGuard l(&sched.gfree_lock);
     PushGlobal(gp);
     return;

@@ -71,7 +71,8 @@ G* GetG(P* pp, const GoOptions* options) {
     Fatal("stack size too large");
   }
   if (bytes < kMinGoroutineStack) bytes = kMinGoroutineStack;
-  G* gp = NewG();
+  G* gp = GfGetBare();
+  if (gp == nullptr) gp = NewG();
   GiveStack(gp, pp, StackReservation(bytes, PageSize()));
   gp->large_stack = true;
   return gp;

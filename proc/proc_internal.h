@@ -124,8 +124,10 @@ void GcStopM();
 
 // ---- newproc.cc, gfree.cc, goexit.cc ----
 
-// A dead G with a stack: null when the lists are empty. Go: gfget
+// A dead G, with a stack as a rule: null when the lists are empty. Go: gfget
 G* GfGet(P* pp);
+// A dead G without a stack, for one of a size of its own: null when there is none.
+G* GfGetBare();
 void GfPut(P* pp, G* gp);
 // All of a P's list to the global ones. Go: gfpurge
 void GfPurge(P* pp);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gort/chan/chan.h"
+#include "gort/gmp/sched.h"
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
 
@@ -47,6 +48,25 @@ TEST(Run, NoGoroutineIsLeft) {
     std::this_thread::yield();
   }
   EXPECT_EQ(NumGoroutine(), 0);
+}
+
+TEST(Run, GoroutinesWithAStackSizeOfTheirOwnAreUsedAgain) {
+  gort::Run([] {
+    gort::GoOptions options;
+    options.stack_size = 64 << 10;
+    auto round = [&options] {
+      gort::Chan<int> ended = gort::MakeChan<int>();
+      gort::Go(options, [ended]() mutable { ended.Send(1); });
+      ended.Recv();
+      gort::Gosched();
+    };
+    for (int i = 0; i < 10; ++i) round();
+    const int64_t made = rt::allglen.load();
+    for (int i = 0; i < 1000; ++i) round();
+    // One may still be ending when the next begins.
+    EXPECT_LE(rt::allglen.load(), made + 4);
+    return 0;
+  });
 }
 
 TEST(Run, BlockingNests) {
