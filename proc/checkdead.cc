@@ -8,8 +8,14 @@
 // up in the end: a process must be able to be idle.
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/platforms/thread.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

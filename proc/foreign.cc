@@ -9,9 +9,16 @@
 #include <new>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
 #include "gort/malloc/persistentalloc.h"
 #include "gort/platforms/thread.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/goroutine.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

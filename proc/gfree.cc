@@ -1,7 +1,11 @@
 // proc/gfree.cc: dead goroutines, kept for reuse: per P first, then the global lists.
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/platforms/clock.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/goroutine.h"
+#include "gort/proc/monitor.h"
 #include "gort/stack/stack_alloc.h"
 
 namespace gort::rt {

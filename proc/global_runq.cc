@@ -1,5 +1,9 @@
 // proc/global_runq.cc: the queue that all Ps share, under sched.lock.
-#include "gort/proc/proc_internal.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
 

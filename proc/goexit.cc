@@ -2,8 +2,15 @@
 #include <unwind.h>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/goroutine.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/proc.h"
 #include "gort/stack/overflow.h"
 
 namespace gort::rt {

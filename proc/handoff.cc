@@ -1,7 +1,13 @@
 // proc/handoff.cc: giving away a P that its M cannot use.
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/platforms/clock.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 
 namespace gort::rt {

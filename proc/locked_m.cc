@@ -1,6 +1,12 @@
 // proc/locked_m.cc: goroutines that are wired to a thread.
 #include "gort/base/throw.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 

@@ -2,8 +2,11 @@
 #include <atomic>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
 #include "gort/malloc/current_mcache.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/runq.h"
 
 namespace gort::rt {

@@ -5,9 +5,17 @@
 // unlock function, which lets wakers in. A waker therefore never sees a goroutine that is still on
 // its stack.
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/platforms/held_pthreads.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/goroutine.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
 #include "gort/stack/overflow.h"

@@ -1,7 +1,13 @@
 // proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck)
 // or preempt/'s.
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
 
 namespace gort::rt {
 

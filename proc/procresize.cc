@@ -2,11 +2,17 @@
 #include <new>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/malloc/current_mcache.h"
 #include "gort/malloc/mcache.h"
 #include "gort/malloc/persistentalloc.h"
 #include "gort/platforms/clock.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/goroutine.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sudog_cache.h"
 #include "gort/stack/stack_alloc.h"

@@ -3,9 +3,14 @@
 // a line is true of each number for itself, not of all of them together.
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/platforms/clock.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
 #include "gort/proc/runq.h"
 
 namespace gort::rt {

@@ -3,12 +3,20 @@
 // Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the
 //           previous activation is abandoned. A loop says the same in C++, and nothing that has a
 //           destructor or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
+#include "gort/proc/internal/schedule.h"
+
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
 #include "gort/lock/held_locks.h"
 #include "gort/platforms/clock.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
 

@@ -1,9 +1,14 @@
 // proc/steal.cc: taking work from other Ps.
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/steal_order.h"
 

@@ -1,10 +1,18 @@
 // proc/stw.cc: stopping the world and starting it again.
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
 #include "gort/platforms/clock.h"
+#include "gort/proc/boot.h"
 #include "gort/proc/go.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

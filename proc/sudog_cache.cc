@@ -4,8 +4,11 @@
 #include <cstring>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/malloc/persistentalloc.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

@@ -4,9 +4,17 @@
 // the call takes long, sysmon (or whoever stops the world) takes the P instead; the CAS then fails
 // and the M has to look for another.
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/malloc/current_mcache.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 
 namespace gort::rt {
 namespace {

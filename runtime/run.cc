@@ -4,10 +4,14 @@
 #include <utility>
 
 #include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
+#include "gort/proc/boot.h"
 #include "gort/proc/go.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime/boot.h"
 #include "gort/stack/stack_layout.h"
 

@@ -5,7 +5,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/platforms/cpu.h"
 #include "gort/proc/go.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/monitor.h"
 
 namespace gort::rt {
 namespace {

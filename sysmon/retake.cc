@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
 #include "gort/preempt/preempt.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/monitor.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
 

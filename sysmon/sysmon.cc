@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "gort/base/godebug.h"
+#include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/malloc/scavenge.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
-#include "gort/proc/proc_internal.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 #include "gort/sysmon/follow_cpus.h"
 #include "gort/sysmon/retake.h"
 

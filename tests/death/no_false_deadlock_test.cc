@@ -16,7 +16,6 @@
 #include "gort/net/net.h"
 #include "gort/netpoll/netpoll.h"
 #include "gort/netpoll/wait_fd.h"
-#include "gort/proc/proc_internal.h"
 #include "gort/runtime.h"
 #include "gort/sysmon/sysmon.h"
 
@@ -29,7 +28,7 @@ std::atomic<bool> sysmon_has_it{false};
 // Every M but sysmon's sleeps.
 bool OthersSleep() {
   LockGuard l(&sched.lock);
-  return sched.nmidle == MCount() - sched.nmsys;
+  return sched.nmidle == sched.mnext - sched.nmfreed - sched.nmsys;
 }
 
 // The poller, where only sysmon finds anything, and keeps it for as long as another M runs.

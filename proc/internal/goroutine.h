@@ -1,0 +1,57 @@
+// proc/internal/goroutine.h: how a G is made, waits, wakes and ends, and where dead ones are kept.
+// Layer     6. "g0": on an M's own stack. "P": the caller holds one.
+#ifndef GORT_PROC_INTERNAL_GOROUTINE_H_
+#define GORT_PROC_INTERNAL_GOROUTINE_H_
+
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/wait_reason.h"
+
+extern "C" {
+// Called by gort_goexit when a goroutine's function has returned. Go: goexit1
+[[noreturn]] void gort_goexit1();
+}
+
+namespace gort::rt {
+
+// ---- newproc.cc ----
+
+// A new G without a stack, kGIdle. Go: malg (without the stack)
+G* AllocG();
+// Publishes gp on allgs. Go: allgadd
+void AllGAdd(G* gp);
+// Frees the closure of gp if it is not on its stack.
+void FreeHeapClosure(G* gp);
+
+// ---- gfree.cc (ScavengeStacks: monitor.h) ----
+
+// A dead G, with a stack if one has any; null when the lists are empty. pp null: a thread without a
+// P. Go: gfget
+G* GfGet(P* pp);
+// A dead G without a stack, for a goroutine with a stack size of its own; null when there is none.
+G* GfGetBare();
+void GfPut(P* pp, G* gp);
+// All of a P's list to the global ones. Go: gfpurge
+void GfPurge(P* pp);
+
+// ---- goexit.cc ----
+
+// Ends gp, on another stack. Go: goexit0
+void GoExit0(G* gp);
+
+// ---- park.cc ----
+
+// Runs on the next context once gp has left its stack. Go: park_m
+void ParkCommit(G* gp);
+// As GoReady; next: gp runs next on this P. Go: ready
+void Ready(G* gp, bool next);
+
+// ---- foreign.cc ----
+
+// GoPark and GoReady for the G of a thread that the runtime did not create.
+void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reason);
+void ForeignReady(G* gp);
+
+}  // namespace gort::rt
+
+#endif  // GORT_PROC_INTERNAL_GOROUTINE_H_
