@@ -4,8 +4,8 @@
 # concurrency_test.sh THREAD_RING POWER_SERIES PUB_SUB WORKER_POOL
 set -euo pipefail
 
-# shellcheck source-path=SCRIPTDIR source=test_lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/test_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../tests/support/test_lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tests/support/test_lib.sh"
 
 ring=$1
 series=$2

@@ -4,8 +4,8 @@
 # hello_test.sh HELLO
 set -euo pipefail
 
-# shellcheck source-path=SCRIPTDIR source=test_lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/test_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../tests/support/test_lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tests/support/test_lib.sh"
 
 hello=$1
 

@@ -11,8 +11,8 @@
 
 #include "absl/time/time.h"
 #include "gflags/gflags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/timer/sleep.h"
@@ -58,8 +58,8 @@ double Since(std::chrono::steady_clock::time_point t) {
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: parked [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: parked [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   const int64_t before = ResidentKib();
   auto begin = std::chrono::steady_clock::now();

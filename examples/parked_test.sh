@@ -4,8 +4,8 @@
 # parked_test.sh PARKED N N_WHEN_INSTRUMENTED
 set -euo pipefail
 
-# shellcheck source-path=SCRIPTDIR source=test_lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/test_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../tests/support/test_lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tests/support/test_lib.sh"
 
 parked=$1
 if instrumented "$parked"; then

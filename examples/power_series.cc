@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "gflags/gflags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_string(series, "exp", "exp, sin, cos, tan, tan_times_cos (which is sin), geometric");
@@ -156,14 +156,14 @@ Series Named(const std::string& name) {
   if (name == "tan") return Tan();
   if (name == "tan_times_cos") return Multiply(Tan(), Cos());
   if (name == "geometric") return Geometric();
-  gort::examples::BadUsage("--series: there is no \"" + name + "\"");
+  apps::BadUsage("--series: there is no \"" + name + "\"");
 }
 
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: power_series [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: power_series [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   const Series series = Named(FLAGS_series);
   for (int32_t i = 0; i < FLAGS_n; ++i) {

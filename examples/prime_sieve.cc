@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "gflags/gflags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_int32(n, 100, "how many primes");
@@ -28,8 +28,8 @@ void Filter(const gort::RecvChan<int32_t>& in, const gort::SendChan<int32_t>& ou
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: prime_sieve [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: prime_sieve [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   gort::Chan<int32_t> numbers = gort::MakeChan<int32_t>();
   gort::Go(&Generate, numbers);

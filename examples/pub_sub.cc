@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "gflags/gflags.h"
-#include "gort/examples/flags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/gort.h"
 
 DEFINE_int32(topics, 3, "topics; each has a publisher");
@@ -88,8 +88,8 @@ class Broker {
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: pub_sub [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: pub_sub [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   auto [ctx, cancel] = gort::WithCancel(gort::Background());
   Broker broker;

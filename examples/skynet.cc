@@ -6,8 +6,8 @@
 #include <cstdio>
 
 #include "gflags/gflags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_int64(leaves, 1'000'000, "how many leaves; a power of ten");
@@ -39,8 +39,8 @@ void Node(const gort::Chan<int64_t>& up, int64_t first, int64_t leaves) {
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: skynet [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: skynet [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   const auto begin = std::chrono::steady_clock::now();
   gort::Chan<int64_t> result = gort::MakeChan<int64_t>();

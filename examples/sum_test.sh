@@ -4,8 +4,8 @@
 # sum_test.sh SKYNET LEAVES LEAVES_WHEN_INSTRUMENTED PRIME_SIEVE
 set -euo pipefail
 
-# shellcheck source-path=SCRIPTDIR source=test_lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/test_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../tests/support/test_lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tests/support/test_lib.sh"
 
 skynet=$1
 leaves=$2

@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "gflags/gflags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/flags.h"
 #include "gort/runtime.h"
 
 DEFINE_int32(members, 503, "goroutines in the ring");
@@ -32,8 +32,8 @@ void Member(int32_t number, const gort::RecvChan<int64_t>& from, const gort::Sen
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: thread_ring [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: thread_ring [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   gort::Chan<int32_t> winner = gort::MakeChan<int32_t>();
   gort::Chan<int64_t> first = gort::MakeChan<int64_t>(1);  // a ring of one sends to itself

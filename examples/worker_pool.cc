@@ -6,7 +6,7 @@
 #include <string>
 
 #include "gflags/gflags.h"
-#include "gort/examples/flags.h"
+#include "gort/apps/common/flags.h"
 #include "gort/gort.h"
 
 DEFINE_int32(workers, 4, "workers");
@@ -44,8 +44,8 @@ absl::Status Feed(const gort::Context& ctx, const gort::SendChan<int32_t>& jobs)
 }  // namespace
 
 int gort_main(int argc, char** argv) {
-  if (!gort::examples::ParseFlags(argc, argv, "usage: worker_pool [flags]", __FILE__).empty()) {
-    gort::examples::BadUsage("there are no arguments");
+  if (!apps::ParseFlags(argc, argv, "usage: worker_pool [flags]", __FILE__).empty()) {
+    apps::BadUsage("there are no arguments");
   }
   auto [timed, cancel] =
       gort::WithTimeout(gort::Background(), absl::Milliseconds(FLAGS_timeout_ms));

@@ -11,21 +11,21 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "gort/apps/httpd/http_conn.h"
 #include "gort/chan/chan.h"
-#include "gort/examples/http_conn.h"
 #include "gort/net/net.h"
 #include "gort/runtime.h"
 #include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 
-using gort::examples::HttpConn;
 using gort::fuzz::Check;
+using httpd::HttpConn;
 
 // What fits into a socket's buffer, with its answers: the client reads only when it has written.
 constexpr size_t kMostBytes = 8 << 10;
 
-void Handle(const gort::examples::HttpRequest& request, gort::examples::HttpResponse* response) {
+void Handle(const httpd::HttpRequest& request, httpd::HttpResponse* response) {
   Check(!request.method.empty(), "a request has a method");
   if (request.path == "/") {
     response->body = "Hello, World!";
@@ -36,7 +36,7 @@ void Handle(const gort::examples::HttpRequest& request, gort::examples::HttpResp
 }
 
 struct Server {
-  gort::examples::HttpSettings settings;
+  httpd::HttpSettings settings;
   std::atomic<bool> draining{false};
   std::string address = "@gort-http-fuzz-" + std::to_string(getpid());
   gort::Listener listener;
@@ -46,7 +46,7 @@ struct Server {
     settings.max_header_bytes = 512;
     settings.max_body_bytes = 256;
     settings.idle = absl::Seconds(30);  // nothing ends by time: a client here closes
-    gort::examples::HttpSetMaxHeader(settings.max_header_bytes);
+    httpd::HttpSetMaxHeader(settings.max_header_bytes);
     absl::StatusOr<gort::Listener> l = gort::Listen("unix", address);
     Check(l.ok(), "listen", std::string(l.status().message()));
     listener = *std::move(l);

@@ -4,13 +4,13 @@
 #include <string_view>
 #include <vector>
 
-#include "gort/examples/resp_parse.h"
+#include "gort/apps/respd/resp_parse.h"
 #include "gort/tests/fuzz/fuzz.h"
 
 namespace {
 
-using gort::examples::RespParser;
 using gort::fuzz::Check;
+using respd::RespParser;
 using Words = std::vector<std::string>;
 using Result = RespParser::Result;
 

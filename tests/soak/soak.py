@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 
-from examples.terminate import terminate
+from tests.support.terminate import terminate
 
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 PATIENCE = 120  # seconds, for anything that must happen

@@ -10,7 +10,7 @@ import os
 from tools.checks.tree import walk
 
 # Top-level folders that are not shipped: they may depend on anything, and nothing shipped may depend on them.
-NOT_SHIPPED = {"tests", "bench", "examples", "tools", "docs", "third_party"}
+NOT_SHIPPED = {"tests", "bench", "apps", "examples", "tools", "docs", "third_party"}
 
 # What a package must not reach, however indirectly.
 UNREACHABLE = {

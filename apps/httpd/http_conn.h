@@ -1,0 +1,110 @@
+// apps/httpd/http_conn.h: one connection of an HTTP/1.1 server.
+// What      reads requests (parsed by http-parser), has them answered, writes the answers, as many
+//           of pipelined ones as there are at once; keeps the limits.
+// Limits    a head longer than max_header_bytes: 431; a body longer than max_body_bytes: 413; no
+//           whole request within `idle`: closed, with 408 if a part of one was there; an answer
+//           that is not taken within `idle`: closed. What is no HTTP/1: 400. A server that ends
+//           answers what it has begun to read, says "Connection: close", and closes.
+#ifndef GORT_APPS_HTTPD_HTTP_CONN_H_
+#define GORT_APPS_HTTPD_HTTP_CONN_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "gort/net/conn.h"
+#include "gort/sync/sync.h"
+#include "http_parser.h"
+
+namespace httpd {
+
+struct HttpRequest {
+  std::string_view method;  // "GET"
+  std::string path;         // without the query
+};
+
+struct HttpResponse {
+  int status = 200;
+  const char* content_type = "text/plain";
+  std::string_view allow;  // of a 405
+  std::string_view body;   // must live until the next call of the handler; or
+  std::string owned_body;  // this, if it is not empty
+};
+
+struct HttpSettings {
+  void (*handler)(const HttpRequest&, HttpResponse*);
+  uint32_t max_header_bytes = 16 << 10;  // the parser's is global: see HttpSetMaxHeader
+  uint64_t max_body_bytes = 1 << 20;
+  absl::Duration idle = absl::Seconds(60);
+};
+
+// Before the first connection.
+void HttpSetMaxHeader(uint32_t bytes);
+
+class HttpConn {
+ public:
+  // Both must outlive the object. draining: the server ends.
+  HttpConn(gort::Conn conn, const HttpSettings& settings, const std::atomic<bool>& draining);
+  HttpConn(const HttpConn&) = delete;
+  HttpConn& operator=(const HttpConn&) = delete;
+
+  // Until the connection is at its end, for whatever reason.
+  void Serve();
+  // From anywhere, after draining was set: ends a wait for the next request.
+  void Drain();
+  // From anywhere: ends everything.
+  void Abort() { conn_.Close().IgnoreError(); }
+
+ private:
+  static const http_parser_settings& Callbacks();
+  static HttpConn* Of(http_parser* p) { return static_cast<HttpConn*>(p->data); }
+  void BeginMessage();
+  void OnHeader(const char* at, size_t n, bool value);
+  void EndHeader();
+  int HeadersComplete();
+  void Answer();
+  void Refuse(int status);
+  void Append(const HttpResponse& response, bool head, bool keep_alive);
+  // False: nobody takes what we write.
+  bool Flush();
+  void Linger();
+  absl::Span<char> Buffer();
+  // True: n bytes in Buffer().
+  bool ReadMore(size_t* n);
+  void SetReadDeadline();
+
+  gort::Conn conn_;
+  const HttpSettings& settings_;
+  const std::atomic<bool>& draining_;
+  // Between two requests, waiting for the first byte of one. Who makes it false ends the wait.
+  std::atomic<bool> idle_{false};
+  gort::Mutex drain_mu_;  // Drain holds it until the deadline that ends the wait is set
+  http_parser parser_;
+  // What a connection at rest keeps lies here, on its goroutine's stack, of which a page is in use
+  // anyway; one whose reads fill it gets the large one.
+  char small_[512];
+  std::string large_;
+  std::string out_;
+  HttpRequest request_;
+  std::string url_;
+  std::string field_;  // the part of a header's name that is of interest
+  bool in_value_ = false;
+  bool in_request_ = false;  // a byte of a request has come, its end not
+  bool expects_continue_ = false;
+  int hosts_ = 0;
+  int refused_ = 0;  // status of the answer with which the connection ends
+  uint64_t body_bytes_ = 0;
+  bool closing_ = false;  // no further request
+  bool broken_ = false;   // a write has failed
+  bool renew_ = true;     // the time for the next request begins
+  absl::Time deadline_ = absl::InfiniteFuture();
+};
+
+}  // namespace httpd
+
+#endif  // GORT_APPS_HTTPD_HTTP_CONN_H_

@@ -1,0 +1,313 @@
+#include "gort/apps/respd/log.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "gort/runtime.h"
+
+namespace respd {
+namespace {
+
+constexpr char kName[] = "respd.log";
+constexpr char kNewName[] = "respd.log.new";
+constexpr size_t kHead = 12;
+constexpr uint32_t kMaxRecord = 512 << 20;
+// A mark's length, as it stands in its head: no record's.
+constexpr uint32_t kMarkBit = 1u << 31;
+constexpr uint32_t kMarkLength = kMarkBit | 8;
+constexpr size_t kMark = kHead + 8;
+
+// CRC-32 (IEEE 802.3), a byte at a time.
+uint32_t Crc32(std::string_view data) {
+  static constexpr std::array<uint32_t, 256> kTable = [] {
+    std::array<uint32_t, 256> t{};
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t c = i;
+      for (int k = 0; k < 8; ++k) c = (c & 1) != 0 ? 0xedb88320u ^ (c >> 1) : c >> 1;
+      t[i] = c;
+    }
+    return t;
+  }();
+  uint32_t c = ~0u;
+  for (char b : data) c = kTable[(c ^ static_cast<unsigned char>(b)) & 0xff] ^ (c >> 8);
+  return ~c;
+}
+
+void PutU32(std::string* out, uint32_t v) {
+  for (int i = 0; i < 4; ++i) *out += static_cast<char>(v >> (8 * i));
+}
+
+uint32_t GetU32(const char* p) {
+  uint32_t v = 0;
+  for (int i = 0; i < 4; ++i) v |= uint32_t{static_cast<unsigned char>(p[i])} << (8 * i);
+  return v;
+}
+
+uint64_t GetU64(const char* p) { return GetU32(p) | uint64_t{GetU32(p + 4)} << 32; }
+
+void PutRecord(std::string* out, uint32_t length, std::string_view record) {
+  std::string head;
+  PutU32(&head, length);
+  PutU32(&head, Crc32(record));
+  PutU32(&head, Crc32(head));
+  out->append(head).append(record);
+}
+
+void PutRecord(std::string* out, std::string_view record) {
+  PutRecord(out, static_cast<uint32_t>(record.size()), record);
+}
+
+// The mark that stands at this place.
+std::string Mark(int64_t at) {
+  std::string place;
+  PutU32(&place, static_cast<uint32_t>(at));
+  PutU32(&place, static_cast<uint32_t>(at >> 32));
+  std::string mark;
+  PutRecord(&mark, kMarkLength, place);
+  return mark;
+}
+
+absl::Status Failed(const std::string& what, const std::string& path, int error) {
+  return absl::UnavailableError("cannot " + what + ' ' + path + ": " + strerrordesc_np(error));
+}
+
+// 0 or an errno value. Blocks.
+int WriteAll(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t n = write(fd, data.data(), data.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return errno;
+    }
+    data.remove_prefix(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
+int Fsync(int fd) { return fdatasync(fd) == 0 ? 0 : errno; }
+
+// Up to n bytes, fewer only at the end of the file; -errno.
+ssize_t ReadFully(int fd, char* out, size_t n) {
+  size_t have = 0;
+  while (have < n) {
+    const ssize_t got = read(fd, out + have, n - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    if (got == 0) break;
+    have += static_cast<size_t>(got);
+  }
+  return static_cast<ssize_t>(have);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(const std::string& dir,
+                                               const std::function<bool(std::string_view)>& replay,
+                                               int64_t* torn) {
+  const int dir_fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir_fd < 0) return Failed("open directory", dir, errno);
+  // The directory is locked, not the file, which Rewrite replaces: who opened it before it had the
+  // lock could have one that is not there any more.
+  if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
+    close(dir_fd);
+    return absl::UnavailableError(dir + " is in use by another respd");
+  }
+  const std::string path = dir + '/' + kName;
+  const int fd = openat(dir_fd, kName, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    const absl::Status s = Failed("write", path, errno);
+    close(dir_fd);
+    return s;
+  }
+  std::unique_ptr<Log> log(new Log(path, dir_fd, fd));
+  if (absl::Status s = log->Load(replay, torn); !s.ok()) return s;
+  if (fsync(dir_fd) != 0) return Failed("sync directory", dir, errno);
+  return log;
+}
+
+Log::~Log() {
+  close(fd_);
+  close(dir_fd_);
+}
+
+absl::Status Log::Load(const std::function<bool(std::string_view)>& replay, int64_t* torn) {
+  struct stat st;
+  if (fstat(fd_, &st) != 0) return Failed("look at", path_, errno);
+  const int64_t end = st.st_size;
+  int64_t at = 0;
+  bool marked = false;   // there was a mark
+  bool is_mark = false;  // the last good record
+  std::string record;
+  auto corrupt = [&] {
+    return absl::DataLossError(path_ + " is damaged at byte " + std::to_string(at) +
+                               ", before its end; move it away, or cut it off there");
+  };
+  while (at < end) {
+    char head[kHead];
+    const ssize_t got = ReadFully(fd_, head, kHead);
+    if (got < 0) return Failed("read", path_, static_cast<int>(-got));
+    if (got < static_cast<ssize_t>(kHead)) break;
+    const uint32_t length = GetU32(head);
+    bool good =
+        Crc32({head, 8}) == GetU32(head + 8) && (length <= kMaxRecord || length == kMarkLength);
+    int64_t next = at;
+    if (good) {
+      record.resize(length & ~kMarkBit);
+      next = at + static_cast<int64_t>(kHead + record.size());
+      if (next > end) break;
+      const ssize_t n = ReadFully(fd_, record.data(), record.size());
+      if (n < 0) return Failed("read", path_, static_cast<int>(-n));
+      if (static_cast<size_t>(n) != record.size()) break;
+      good = Crc32(record) == GetU32(head + 4);
+    }
+    if (!good) {
+      // No record is as short as a mark.
+      if (next == end || end - at <= static_cast<int64_t>(kMark)) break;
+      bool was_durable = !marked;
+      if (const int error = marked ? FindMark(at, end, &was_durable) : 0; error != 0) {
+        return Failed("read", path_, error);
+      }
+      if (!was_durable) break;
+      return corrupt();
+    }
+    is_mark = length == kMarkLength;
+    if (is_mark ? GetU64(record.data()) != static_cast<uint64_t>(at) : !replay(record)) {
+      return corrupt();
+    }
+    marked = marked || is_mark;
+    at = next;
+  }
+  *torn = end - at;
+  if (*torn > 0 && ftruncate(fd_, at) != 0) return Failed("cut off", path_, errno);
+  // What a killed process had not synced yet is answered, and covered by a mark, from now on.
+  if (fsync(fd_) != 0) return Failed("sync", path_, errno);
+  size_ = at;
+  if (is_mark) return absl::OkStatus();
+  int error = WriteAll(fd_, Mark(at));
+  if (error == 0) error = Fsync(fd_);
+  if (error != 0) return Failed("write", path_, error);
+  size_ += static_cast<int64_t>(kMark);
+  return absl::OkStatus();
+}
+
+int Log::FindMark(int64_t at, int64_t end, bool* found) const {
+  const std::string length = Mark(0).substr(0, 4);
+  std::string buffer(1 << 20, '\0');
+  *found = false;
+  while (at + static_cast<int64_t>(kMark) <= end) {
+    const ssize_t n = pread(fd_, buffer.data(), buffer.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    const std::string_view got(buffer.data(), static_cast<size_t>(n));
+    if (got.size() < kMark) break;
+    for (size_t i = got.find(length); i != got.npos; i = got.find(length, i + 1)) {
+      if (got.substr(i, kMark) == Mark(at + static_cast<int64_t>(i))) {
+        *found = true;
+        return 0;
+      }
+    }
+    at += static_cast<int64_t>(got.size() - kMark + 1);  // one may begin at the buffer's end
+  }
+  return 0;
+}
+
+absl::Status Log::Rewrite(
+    const std::function<void(const std::function<void(std::string_view)>&)>& all) {
+  const int fd = openat(dir_fd_, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return Failed("write", path_ + ".new", errno);
+  std::string out;
+  int64_t size = 0;
+  int error = 0;
+  auto flush = [&] {
+    if (error == 0) error = WriteAll(fd, out);
+    size += static_cast<int64_t>(out.size());
+    out.clear();
+  };
+  all([&](std::string_view record) {
+    PutRecord(&out, record);
+    if (out.size() >= 1 << 20) flush();
+  });
+  out += Mark(size + static_cast<int64_t>(out.size()));
+  flush();
+  if (error == 0) error = Fsync(fd);
+  if (error == 0 && renameat(dir_fd_, kNewName, dir_fd_, kName) != 0) error = errno;
+  if (error == 0 && fsync(dir_fd_) != 0) error = errno;
+  if (error != 0) {
+    close(fd);
+    return Failed("write", path_ + ".new", error);
+  }
+  close(fd_);
+  fd_ = fd;
+  size_ = size;
+  return absl::OkStatus();
+}
+
+uint64_t Log::Append(std::string_view record) {
+  mu_.Lock();
+  if (queue_.empty()) queue_.resize(kMark);  // Run knows its place
+  PutRecord(&queue_, record);
+  queued_ = ++appended_;
+  mu_.Unlock();
+  return appended_;
+}
+
+bool Log::WaitDurable(uint64_t place) {
+  mu_.Lock();
+  if (durable_ < place) work_.Signal();
+  while (durable_ < place && failure_.empty()) done_.Wait();
+  const bool ok = durable_ >= place;
+  mu_.Unlock();
+  return ok;
+}
+
+void Log::Run() {
+  std::string writing;
+  mu_.Lock();
+  for (;;) {
+    while (queue_.empty() && !stop_) work_.Wait();
+    if (queue_.empty() || !failure_.empty()) break;
+    writing.swap(queue_);
+    const uint64_t last = queued_;
+    mu_.Unlock();
+    writing.replace(0, kMark, Mark(size_));
+    const int error = gort::Blocking([&] {
+      const int e = WriteAll(fd_, writing);
+      return e != 0 ? e : Fsync(fd_);
+    });
+    size_ += static_cast<int64_t>(writing.size());
+    writing.clear();
+    mu_.Lock();
+    // After a failed fsync nobody knows what is on the disk: nothing is acknowledged any more.
+    if (error != 0) {
+      failure_ = "cannot write " + path_ + ": " + strerrordesc_np(error);
+    } else {
+      durable_ = last;
+    }
+    done_.Broadcast();
+  }
+  mu_.Unlock();
+}
+
+void Log::Stop() {
+  mu_.Lock();
+  stop_ = true;
+  work_.Signal();
+  mu_.Unlock();
+}
+
+std::string Log::Failure() {
+  mu_.Lock();
+  std::string failure = failure_;
+  mu_.Unlock();
+  return failure;
+}
+
+}  // namespace respd

@@ -1,0 +1,105 @@
+#include "gort/apps/respd/store.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace respd {
+namespace {
+
+TEST(Glob, Patterns) {
+  struct Case {
+    const char* pattern;
+    const char* text;
+    bool match;
+  };
+  const Case cases[] = {
+      {"", "", true},         {"", "a", false},         {"*", "", true},
+      {"*", "abc", true},     {"a*c", "abbc", true},    {"a*c", "abbd", false},
+      {"a?c", "abc", true},   {"a?c", "ac", false},     {"[a-c]x", "bx", true},
+      {"[c-a]x", "bx", true}, {"[^a-c]x", "bx", false}, {"[^a-c]x", "dx", true},
+      {"\\*", "*", true},     {"\\*", "a", false},      {"[\\]]", "]", true},
+      {"[a", "a", true},      {"[", "a", false},        {"a\\", "a\\", true},
+      {"**a**", "xax", true}, {"*ab", "aab", true},     {"k:*:v", "k::v", true},
+  };
+  for (const Case& c : cases) EXPECT_EQ(GlobMatch(c.pattern, c.text), c.match) << c.pattern;
+}
+
+TEST(Glob, ManyStarsTakeNoTime) {
+  std::string pattern;
+  for (int i = 0; i < 1000; ++i) pattern += "*a";
+  EXPECT_FALSE(GlobMatch(pattern + "b", std::string(5000, 'a')));
+}
+
+// Keys come and go during the scan; those that stay come exactly once.
+TEST(Store, AScanReturnsWhatStaysOnce) {
+  Store store;
+  for (int i = 0; i < 1000; ++i) store.Set("stays" + std::to_string(i), "v", 0);
+  for (int i = 0; i < 500; ++i) store.Set("goes" + std::to_string(i), "v", 0);
+  std::map<std::string, int> seen;
+  uint64_t cursor = 0;
+  int step = 0;
+  do {
+    std::vector<std::string_view> keys;
+    cursor = store.Scan(cursor, 7, 0, "stays*", &keys);
+    for (std::string_view key : keys) ++seen[std::string(key)];
+    store.Delete("goes" + std::to_string(step));
+    store.Set("comes" + std::to_string(step), "v", 0);
+    ++step;
+  } while (cursor != 0);
+  EXPECT_EQ(seen.size(), 1000u);
+  for (const auto& [key, n] : seen) EXPECT_EQ(n, 1) << key;
+}
+
+// A pattern that is compared with each place of long keys: one key is work enough for a step.
+TEST(Store, AStepOfAScanIsShort) {
+  Store store;
+  for (int i = 10; i < 30; ++i)
+    store.Set(std::string(kMaxKey - 2, 'a') + std::to_string(i), "v", 0);
+  for (const bool all : {true, false}) {
+    const std::string pattern = all ? "" : "*" + std::string(kMaxPattern - 2, 'a') + "b";
+    std::vector<std::string_view> keys;
+    uint64_t cursor = 0;
+    int steps = 0;
+    do {
+      cursor = store.Scan(cursor, 100'000, 0, pattern, &keys);
+      ++steps;
+    } while (cursor != 0);
+    EXPECT_EQ(keys.size(), all ? 20u : 0u);
+    EXPECT_EQ(steps, all ? 1 : 20);
+  }
+}
+
+TEST(Store, RecordsRebuildIt) {
+  Store a;
+  Store b;
+  EXPECT_TRUE(b.Replay(a.Set("k", std::string("v\0w", 3), 0)));
+  EXPECT_TRUE(b.Replay(a.Set("", "", 5000)));
+  EXPECT_TRUE(b.Replay(a.Set("gone", "x", 0)));
+  EXPECT_TRUE(b.Replay(a.SetExpiry("k", 7000)));
+  EXPECT_TRUE(b.Replay(a.Delete("gone")));
+  EXPECT_EQ(b.size(), 2u);
+  EXPECT_EQ(b.Get("k", 6999)->data, std::string("v\0w", 3));
+  EXPECT_EQ(b.Get("k", 7000), nullptr);
+  EXPECT_EQ(b.Get("", 4999)->expires_ms, 5000);
+  std::vector<std::string> dumped;
+  Store c;
+  a.Dump(6000, [&](std::string_view r) { EXPECT_TRUE(c.Replay(r)); });
+  EXPECT_EQ(c.size(), 1u);  // the other had expired
+  EXPECT_FALSE(c.Replay(""));
+  EXPECT_FALSE(c.Replay("X0000000000001"));
+  EXPECT_FALSE(c.Replay(std::string("S\0\0\0\0\0\0\0\0\xff\xff\xff\xff", 13)));
+}
+
+TEST(Store, SweepForgetsWhatHasExpired) {
+  Store store;
+  for (int i = 0; i < 5000; ++i) store.Set("k" + std::to_string(i), "v", i % 2 == 0 ? 10 : 0);
+  for (int i = 0; i < 1000 && store.size() > 2500; ++i) store.Sweep(10, 20);
+  EXPECT_EQ(store.size(), 2500u);
+}
+
+}  // namespace
+}  // namespace respd

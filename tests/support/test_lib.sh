@@ -1,0 +1,25 @@
+#!/bin/bash
+# tests/support/test_lib.sh: for tests in shell: running a program of ours, and how large a test may be.
+
+# Words that go before a program of ours: nothing, or an emulator.
+read -r -a under <<<"${GORT_RUN_UNDER:-}"
+
+die() {
+  printf 'FAIL: %s\n' "$*" >&2
+  exit 1
+}
+
+# expect_eq WHAT WANT GOT
+expect_eq() {
+  [[ $2 == "$3" ]] || die "$1"$'\n'"  want: $2"$'\n'"  got:  $3"
+}
+
+# symbols PROGRAM: value and name of each, of an ELF file for any CPU.
+symbols() {
+  readelf --symbols --wide -- "$1" | awk '$2 ~ /^[0-9a-f]+$/ { print $2, $NF }'
+}
+
+# instrumented PROGRAM: it is slow and large: built with a sanitizer, or for an emulator.
+instrumented() {
+  [[ ${#under[@]} -gt 0 || $(symbols "$1") =~ \ __[at]san_init ]]
+}
