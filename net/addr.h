@@ -1,6 +1,6 @@
 // gort/net/addr.h: addresses of sockets.
 // What      SocketAddr, a value: IPv4 or IPv6 address and port, or the name of a unix socket.
-// Layer     10. No system calls; any thread.                     Go: net.TCPAddr, netip.AddrPort
+// Layer     11. No system calls; any thread.                     Go: net.TCPAddr, netip.AddrPort
 // Text      "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80"; an IPv4 address in IPv6 clothes
 //           (::ffff:127.0.0.1) is shown as IPv4. Unix: the path, "@name" for an abstract one, ""
 //           for a socket without a name.

@@ -1,7 +1,7 @@
 // gort/net/conn.h: a connection.
 // What      Conn: a byte stream (TCP, unix), or a connected UDP socket, whose Read and Write are
 //           datagrams.
-// Layer     10. Move-only; closes when it is destroyed. Each method may be called from any
+// Layer     11. Move-only; closes when it is destroyed. Each method may be called from any
 //           goroutine or foreign thread at any time, except that nobody may begin a call on an
 //           object that is being destroyed or moved. Reads wait for each other in turn, so do
 //           writes.

@@ -1,6 +1,6 @@
 // gort/net/dial.h: making connections.
 // What      Dial, and Dialer for who wants options or to give up from outside.
-// Layer     10.
+// Layer     11.
 // Addresses "host:port": a name is looked up off the scheduler's threads; its addresses are tried
 // in
 //           turn, each with its share of the time that is left. "localhost:http" works, too. Unix:

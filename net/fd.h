@@ -1,7 +1,7 @@
 // net/fd.h: a socket: descriptor, poll descriptor, locks. What Conn, Listener and PacketConn wrap.
 // What      every call may come from any goroutine or foreign thread, Close included; one Read and
 //           one Write go on at once, more of them wait for each other in turn.
-// Layer     10, used by net only.                       Go: netFD (fd_unix.go), poll.FD
+// Layer     11, used by net only.                       Go: netFD (fd_unix.go), poll.FD
 // Life      two owners: the handle (FdHandle) and the open descriptor, which ends when Close was
 //           called and the last operation has left. Each operation has a reference on the latter.
 // Errors    "<op> <network> <local>-><remote>: <what happened>", as Go's OpError.

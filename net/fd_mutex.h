@@ -2,7 +2,7 @@
 // What      counts the operations in progress on a descriptor, serialises readers and writers, and
 //           says who is the last to leave after it was closed: the descriptor is closed in the
 //           kernel then and not before, so that its number cannot be another file's meanwhile.
-// Layer     10, used by net only.                                    Go: fdMutex (fd_mutex.go)
+// Layer     11, used by net only.                                    Go: fdMutex (fd_mutex.go)
 // Invariant each operation, each holder and each waiter of a lock has a reference. After
 //           IncRefAndClose no reference can be had; the one whose release makes the count 0 gets
 //           true, once.

@@ -1,5 +1,5 @@
 // net/options.h: socket options and deadlines, for the public classes.
-// Layer     10, used by net only. A null fd: NoConnection.
+// Layer     11, used by net only. A null fd: NoConnection.
 #ifndef GORT_NET_OPTIONS_H_
 #define GORT_NET_OPTIONS_H_
 

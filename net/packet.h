@@ -1,6 +1,6 @@
 // gort/net/packet.h: datagrams.
 // What      ListenPacket and PacketConn: UDP without a connection. (Dial("udp", …) gives a Conn.)
-// Layer     10. Move-only; closes when it is destroyed; calls, deadlines, errors as Conn's.
+// Layer     11. Move-only; closes when it is destroyed; calls, deadlines, errors as Conn's.
 // Contract  | call              | goroutine | foreign thread | parks | allocates   |
 //           | ReadFrom, WriteTo |     x     |   blocks it    |   x   | on an error |
 //                                                     Go: net.ListenPacket, net.PacketConn

@@ -2,7 +2,7 @@
 // What      network names, and names of hosts and services by the C library's getaddrinfo, which
 //           runs in a goroutine of its own inside a system call: nobody's processor waits for it,
 //           and the caller may give up.
-// Layer     10, used by net only.                     Go: lookup.go, cgo_unix.go, ipsock.go
+// Layer     11, used by net only.                     Go: lookup.go, cgo_unix.go, ipsock.go
 #ifndef GORT_NET_RESOLVE_H_
 #define GORT_NET_RESOLVE_H_
 

@@ -1,5 +1,5 @@
 // net/sockets.h: making sockets that are bound to an address.
-// Layer     10, used by net only.             Go: sock_posix.go, sockopt_linux.go
+// Layer     11, used by net only.             Go: sock_posix.go, sockopt_linux.go
 #ifndef GORT_NET_SOCKETS_H_
 #define GORT_NET_SOCKETS_H_
 

@@ -2,7 +2,7 @@
 // What      each returns what the call does, or a negative errno value (the connect ones: 0 or a
 //           positive one); EINTR is dealt with. None waits: the sockets do not block. errno is read
 //           here and nowhere else: a goroutine may be on another thread after it has parked.
-// Layer     10, used by net only. SIGPIPE is never raised (MSG_NOSIGNAL).
+// Layer     11, used by net only. SIGPIPE is never raised (MSG_NOSIGNAL).
 #ifndef GORT_NET_SYSCALLS_H_
 #define GORT_NET_SYSCALLS_H_
 

@@ -1,5 +1,5 @@
 // runtime/run.h: a main function as a goroutine, from an ordinary program.
-// Layer     11.
+// Layer     12.
 #ifndef GORT_RUNTIME_RUN_H_
 #define GORT_RUNTIME_RUN_H_
 

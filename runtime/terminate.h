@@ -1,5 +1,5 @@
 // runtime/terminate.h: the report for an exception that nobody caught.
-// Layer     11.
+// Layer     12.
 #ifndef GORT_RUNTIME_TERMINATE_H_
 #define GORT_RUNTIME_TERMINATE_H_
 

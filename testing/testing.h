@@ -10,7 +10,7 @@
 //           I/O, or while it runs. So what it waits for must come from inside the bubble. Timers
 //           made in a bubble stay in it, and are dropped when it ends. Deadlines of connections
 //           and descriptors go by real time.
-// Layer     12. Public, for tests: a program should not link it.
+// Layer     13. Public, for tests: a program should not link it.
 // Go        package testing/synctest
 #ifndef GORT_TESTING_TESTING_H_
 #define GORT_TESTING_TESTING_H_
