@@ -1,5 +1,5 @@
-// The parked context: which of the kernel's frames are taken, where the copy lies, what is in it, what becomes another thread's, and
-// that an interrupted instruction finds everything as it was.
+// The parked context: which of the kernel's frames are taken, where the copy lies, what is in it,
+// what becomes another thread's, and that an interrupted instruction finds everything as it was.
 #include "gort/preempt/async_frame.h"
 
 #include <gtest/gtest.h>
@@ -249,7 +249,8 @@ const char* FpOf(const ucontext_t* uc) {
 size_t FpBytesOf(const ucontext_t*) { return 528; }  // the FPSIMD record is the first
 #endif
 
-// Pushes the frame to the fake stack and looks at what is there; the thread itself goes on as if nothing had been.
+// Pushes the frame to the fake stack and looks at what is there; the thread itself goes on as if
+// nothing had been.
 void PushToFake(SigCtx& ctx) {
   alignas(16) static ucontext_t whole;
   const uintptr_t sp = ctx.sp();
@@ -322,7 +323,7 @@ void Clobber() {
 #elif defined(__aarch64__)
   asm volatile(
       "mov x0, xzr\n\t mov x1, xzr\n\t mov x9, xzr\n\t mov x16, xzr\n\t mov x17, xzr\n\t"
-      "movi v0.16b, #0\n\t movi v31.16b, #0\n\t cmp xzr, #1" ::
+      "movi v0.16b, #0\n\t movi v31.16b, #0\n\t cmp x0, #1" ::
           : "x0", "x1", "x9", "x16", "x17", "v0", "v31", "cc");
 #endif
 }
@@ -403,7 +404,8 @@ TEST_F(AsyncFrameTest, TheInterruptedInstructionFindsEverything) {
 #endif
 }
 
-// What belongs to the thread is the resuming thread's: as if the goroutine had moved, but on one thread.
+// What belongs to the thread is the resuming thread's: as if the goroutine had moved, but on one
+// thread.
 TEST_F(AsyncFrameTest, MaskAndSignalStackAreTheResumingThreads) {
   for (const bool with_stack : {true, false}) {
     middle = Middle();

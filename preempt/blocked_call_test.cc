@@ -1,5 +1,6 @@
-// Which interrupted contexts are a blocking system call, and what becomes of them. The table has a row for each way to be one, and
-// for each way to miss it by one condition; below it the same with real calls and real signals.
+// Which interrupted contexts are a blocking system call, and what becomes of them. The table has a
+// row for each way to be one, and for each way to miss it by one condition; below it the same with
+// real calls and real signals.
 #include "gort/preempt/blocked_call.h"
 
 #include <gtest/gtest.h>

@@ -1,15 +1,17 @@
-// The protocol of a request, step by step on one thread: the signal is blocked while a test looks at what is pending. The thread is
-// an M with a goroutine that is never at a safe point, so no request is acted upon here: tests/preempt has that.
+// The protocol of a request, step by step on one thread: the signal is blocked while a test looks
+// at what is pending. The thread is an M with a goroutine that is never at a safe point, so no
+// request is acted upon here: tests/preempt has that.
 //
-//   request    | signal_pending 0            | signal_pending 1
-//   by asker   | 1, and a signal is sent     | nothing: one is on its way
-//   (no thread)| stays 0                     | -
-//   (not sent) | back to 0                   | -
+//   | request             | signal_pending 0        | signal_pending 1            |
+//   | of an M             | 1, and a signal is sent | nothing: one is on its way  |
+//   | the M has no thread | stays 0                 | stays 1                     |
+//   | the signal fails    | back to 0               | -                           |
 //
-//   signal     | signal_pending 0            | signal_pending 1
-//   ours       | the application's           | 0; judged if the goroutine is asked, else answered
-//   another's  | the application's           | ours is sent again, and this one is the application's
-//   no M       | the application's           | the application's
+//   | signal              | signal_pending 0        | signal_pending 1            |
+//   | ours, G asked       | the application's       | 0, judged                   |
+//   | ours, G not asked   | the application's       | 0, answered without a look  |
+//   | another's           | the application's       | the same; ours goes again   |
+//   | the thread has no M | the application's       | the application's           |
 #include "gort/preempt/preempt.h"
 
 #include <gtest/gtest.h>

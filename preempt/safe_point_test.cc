@@ -1,5 +1,5 @@
-// The conditions that JudgeSafePoint asks of a goroutine before it looks at a frame, in their order, and its first answers about
-// code. Walks of real goroutines' stacks: tests/preempt.
+// The conditions that JudgeSafePoint asks of a goroutine before it looks at a frame, in their
+// order, and its first answers about code. Walks of real goroutines' stacks: tests/preempt.
 #include "gort/preempt/safe_point.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,8 @@
 namespace gort::rt {
 namespace {
 
-// The thread as an M that runs a goroutine on its own stack and has a P: what every condition is met by.
+// The thread as an M that runs a goroutine on its own stack and has a P: what every condition is
+// met by.
 struct Running {
   Running() {
     pthread_attr_t attr;
@@ -105,7 +106,8 @@ TEST_F(SafePointTest, EachConditionAlone) {
 TEST_F(SafePointTest, TheFrameNeedsRoom) {
   auto r = std::make_unique<Running>();
   EXPECT_EQ(r->Judge(0), SafePoint::kNoRoom) << "the kernel's frame is not known";
-  // Some room besides the frame is for what runs before the goroutine leaves: where it ends is one place.
+  // Some room besides the frame is for what runs before the goroutine leaves: where it ends is one
+  // place.
   size_t lo = 1024;
   size_t hi = SigCtx(&r->uc).sp() - r->g.stack.lo;
   EXPECT_NE(r->Judge(lo), SafePoint::kNoRoom);
