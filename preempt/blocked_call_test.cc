@@ -1,0 +1,364 @@
+// Which interrupted contexts are a blocking system call, and what becomes of them. The table has a
+// row for each way to be one, and for each way to miss it by one condition; below it the same with
+// real calls and real signals.
+#include "gort/preempt/blocked_call.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gort/base/attributes.h"
+#include "gort/platforms/sigctx.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+
+namespace gort::rt {
+namespace {
+
+// What differs between the CPUs: the code around a call, and which register is which.
+#if defined(__x86_64__)
+using Code = std::vector<unsigned char>;
+constexpr size_t kInsnBytes = 2;
+constexpr bool kEndedCallsKnowTheirNumber = true;
+
+Code Syscall() { return {0x0f, 0x05}; }
+Code NotASyscall() { return {0x90, 0x90}; }
+// mov $number, %eax; syscall
+Code NumberedSyscall(uint32_t number) {
+  Code code = {0xb8, 0, 0, 0, 0, 0x0f, 0x05};
+  memcpy(&code[1], &number, sizeof number);
+  return code;
+}
+// Something else was loaded last: mov $number, %edi; syscall
+Code UnnumberedSyscall(uint32_t number) {
+  Code code = NumberedSyscall(number);
+  code[0] = 0xbf;
+  return code;
+}
+
+uint64_t Number(const ucontext_t& uc) {
+  return static_cast<uint64_t>(uc.uc_mcontext.gregs[REG_RAX]);
+}
+void SetNumber(ucontext_t* uc, long v) { uc->uc_mcontext.gregs[REG_RAX] = v; }
+int64_t Result(const ucontext_t& uc) { return uc.uc_mcontext.gregs[REG_RAX]; }
+void SetResult(ucontext_t* uc, long v) { uc->uc_mcontext.gregs[REG_RAX] = v; }
+void SetArg(ucontext_t* uc, int i, uint64_t v) {
+  constexpr int kArgs[] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
+  uc->uc_mcontext.gregs[kArgs[i]] = static_cast<greg_t>(v);
+}
+#elif defined(__aarch64__)
+using Code = std::vector<unsigned char>;
+constexpr size_t kInsnBytes = 4;
+constexpr bool kEndedCallsKnowTheirNumber = false;
+
+Code Syscall() { return {0x01, 0x00, 0x00, 0xd4}; }
+Code NotASyscall() { return {0x1f, 0x20, 0x03, 0xd5}; }
+
+uint64_t Number(const ucontext_t& uc) { return uc.uc_mcontext.regs[8]; }
+void SetNumber(ucontext_t* uc, long v) { uc->uc_mcontext.regs[8] = static_cast<uint64_t>(v); }
+int64_t Result(const ucontext_t& uc) { return static_cast<int64_t>(uc.uc_mcontext.regs[0]); }
+void SetResult(ucontext_t* uc, long v) { uc->uc_mcontext.regs[0] = static_cast<uint64_t>(v); }
+void SetArg(ucontext_t* uc, int i, uint64_t v) { uc->uc_mcontext.regs[i] = v; }
+#endif
+
+uintptr_t At(const Code& code, size_t offset) {
+  return reinterpret_cast<uintptr_t>(code.data()) + offset;
+}
+
+// ---- the instruction to come is a system call ----
+
+struct Call {
+  const char* name;
+  long number;
+  bool waits;
+};
+
+constexpr Call kCalls[] = {
+    // Waits for others, and may be made without a P.
+    {"futex", SYS_futex, true},
+    {"read", SYS_read, true},
+    {"write", SYS_write, true},
+    {"recvmsg", SYS_recvmsg, true},
+    {"sendto", SYS_sendto, true},
+    {"accept4", SYS_accept4, true},
+    {"connect", SYS_connect, true},
+    {"flock", SYS_flock, true},
+    {"wait4", SYS_wait4, true},
+    {"openat", SYS_openat, true},
+    {"fsync", SYS_fsync, true},
+    {"ppoll", SYS_ppoll, true},
+    {"nanosleep", SYS_nanosleep, true},
+    {"clock_nanosleep", SYS_clock_nanosleep, true},
+    {"epoll_pwait", SYS_epoll_pwait, true},
+    {"rt_sigtimedwait", SYS_rt_sigtimedwait, true},
+#if defined(__x86_64__)
+    {"poll", SYS_poll, true},
+    {"select", SYS_select, true},
+    {"epoll_wait", SYS_epoll_wait, true},
+#endif
+    // Returns at once.
+    {"getpid", SYS_getpid, false},
+    {"close", SYS_close, false},
+    {"mmap", SYS_mmap, false},
+    // The thread's own affairs.
+    {"exit", SYS_exit, false},
+    {"exit_group", SYS_exit_group, false},
+    {"clone", SYS_clone, false},
+    {"execve", SYS_execve, false},
+    {"rt_sigreturn", SYS_rt_sigreturn, false},
+    {"rt_sigsuspend", SYS_rt_sigsuspend, false},
+    {"no such call", 100'000, false},
+    {"a negative number", -1, false},
+};
+
+TEST(BlockedCall, AboutToMakeOne) {
+  const Code code = Syscall();
+  for (const Call& call : kCalls) {
+    ucontext_t uc{};
+    SigCtx ctx(&uc);
+    ctx.set_pc(At(code, 0));
+    SetNumber(&uc, call.number);
+    EXPECT_EQ(BlockedCallAt(ctx), call.waits) << call.name;
+    if (!call.waits) continue;
+    BlockedCallRewind(ctx);  // nothing to take back
+    EXPECT_EQ(ctx.pc(), At(code, 0)) << call.name;
+    EXPECT_EQ(Number(uc), static_cast<uint64_t>(call.number)) << call.name;
+  }
+}
+
+TEST(BlockedCall, AnotherInstructionIsNone) {
+  const Code code = NotASyscall();
+  Code before = NotASyscall();
+  before.insert(before.end(), code.begin(), code.end());
+  ucontext_t uc{};
+  SigCtx ctx(&uc);
+  ctx.set_pc(At(before, kInsnBytes));
+  SetNumber(&uc, SYS_read);
+  EXPECT_FALSE(BlockedCallAt(ctx));
+  SetResult(&uc, -EINTR);
+  EXPECT_FALSE(BlockedCallAt(ctx));
+}
+
+// ---- a system call was ended by the signal ----
+
+#if defined(__x86_64__)
+
+TEST(BlockedCall, EndedByASignal) {
+  struct Case {
+    const char* what;
+    Code code;
+    long result;
+    long number;  // -1: not recognised
+  };
+  const Case cases[] = {
+      {"poll", NumberedSyscall(SYS_poll), -EINTR, SYS_poll},
+      {"a sleep", NumberedSyscall(SYS_clock_nanosleep), -EINTR, SYS_clock_nanosleep},
+      {"a call that does not wait", NumberedSyscall(SYS_close), -EINTR, -1},
+      {"success", NumberedSyscall(SYS_poll), 1, -1},
+      {"nothing ready", NumberedSyscall(SYS_poll), 0, -1},
+      {"another error", NumberedSyscall(SYS_poll), -EAGAIN, -1},
+      {"the number is not in the code", UnnumberedSyscall(SYS_poll), -EINTR, -1},
+  };
+  for (const Case& c : cases) {
+    Code code = c.code;
+    const size_t end = code.size();
+    code.insert(code.end(), {0x90, 0x90});  // pc is behind the call
+    ucontext_t uc{};
+    SigCtx ctx(&uc);
+    ctx.set_pc(At(code, end));
+    SetResult(&uc, c.result);
+    ASSERT_EQ(BlockedCallAt(ctx), c.number >= 0) << c.what;
+    if (c.number < 0) continue;
+    BlockedCallRewind(ctx);
+    EXPECT_EQ(ctx.pc(), At(code, end - kInsnBytes)) << c.what;
+    EXPECT_EQ(Number(uc), static_cast<uint64_t>(c.number)) << c.what;
+    EXPECT_TRUE(BlockedCallAt(ctx)) << c.what;
+  }
+}
+
+#elif defined(__aarch64__)
+
+TEST(BlockedCall, EndedByASignal) {
+  struct Case {
+    const char* what;
+    long number;  // x8
+    long result;  // x0
+    uint64_t x1;  // clock_nanosleep's flags
+    bool known;
+  };
+  const Case cases[] = {
+      {"a sleep for a time", SYS_clock_nanosleep, -EINTR, 0, true},
+      {"a sleep until a time", SYS_clock_nanosleep, -EINTR, TIMER_ABSTIME, false},
+      {"a sleep that is over", SYS_clock_nanosleep, 0, 0, false},
+      {"a sleep that failed", SYS_clock_nanosleep, -EINVAL, 0, false},
+      {"a call whose first argument is gone", SYS_ppoll, -EINTR, 0, false},
+  };
+  for (const Case& c : cases) {
+    Code code = Syscall();
+    const Code next = NotASyscall();
+    code.insert(code.end(), next.begin(), next.end());
+    ucontext_t uc{};
+    SigCtx ctx(&uc);
+    ctx.set_pc(At(code, kInsnBytes));
+    SetNumber(&uc, c.number);
+    SetResult(&uc, c.result);
+    SetArg(&uc, 1, c.x1);
+    ASSERT_EQ(BlockedCallAt(ctx), c.known) << c.what;
+    if (!c.known) continue;
+    BlockedCallRewind(ctx);
+    EXPECT_EQ(ctx.pc(), At(code, 0)) << c.what;
+    EXPECT_EQ(Result(uc), CLOCK_MONOTONIC) << c.what;  // x0 is the first argument again
+    EXPECT_TRUE(BlockedCallAt(ctx)) << c.what;
+  }
+}
+
+#endif
+
+// ---- making it ----
+
+// A context that is about to make the call `number`.
+ucontext_t About(const Code& code, long number, const std::vector<uint64_t>& args) {
+  ucontext_t uc{};
+  SigCtx(&uc).set_pc(At(code, 0));
+  for (size_t i = 0; i < args.size(); ++i) SetArg(&uc, static_cast<int>(i), args[i]);
+  SetNumber(&uc, number);
+  return uc;
+}
+
+uint64_t Word(const void* p) { return reinterpret_cast<uintptr_t>(p); }
+
+TEST(BlockedCall, MakesTheCallWithAllSixArguments) {
+  int fds[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+  ASSERT_EQ(send(fds[1], "text", 4, 0), 4);
+  char buf[8] = {};
+  sockaddr_storage from{};
+  from.ss_family = 99;
+  socklen_t from_size = sizeof from;
+  const Code code = Syscall();
+  ucontext_t uc = About(code, SYS_recvfrom,
+                        {static_cast<uint64_t>(fds[0]), Word(buf), sizeof buf,
+                         MSG_PEEK | MSG_DONTWAIT, Word(&from), Word(&from_size)});
+  BlockedCallMake(&uc);
+  EXPECT_EQ(Result(uc), 4);
+  EXPECT_STREQ(buf, "text");
+  EXPECT_LT(from_size, sizeof from);  // the fifth and the sixth argument have arrived
+  EXPECT_EQ(SigCtx(&uc).pc(), At(code, kInsnBytes));
+  // MSG_PEEK, the fourth, has left the text there.
+  uc = About(code, SYS_recvfrom,
+             {static_cast<uint64_t>(fds[0]), Word(buf), sizeof buf, MSG_DONTWAIT, 0, 0});
+  BlockedCallMake(&uc);
+  EXPECT_EQ(Result(uc), 4);
+  // An error is the kernel's negative number, and errno is nobody's business.
+  uc = About(code, SYS_recvfrom,
+             {static_cast<uint64_t>(fds[0]), Word(buf), sizeof buf, MSG_DONTWAIT, 0, 0});
+  errno = 77;
+  BlockedCallMake(&uc);
+  EXPECT_EQ(Result(uc), -EAGAIN);
+  EXPECT_EQ(errno, 77);
+  close(fds[0]);
+  close(fds[1]);
+}
+
+// ---- real calls ----
+
+std::atomic<bool> rewinds{true};
+std::atomic<int> signals{0};
+std::atomic<int> recognised{0};
+
+void Handler(int, siginfo_t*, void* ucontext) {
+  SigCtx ctx(ucontext);
+  if (rewinds && BlockedCallAt(ctx)) {
+    BlockedCallRewind(ctx);
+    recognised.fetch_add(1);
+  }
+  signals.fetch_add(1);
+}
+
+// A call in a thread of its own, which gets signals.
+class InThread {
+ public:
+  explicit InThread(std::function<int()> call)
+      : thread_([this, call = std::move(call)] {
+          tid_ = ThreadId();
+          result_ = call();
+          done_ = true;
+        }) {
+    rewinds = true;
+    recognised = 0;
+    while (tid_ == 0) ThreadYield();
+  }
+  // Sends signals until n of them have found the thread in its call. False: the call has ended.
+  bool Interrupt(int n) {
+    while (recognised < n && !done_) {
+      const int before = signals;
+      ThreadKill(tid_, SIGUSR1);
+      while (signals == before && !done_) ThreadYield();
+    }
+    return !done_;
+  }
+  // What the call returns.
+  int Join() {
+    thread_.join();
+    return result_;
+  }
+
+ private:
+  std::atomic<int> tid_{0};
+  std::atomic<bool> done_{false};
+  int result_ = -1;
+  std::thread thread_;
+};
+
+TEST(BlockedCall, RealOnesGoOnAsIfNothingHadHappened) {
+  if (GORT_TSAN) GTEST_SKIP() << "signals come late here, and with another context";
+  SigInstall(SIGUSR1, &Handler, nullptr);
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  {  // the kernel prepares it to be made again
+    char c = 0;
+    InThread call([&] { return static_cast<int>(read(fds[0], &c, 1)); });
+    EXPECT_TRUE(call.Interrupt(2));
+    ASSERT_EQ(write(fds[1], "x", 1), 1);
+    EXPECT_EQ(call.Join(), 1);
+    EXPECT_EQ(c, 'x');
+  }
+  {  // the kernel ends it
+    InThread call([&] {
+      pollfd p{fds[0], POLLIN, 0};
+      return poll(&p, 1, -1) >= 0 ? 1 : -errno;
+    });
+    EXPECT_EQ(call.Interrupt(2), kEndedCallsKnowTheirNumber);
+    ASSERT_EQ(write(fds[1], "x", 1), 1);
+    EXPECT_EQ(call.Join(), kEndedCallsKnowTheirNumber ? 1 : -EINTR);
+  }
+  {  // a sleep, known on every CPU; the last signal is let through, to end it
+    InThread call([] {
+      const timespec ts{3600, 0};
+      return nanosleep(&ts, nullptr) == 0 ? 1 : -errno;
+    });
+    EXPECT_TRUE(call.Interrupt(2));
+    rewinds = false;
+    EXPECT_FALSE(call.Interrupt(3));
+    EXPECT_EQ(call.Join(), -EINTR);
+  }
+  close(fds[0]);
+  close(fds[1]);
+  SigSetDefault(SIGUSR1);
+}
+
+}  // namespace
+}  // namespace gort::rt
