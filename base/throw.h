@@ -69,7 +69,7 @@ class Printer {
 
 // Called by Throw and Fatal after the message and before the exit; prints tracebacks.
 // `all`: every goroutine is wanted (Fatal), not only the current one. Runs wherever Throw was
-// called, so it must be async-signal-safe and take no lock. Set by runtime/boot.cc.
+// called, so it must be async-signal-safe and take no lock. Set by runtime/internal/boot.cc.
 extern Hook<void(bool all)> fatal_report_hook;
 
 // Reports a broken invariant of the runtime and ends the process with status 2. Go: throw.

@@ -7,7 +7,7 @@
 //           destructor are noexcept, is carried in the channel itself, without an allocation, and
 //           is moved with the channel's lock held: those two functions must not block. Any other
 //           type is carried on the heap, and what its copy or move throws leaves the channel as it
-//           was, with the value where it was (chan/element.h).
+//           was, with the value where it was (chan/internal/element.h).
 // Lifetime  The channel lives until its last handle goes; elements that nobody received are then
 //           destroyed. Goroutines that wait on a channel use a handle of somebody's: it must stay.
 // Threads   A channel may be used from any number of goroutines and threads; a handle is an
@@ -29,8 +29,8 @@
 #include <utility>
 
 #include "gort/base/panic.h"
-#include "gort/chan/element.h"
-#include "gort/chan/hchan.h"
+#include "gort/chan/internal/element.h"
+#include "gort/chan/internal/hchan.h"
 
 namespace gort {
 

@@ -25,8 +25,8 @@
 #include <vector>
 
 #include "gort/chan/chan.h"
-#include "gort/chan/element.h"
-#include "gort/chan/hchan.h"
+#include "gort/chan/internal/element.h"
+#include "gort/chan/internal/hchan.h"
 
 namespace gort {
 namespace rt {

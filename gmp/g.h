@@ -75,7 +75,7 @@ struct alignas(64) G {
   const char* name = nullptr;    // const after newproc; GoOptions::name, in name_buf
   char name_buf[24] = {};
   G* alllink = nullptr;  // const after it is published on allgs
-  // The bubble of virtual time that it lives in (timer/bubble.h), its creator's; null: none.
+  // The bubble of virtual time it lives in (timer/internal/bubble.h), its creator's; null: none.
   std::atomic<void*> bubble{nullptr};  // owner M only; atomic for whoever looks over all Gs
   // The _Unwind_Exception of Goexit: must outlive the frames that it unwinds.
   alignas(16) unsigned char goexit_exception[32] = {};  // owner M only

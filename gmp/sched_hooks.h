@@ -1,6 +1,6 @@
 // gmp/sched_hooks.h: the scheduler's five calls to packages above it.
-// What      function pointers with harmless defaults, set once by runtime/boot.cc before the second
-//           M exists. With the defaults //proc runs without poller, timers and signals.
+// What      function pointers with harmless defaults, set once by runtime/internal/boot.cc before
+//           the second M exists. With the defaults //proc runs without poller, timers and signals.
 // Layer     4. A sixth needs a design record.
 #ifndef GORT_GMP_SCHED_HOOKS_H_
 #define GORT_GMP_SCHED_HOOKS_H_

@@ -4,13 +4,13 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/bits.h"
-#include "gort/malloc/current_mcache.h"
-#include "gort/malloc/mcache.h"
-#include "gort/malloc/mcentral.h"
-#include "gort/malloc/mheap.h"
-#include "gort/malloc/persistentalloc.h"
-#include "gort/malloc/scavenge.h"
-#include "gort/malloc/size_classes.h"
+#include "gort/malloc/internal/current_mcache.h"
+#include "gort/malloc/internal/mcache.h"
+#include "gort/malloc/internal/mcentral.h"
+#include "gort/malloc/internal/mheap.h"
+#include "gort/malloc/internal/persistentalloc.h"
+#include "gort/malloc/internal/scavenge.h"
+#include "gort/malloc/internal/size_classes.h"
 
 namespace gort::malloc {
 namespace {

@@ -10,11 +10,11 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/rand.h"
-#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/internal/current_mcache.h"
+#include "gort/malloc/internal/mcache.h"
+#include "gort/malloc/internal/mcentral.h"
+#include "gort/malloc/internal/scavenge.h"
 #include "gort/malloc/malloc.h"
-#include "gort/malloc/mcache.h"
-#include "gort/malloc/mcentral.h"
-#include "gort/malloc/scavenge.h"
 #include "gtest/gtest.h"
 
 namespace gort {

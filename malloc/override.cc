@@ -20,7 +20,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/bits.h"
-#include "gort/malloc/fork.h"
+#include "gort/malloc/internal/fork.h"
 #include "gort/malloc/malloc.h"
 
 #if !GORT_ASAN && !GORT_TSAN

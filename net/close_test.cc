@@ -14,7 +14,7 @@
 #include "gort/base/attributes.h"
 #include "gort/gmp/sched.h"
 #include "gort/net/net.h"
-#include "gort/net/testing.h"
+#include "gort/net/testing/testing.h"
 #include "gort/proc/go.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/testing/goroutines.h"

@@ -4,8 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "gort/net/options.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/internal/options.h"
+#include "gort/netpoll/internal/poller.h"
 
 namespace gort {
 

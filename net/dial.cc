@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "gort/net/options.h"
-#include "gort/net/resolve.h"
-#include "gort/net/syscalls.h"
-#include "gort/netpoll/poll_desc.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/internal/options.h"
+#include "gort/net/internal/resolve.h"
+#include "gort/net/internal/syscalls.h"
+#include "gort/netpoll/internal/poll_desc.h"
+#include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
 #include "gort/platforms/clock.h"
 #include "gort/sync/sync.h"

@@ -24,7 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "gort/net/conn.h"
-#include "gort/net/fd.h"
+#include "gort/net/internal/fd.h"
 
 namespace gort {
 

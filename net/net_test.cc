@@ -17,7 +17,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gort/base/attributes.h"
-#include "gort/net/testing.h"
+#include "gort/net/testing/testing.h"
 #include "gort/proc/go.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/testing/goroutines.h"

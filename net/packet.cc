@@ -3,11 +3,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "gort/net/options.h"
-#include "gort/net/resolve.h"
-#include "gort/net/sockets.h"
-#include "gort/net/syscalls.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/internal/options.h"
+#include "gort/net/internal/resolve.h"
+#include "gort/net/internal/sockets.h"
+#include "gort/net/internal/syscalls.h"
+#include "gort/netpoll/internal/poller.h"
 
 namespace gort {
 

@@ -17,7 +17,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gort/net/addr.h"
-#include "gort/net/fd.h"
+#include "gort/net/internal/fd.h"
 
 namespace gort {
 

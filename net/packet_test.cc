@@ -6,7 +6,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gort/net/net.h"
-#include "gort/net/testing.h"
+#include "gort/net/testing/testing.h"
 #include "gort/proc/go.h"
 #include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"

@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "gort/netpoll/poll_desc.h"
-#include "gort/netpoll/poller.h"
+#include "gort/netpoll/internal/poll_desc.h"
+#include "gort/netpoll/internal/poller.h"
 #include "gort/platforms/clock.h"
 
 namespace gort {

@@ -151,7 +151,7 @@ constexpr string_view kCarriers[] = {
     "_ZN4gort2rt12_GLOBAL__N_17GoStartE",
     "_ZN4gort2rt7ClosureI",
     "_ZZN4gort2rt7ClosureI",
-    // runtime/boot.cc, runtime/run.cc
+    // runtime/internal/boot.cc, runtime/internal/run.cc
     "_ZN4gort2rt12_GLOBAL__N_113MainGoroutineE",
     "_ZZN4gort2rt10RunProgramE",
     "_ZN4gort2rt12_GLOBAL__N_14Call6InvokeE",

@@ -13,7 +13,7 @@
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"

@@ -6,7 +6,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/monitor.h"
-#include "gort/stack/stack_alloc.h"
+#include "gort/stack/internal/stack_alloc.h"
 
 namespace gort::rt {
 namespace {

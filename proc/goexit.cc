@@ -11,7 +11,7 @@
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/proc.h"
-#include "gort/stack/overflow.h"
+#include "gort/stack/internal/overflow.h"
 
 namespace gort::rt {
 namespace {

@@ -12,7 +12,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/boot.h"

@@ -9,15 +9,15 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/mem.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/proc.h"
-#include "gort/stack/stack_alloc.h"
-#include "gort/stack/stack_layout.h"
+#include "gort/stack/internal/stack_alloc.h"
+#include "gort/stack/internal/stack_layout.h"
 
 namespace gort::rt {
 namespace {

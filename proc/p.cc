@@ -5,7 +5,7 @@
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched.h"
-#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/internal/current_mcache.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/runq.h"
 

@@ -18,7 +18,7 @@
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
-#include "gort/stack/overflow.h"
+#include "gort/stack/internal/overflow.h"
 
 namespace gort::rt {
 

@@ -6,16 +6,16 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
-#include "gort/malloc/current_mcache.h"
-#include "gort/malloc/mcache.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/current_mcache.h"
+#include "gort/malloc/internal/mcache.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sudog_cache.h"
-#include "gort/stack/stack_alloc.h"
+#include "gort/stack/internal/stack_alloc.h"
 
 namespace gort::rt {
 namespace {

@@ -8,14 +8,14 @@
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
-#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/internal/current_mcache.h"
 #include "gort/platforms/auxv.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/cpu.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/sched_seed.h"
-#include "gort/stack/stack_alloc.h"
+#include "gort/stack/internal/stack_alloc.h"
 #include "gort/traceback/traceback.h"
 
 namespace gort::rt {

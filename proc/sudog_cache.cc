@@ -7,7 +7,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/proc/proc.h"
 
 namespace gort::rt {

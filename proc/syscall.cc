@@ -10,7 +10,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
-#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/internal/current_mcache.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"

@@ -17,7 +17,7 @@
 
 #include "gort/base/panic.h"
 #include "gort/proc/go.h"
-#include "gort/runtime/run.h"
+#include "gort/runtime/internal/run.h"
 
 // Defined by a program that links //rt0:main: its main function, which runs as the first goroutine.
 // Its result is the exit status.

@@ -35,12 +35,12 @@ using SignalFn = bool (*)(siginfo_t* info, SigCtx& ctx, G* gp);
 inline constexpr int kMaxSignalFns = 4;
 void SignalRegister(int sig, SignalFn fn);
 
-// Takes over the signals that the table says are to be taken. Called once, by runtime/boot.cc.
-// Go: initsig
+// Takes over the signals that the table says are to be taken. Called once, by boot.cc of
+// runtime. Go: initsig
 void InstallSignals();
 
 // Prints the interrupted goroutine (all: then the others); the default prints the header alone. Set
-// by runtime/boot.cc to TracebackReport. Runs in the handler.
+// by runtime/internal/boot.cc to TracebackReport. Runs in the handler.
 extern Hook<void(const G* gp, const SigCtx* ctx, bool all)> signal_report_hook;
 
 // Gives the calling thread, which runs mp, a signal stack with a guard, and its G, mp->gsignal;

@@ -1,8 +1,8 @@
 #include "gort/stack/stack.h"
 
 #include "gort/platforms/mem.h"
-#include "gort/stack/stack_alloc.h"
-#include "gort/stack/stack_layout.h"
+#include "gort/stack/internal/stack_alloc.h"
+#include "gort/stack/internal/stack_layout.h"
 
 namespace gort::stack {
 

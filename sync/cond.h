@@ -14,7 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/lock/mutex.h"
-#include "gort/sync/copy_check.h"
+#include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
 namespace gort {

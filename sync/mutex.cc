@@ -4,8 +4,8 @@
 #include "gort/base/throw.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/proc.h"
-#include "gort/sync/sema.h"
-#include "gort/sync/spin.h"
+#include "gort/sync/internal/sema.h"
+#include "gort/sync/internal/spin.h"
 
 // Where this differs from Go: Unlock clears the lock and books the waiter out in one step, whereas
 // Go clears it first and then looks at the state again. A C++ mutex may be gone by then: the lock

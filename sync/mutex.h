@@ -19,7 +19,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/gmp/wait_reason.h"
-#include "gort/sync/copy_check.h"
+#include "gort/sync/internal/copy_check.h"
 
 namespace gort {
 

@@ -2,7 +2,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
-#include "gort/sync/sema.h"
+#include "gort/sync/internal/sema.h"
 
 // A writer announces itself by taking kMaxReaders off the count of readers: from then on readers
 // see a negative count and wait. What the count was tells how many readers must leave first; each

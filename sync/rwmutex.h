@@ -16,7 +16,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "gort/sync/copy_check.h"
+#include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
 namespace gort {

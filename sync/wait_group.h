@@ -20,7 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "gort/lock/mutex.h"
 #include "gort/proc/go.h"
-#include "gort/sync/copy_check.h"
+#include "gort/sync/internal/copy_check.h"
 
 namespace gort {
 namespace rt {

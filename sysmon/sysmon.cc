@@ -5,7 +5,7 @@
 #include "gort/base/godebug.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
-#include "gort/malloc/scavenge.h"
+#include "gort/malloc/internal/scavenge.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/monitor.h"

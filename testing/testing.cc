@@ -17,7 +17,7 @@
 #include "gort/proc/proc.h"
 #include "gort/proc/sched_seed.h"
 #include "gort/runtime.h"
-#include "gort/timer/bubble.h"
+#include "gort/timer/internal/bubble.h"
 #include "gort/timer/sleep.h"
 
 // The goroutine that called Run watches the bubble: it lets others run until it finds everybody in

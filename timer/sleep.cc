@@ -4,8 +4,8 @@
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/proc.h"
-#include "gort/timer/bubble.h"
-#include "gort/timer/timers.h"
+#include "gort/timer/internal/bubble.h"
+#include "gort/timer/internal/timers.h"
 
 namespace gort {
 namespace rt {

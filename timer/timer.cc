@@ -24,7 +24,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
-#include "gort/timer/timers.h"
+#include "gort/timer/internal/timers.h"
 
 namespace gort::rt {
 

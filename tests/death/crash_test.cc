@@ -4,7 +4,7 @@
 #include <string>
 
 #include "gort/platforms/mem.h"
-#include "gort/stack/stack_layout.h"
+#include "gort/stack/internal/stack_layout.h"
 #include "gort/tests/testing/child.h"
 
 namespace gort::testing {

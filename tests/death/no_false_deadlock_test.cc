@@ -14,7 +14,7 @@
 #include "gort/gmp/sched_hooks.h"
 #include "gort/lock/mutex.h"
 #include "gort/net/net.h"
-#include "gort/netpoll/netpoll.h"
+#include "gort/netpoll/internal/netpoll.h"
 #include "gort/netpoll/wait_fd.h"
 #include "gort/runtime.h"
 #include "gort/sysmon/sysmon.h"

@@ -5,9 +5,9 @@
 #include <new>
 #include <vector>
 
-#include "gort/malloc/page_alloc.h"
-#include "gort/malloc/page_map.h"
-#include "gort/malloc/persistentalloc.h"
+#include "gort/malloc/internal/page_alloc.h"
+#include "gort/malloc/internal/page_map.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/tests/fuzz/fuzz.h"
 
 namespace {

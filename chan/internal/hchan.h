@@ -1,0 +1,156 @@
+// chan/internal/hchan.h: the channel, without its element type.
+// What      a lock, a ring of dataqsiz elements, and two queues of waiting goroutines. chan.h puts
+//           types on top; select.cc works on the same parts.
+// Layer     7.                                        Go: hchan, waitq in chan.go
+// Invariant (lock held)
+//           - recvq or sendq is empty, except for one goroutine that waits on both sides of the
+//             channel in one select;
+//           - a waiting receiver means an empty channel, a waiting sender a full one;
+//           - after close both queues stay empty, and qcount never grows again.
+// Hand-over An operation that finds its peer waiting moves the element straight between the two
+//           frames, under the lock, and wakes the peer after releasing it. The element of a blocked
+//           sender therefore stays in the sender's frame until somebody takes it.
+// Elements  Moving one must not throw: element.h boxes those of which this is not known. Their move
+//           constructor and destructor run with the lock held: they must not block and must not use
+//           the same channel.
+// Ordering  closed, qcount and the heads of the queues are written with the lock held and read
+//           without it by the checks at the start of non-blocking operations (see hchan.cc).
+// Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | ChanSend/Recv |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
+//           |  non-blocking |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           | CloseChan     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+#ifndef GORT_CHAN_INTERNAL_HCHAN_H_
+#define GORT_CHAN_INTERNAL_HCHAN_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
+
+namespace gort::rt {
+
+struct G;
+struct Sudog;
+
+// What a channel must know of its element type. One constant per type.
+struct ElemType {
+  size_t size;   // bytes that an element takes; 0: there is nothing to carry
+  size_t align;  // of an element
+  // Move-constructs *dst from *src, which its owner will destroy. Null: copy the bytes.
+  void (*move)(void* dst, void* src) noexcept;
+  // The same, and ends the life of *src. Null: copy the bytes.
+  void (*relocate)(void* dst, void* src) noexcept;
+  void (*destroy)(void* elem) noexcept;  // null: nothing to do
+};
+
+// An element on the heap, of a type whose move may throw; what the channel carries is a BoxBase*.
+struct BoxBase {
+  BoxBase* next = nullptr;  // guarded by the lock of the channel that it was given back to
+};
+
+// Goroutines that wait on one side of a channel, first come first served. Guarded by the channel's
+// lock, except that Empty may be asked without it. Go: waitq
+class WaitQ {
+ public:
+  void Enqueue(Sudog* s);
+  // The next that can be woken, off the queue; null: none. One that takes part in a select is woken
+  // only by whoever sets its select_done first, and skipped by all others.
+  Sudog* Dequeue();
+  // Takes s off if it is still there.
+  void Remove(Sudog* s);
+  bool Empty() const {
+    return first_.load(std::memory_order_acquire) == nullptr;  // pairs with: SetFirst
+  }
+
+ private:
+  Sudog* First() const { return first_.load(std::memory_order_relaxed); }  // lock held
+  void SetFirst(Sudog* s) { first_.store(s, std::memory_order_release); }  // pairs with: Empty
+
+  std::atomic<Sudog*> first_{nullptr};
+  Sudog* last_ = nullptr;
+};
+
+struct alignas(kCacheLine) HChan {
+  HChan(const ElemType* t, size_t capacity, char* ring) : dataqsiz(capacity), type(t), buf(ring) {}
+
+  Mutex lock{LockRank::kHchan};
+  std::atomic<bool> closed{false};         // false -> true under lock
+  std::atomic<size_t> qcount{0};           // elements in the ring; written under lock
+  const size_t dataqsiz;                   // elements that fit into the ring; 0: unbuffered
+  const ElemType* const type;              // const after init
+  char* const buf;                         // const after init; the ring, behind this header
+  size_t sendx ABSL_GUARDED_BY(lock) = 0;  // index of the next free place of the ring
+  size_t recvx ABSL_GUARDED_BY(lock) = 0;  // index of its oldest element
+  WaitQ recvq;                             // waiting receivers
+  WaitQ sendq;                             // waiting senders
+  // Boxes whose receiver could not move the element out; they go to the next receivers, before
+  // everything else. Written under lock.
+  std::atomic<BoxBase*> returned{nullptr};
+  std::atomic<size_t> refs{1};  // handles; see HChanRef
+};
+
+enum class RecvResult : uint8_t { kReceived, kClosed, kWouldBlock };
+
+// A new channel with one reference. Throws Panic("makechan: size out of range") when the ring does
+// not fit into the address space, std::bad_alloc when there is no memory for it. Go: makechan
+HChan* MakeHChan(const ElemType* type, size_t capacity);
+// One more owner / one less. The last one destroys the elements that were never received. Null: no
+// effect.
+void HChanRef(HChan* c);
+void HChanUnref(HChan* c);
+
+// Sends *elem: move-constructs from it exactly when it returns true; the caller still destroys it.
+// False: not block, and nobody takes it now. Throws Panic("send on closed channel"); *elem is then
+// as it was. Null channel: would block, for ever. Go: chansend
+bool ChanSend(HChan* c, void* elem, bool block);
+
+// As a non-blocking ChanSend of a box that holds no element yet: once the send is certain to
+// happen, fill(arg) is called, with the channel's lock held and pinned to its thread, to construct
+// it: it does not give way, and must not wait. What it throws goes to the caller and the channel is
+// as it was.
+bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
+
+// Receives by move-constructing into *dst, which is raw memory, exactly when the result is
+// kReceived. kWouldBlock: not block, and there is nothing now. Go: chanrecv
+RecvResult ChanRecv(HChan* c, void* dst, bool block);
+
+// Gives the last received box back: the next receiver gets it.
+void ChanUnrecv(HChan* c, BoxBase* box);
+
+// Throws Panic("close of nil channel") and Panic("close of closed channel"). Go: closechan
+void CloseChan(HChan* c);
+
+// Elements that wait to be received / that fit into the buffer. A snapshot. Null: 0.
+size_t ChanLen(const HChan* c);
+size_t ChanCap(const HChan* c);
+
+// True when a send / a receive would block now; asked without the lock. Requires: c is not null.
+bool ChanSendWouldBlock(const HChan* c);
+bool ChanRecvWouldBlock(const HChan* c);
+
+// Called by the typed front when a non-blocking operation had to report that it would block: its
+// caller may be polling in a loop, and this is where it can be pre-empted. Not part of the
+// operations themselves, which may be called with runtime locks held.
+void PollFailed();
+
+// ---- for select.cc ----
+
+// What an attempt came to.
+enum class Attempt : uint8_t { kDone, kClosed, kWouldBlock };
+
+// Sends or receives if that is possible without waiting. When a peer was waiting, *wake is set to
+// it: GoReady it once the lock is released. Go: send, recv
+Attempt SendLocked(HChan* c, void* elem, G** wake) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock);
+Attempt RecvLocked(HChan* c, void* dst, G** wake) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock);
+
+// Sleeps with nobody to wake it.
+[[noreturn]] void ParkForever(WaitReason reason);
+[[noreturn]] void PanicSendOnClosed();
+
+}  // namespace gort::rt
+
+#endif  // GORT_CHAN_INTERNAL_HCHAN_H_

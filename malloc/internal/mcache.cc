@@ -1,0 +1,181 @@
+#include "gort/malloc/internal/mcache.h"
+
+#include <cstring>
+
+#include "absl/base/thread_annotations.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/internal/fixalloc.h"
+#include "gort/malloc/internal/mheap.h"
+#include "gort/malloc/internal/scavenge.h"
+
+namespace gort::rt {
+
+constinit MCache mcache0;
+
+namespace {
+
+// Its rank is mheap's (Go guards the same things by the heap lock); the two are never held at once.
+constinit Mutex all_lock{LockRank::kMheap};
+constinit TypedFixAlloc<MCache> mcache_alloc ABSL_GUARDED_BY(all_lock);
+constinit List<MCache> all_mcaches ABSL_GUARDED_BY(all_lock);  // without mcache0
+
+// The set of live slots of a tiny block, in its last slot.
+std::atomic<uint32_t>& LiveSlots(char* block) {
+  return *reinterpret_cast<std::atomic<uint32_t>*>(block + kTinyBytes * size_t{kTinySlots});
+}
+
+constexpr uint32_t kHeldByCache = uint32_t{1} << kTinySlots;
+constexpr uint32_t kAllSlots = kHeldByCache - 1;
+
+}  // namespace
+
+GORT_NOINLINE void* MCache::Refill(int span_class) {
+  FreeList& l = lists_[span_class];
+  const uint32_t batch = kSizeClasses[span_class].batch;
+  size_t got;
+  FreeObject* o = mcentrals[span_class].Fetch(span_class, l.limit < batch ? l.limit : batch, &got);
+  if (o == nullptr) return nullptr;
+  if (l.limit < 2 * batch) l.limit = l.limit * 2 < 2 * batch ? l.limit * 2 : 2 * batch;
+  if constexpr (kDebug) CheckTaken(o, span_class);
+  l.head = o->next;
+  l.set_length(static_cast<uint32_t>(got - 1));
+  return o;
+}
+
+GORT_NOINLINE void MCache::TooLong(int span_class) {
+  FreeList& l = lists_[span_class];
+  const uint32_t batch = kSizeClasses[span_class].batch;
+  if (l.limit < 2 * batch) {
+    l.limit = l.limit * 2 < 2 * batch ? l.limit * 2 : 2 * batch;
+    return;
+  }
+  ReturnSome(span_class, batch);
+  MaybeScavenge();
+}
+
+void MCache::ReturnSome(int span_class, uint32_t n) {
+  FreeList& l = lists_[span_class];
+  FreeObject* first = l.head;
+  FreeObject* last = first;
+  for (uint32_t i = 1; i < n; ++i) last = last->next;
+  l.head = last->next;
+  l.set_length(l.get_length() - n);
+  last->next = nullptr;
+  mcentrals[span_class].Return(first);
+}
+
+void MCache::Flush() {
+  DropTinyBlock();
+  for (int c = 1; c < kNumSpanClasses; ++c) {
+    if (uint32_t n = lists_[c].get_length(); n > 0) ReturnSome(c, n);
+    lists_[c].limit = 1;
+  }
+  MaybeScavenge();
+}
+
+void* MCache::AllocTiny() {
+  if (GORT_UNLIKELY(tiny_next_ == kTinySlots)) {
+    DropTinyBlock();
+    char* block = static_cast<char*>(Alloc(kTinySpanClass));
+    if (block == nullptr) return nullptr;
+    // All slots count as live from the start, so that cutting one needs no atomic operation. Nobody
+    // else knows the block: relaxed.
+    LiveSlots(block).store(kAllSlots | kHeldByCache, std::memory_order_relaxed);
+    tiny_block_ = block;
+    tiny_next_ = 0;
+  }
+  return tiny_block_ + kTinyBytes * static_cast<size_t>(tiny_next_++);
+}
+
+// Lets go of the current block: whoever frees its last object frees it, or this does.
+void MCache::DropTinyBlock() {
+  char* block = tiny_block_;
+  if (block == nullptr) return;
+  const uint32_t unused = kAllSlots & ~((uint32_t{1} << tiny_next_) - 1);
+  const uint32_t drop = unused | kHeldByCache;
+  tiny_block_ = nullptr;
+  tiny_next_ = kTinySlots;
+  // pairs with: FreeTiny
+  if (LiveSlots(block).fetch_and(~drop, std::memory_order_acq_rel) != drop) return;
+  Free(reinterpret_cast<FreeObject*>(block), page_map.Get(reinterpret_cast<uintptr_t>(block)));
+}
+
+void MCache::FreeTiny(void* p, MSpan* s) {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(p) - s->base;
+  char* block = reinterpret_cast<char*>(s->base + offset / kTinyBlockBytes * kTinyBlockBytes);
+  const uint32_t bit = uint32_t{1} << (offset % kTinyBlockBytes / kTinyBytes);
+  if (offset % kTinyBytes != 0 || bit == kHeldByCache) MallocFatal("free of a wrong pointer", p);
+  if constexpr (kDebug) {
+    // The set of a free block is overwritten in debug builds; there the block's own bit tells.
+    const uint32_t index = s->IndexOf(reinterpret_cast<uintptr_t>(p));
+    const uint64_t word = s->live[index / 64].load(std::memory_order_relaxed);
+    if ((word >> index % 64 & 1) == 0) MallocFatal("double free", p);
+  }
+  // pairs with: itself on other threads, and DropTinyBlock: whoever takes the last bit away sees
+  // all uses of the block's objects as past.
+  const uint32_t old = LiveSlots(block).fetch_and(~bit, std::memory_order_acq_rel);
+  if ((old & bit) == 0) MallocFatal("double free", p);
+  if (old == bit) Free(reinterpret_cast<FreeObject*>(block), s);
+}
+
+// Debug builds: o is on a list of span_class and about to be handed out.
+void MCache::CheckTaken(FreeObject* o, int span_class) {
+  const uintptr_t p = reinterpret_cast<uintptr_t>(o);
+  MSpan* s = page_map.Get(p);
+  if (s == nullptr || !s->in_use() || s->span_class != span_class || p - s->base >= s->bytes() ||
+      (p - s->base) % s->elem_bytes != 0) {
+    MallocFatal("corrupted free list", o);
+  }
+  const unsigned char* byte = reinterpret_cast<unsigned char*>(o + 1);
+  for (size_t i = sizeof *o; i < s->elem_bytes; ++i, ++byte) {
+    if (*byte != kFreedByte) MallocFatal("object was written to after its free", o);
+  }
+  const uint64_t bit = uint64_t{1} << (s->IndexOf(p) % 64);
+  // A debugging aid that orders nothing: relaxed.
+  if ((s->live[s->IndexOf(p) / 64].fetch_or(bit, std::memory_order_relaxed) & bit) != 0) {
+    MallocFatal("corrupted free list", o);
+  }
+}
+
+// Debug builds: o is about to go onto a list.
+void MCache::CheckFreed(FreeObject* o, MSpan* s) {
+  const uintptr_t p = reinterpret_cast<uintptr_t>(o);
+  const uint32_t index = s->IndexOf(p);
+  if (index >= s->n_elems || s->base + size_t{index} * s->elem_bytes != p) {
+    MallocFatal("free of a wrong pointer", o);
+  }
+  const uint64_t bit = uint64_t{1} << (index % 64);
+  if ((s->live[index / 64].fetch_and(~bit, std::memory_order_relaxed) & bit) == 0) {
+    MallocFatal("double free", o);
+  }
+  FillFreed(o, s->elem_bytes);
+}
+
+MCache* AllocMCache() {
+  LockGuard guard(&all_lock);
+  MCache* c = mcache_alloc.Alloc();
+  all_mcaches.PushBack(c);
+  return c;
+}
+
+void FreeMCache(MCache* c) {
+  GORT_CHECK(c != &mcache0);
+  c->Flush();
+  LockGuard guard(&all_lock);
+  all_mcaches.Remove(c);
+  mcache_alloc.Free(c);
+}
+
+uint64_t CachedObjects(int span_class) {
+  LockGuard guard(&all_lock);
+  uint64_t n = mcache0.Cached(span_class);
+  for (MCache* c = all_mcaches.front(); c != nullptr; c = c->next) n += c->Cached(span_class);
+  return n;
+}
+
+void MCacheForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { all_lock.LockForFork(); }
+void MCacheForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { all_lock.UnlockAfterFork(); }
+
+}  // namespace gort::rt

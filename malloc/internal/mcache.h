@@ -1,0 +1,123 @@
+// malloc/internal/mcache.h: free objects that one P or one thread has at hand, without locks.
+// What      a free list per span class, filled from and returned to mcentral in batches, and the
+//           block that tiny objects are cut from.
+// Layer     4.                                                          Go: mcache (mcache.go)
+// Ownership one owner at a time: the thread whose t_mcache points here (current_mcache.h), or
+//           whoever holds the cache while no thread does. Handing it over needs a happens-before
+//           edge (the scheduler's: releasing and acquiring the P).
+// Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | Alloc, Free   |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
+//           | AllocMCache   |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
+//           | FreeMCache    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           Locks taken, if any: scavenge, mcentral, mheap, persistent. No switch of goroutines
+//           can fall inside a call: malloc is runtime code, which is never pre-empted.
+// Lengths   a list may hold `limit` objects. The limit doubles with use from 1 to two batches, so
+//           that a class that is used once keeps one object and a busy one moves whole batches.
+#ifndef GORT_MALLOC_INTERNAL_MCACHE_H_
+#define GORT_MALLOC_INTERNAL_MCACHE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/malloc/internal/mcentral.h"
+#include "gort/malloc/internal/mspan.h"
+#include "gort/malloc/internal/size_classes.h"
+
+namespace gort::rt {
+
+// Tiny objects: requests up to kTinyBytes, in slots of that size. The last slot of a block is the
+// set of live slots (the first two are the link of a free block); its own bit says that a cache
+// still cuts objects from the block. In a free block the set is empty.
+inline constexpr size_t kTinyBytes = 4;
+inline constexpr size_t kTinyBlockBytes = 64;
+inline constexpr int kTinySlots = static_cast<int>(kTinyBlockBytes / kTinyBytes) - 1;
+
+class MCache : public ListNode<MCache> {
+ public:
+  constexpr MCache() = default;
+  MCache(const MCache&) = delete;
+  MCache& operator=(const MCache&) = delete;
+
+  // An object of span_class (not 0). Null: out of memory.
+  GORT_ALWAYS_INLINE void* Alloc(int span_class) {
+    FreeList& l = lists_[span_class];
+    FreeObject* o = l.head;
+    if (GORT_UNLIKELY(o == nullptr)) return Refill(span_class);
+    if constexpr (kDebug) CheckTaken(o, span_class);
+    l.head = o->next;
+    l.set_length(l.get_length() - 1);
+    return o;
+  }
+
+  // Takes object o of s back, s->span_class not 0. Fatal when o was freed last.
+  GORT_ALWAYS_INLINE void Free(FreeObject* o, MSpan* s) {
+    FreeList& l = lists_[s->span_class];
+    if (GORT_UNLIKELY(o == l.head)) MallocFatal("double free", o);
+    if constexpr (kDebug) CheckFreed(o, s);
+    o->next = l.head;
+    l.head = o;
+    const uint32_t n = l.get_length() + 1;
+    l.set_length(n);
+    if (GORT_UNLIKELY(n > l.limit)) TooLong(s->span_class);
+  }
+
+  // kTinyBytes bytes, aligned to as much. Null: out of memory. Go: the tiny path of mallocgc
+  // (malloc.go); differs: see mheap.h.
+  void* AllocTiny();
+  // Takes a tiny object of s back. Fatal when it is not live.
+  void FreeTiny(void* p, MSpan* s);
+
+  // Returns everything to the central lists. The cache stays usable. Go: (*mcache).releaseAll
+  // (mcache.go).
+  void Flush();
+
+  // Objects of span_class held here. Any thread; a moment's value.
+  uint32_t Cached(int span_class) const { return lists_[span_class].get_length(); }
+
+ private:
+  struct FreeList {
+    FreeObject* head = nullptr;  // owner only
+    // Written by the owner only, read by statistics: relaxed, orders nothing.
+    std::atomic<uint32_t> length{0};
+    uint32_t limit = 1;  // owner only
+
+    uint32_t get_length() const { return length.load(std::memory_order_relaxed); }
+    void set_length(uint32_t n) { length.store(n, std::memory_order_relaxed); }
+  };
+
+  void* Refill(int span_class);
+  void TooLong(int span_class);
+  // Gives the first n objects of the list back.
+  void ReturnSome(int span_class, uint32_t n);
+  void DropTinyBlock();
+  static void CheckTaken(FreeObject* o, int span_class);
+  static void CheckFreed(FreeObject* o, MSpan* s);
+
+  // All fields but the lengths: owner only.
+  FreeList lists_[kNumSpanClasses];
+  char* tiny_block_ = nullptr;  // what AllocTiny cuts from; null: none
+  int tiny_next_ = kTinySlots;  // its first slot that was never handed out
+};
+
+// A new, empty cache. Never null (out of memory is fatal). Go: allocmcache (mcache.go).
+MCache* AllocMCache();
+// Flushes c and takes it back. No thread may use it any more. Not for mcache0, whose P 0 lives as
+// long as the process (fatal). Go: freemcache (mcache.go).
+void FreeMCache(MCache* c);
+
+// Objects of span_class in all caches together. A moment's value.
+uint64_t CachedObjects(int span_class);
+
+// The statically allocated first cache; see current_mcache.h. Go: mcache0 (mcache.go).
+extern MCache mcache0;
+
+// fork(2): see persistentalloc.h.
+void MCacheForkLock();
+void MCacheForkUnlock();
+
+}  // namespace gort::rt
+
+#endif  // GORT_MALLOC_INTERNAL_MCACHE_H_

@@ -1,0 +1,70 @@
+// malloc/internal/mcentral.h: per span class, the spans that have objects to give.
+// What      moves batches of objects between caches and spans. One MCentral per span class, each
+//           with its own lock, alone on its cache lines.
+// Layer     4.                                                     Go: mcentral (mcentral.go)
+// Contract  | call       | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | Fetch      |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
+//           | Return     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           Lock rank mcentral; mheap's lock is taken inside Fetch, never inside Return's section.
+// Lists     a span is in nonempty_ exactly while it has a free or fresh object. It leaves for mheap
+//           as soon as none of its objects is out.
+// Errors    Fetch: null when the OS has no memory. Return of an object that its span does not miss:
+//           fatal "malloc: corrupted free list".
+#ifndef GORT_MALLOC_INTERNAL_MCENTRAL_H_
+#define GORT_MALLOC_INTERNAL_MCENTRAL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "gort/base/attributes.h"
+#include "gort/base/list.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/malloc/internal/mheap.h"
+#include "gort/malloc/internal/mspan.h"
+#include "gort/malloc/internal/size_classes.h"
+
+namespace gort::rt {
+
+class alignas(kCacheLine) MCentral {
+ public:
+  constexpr MCentral() = default;
+  MCentral(const MCentral&) = delete;
+  MCentral& operator=(const MCentral&) = delete;
+
+  // Up to n > 0 objects of span_class (this central's own) as a list that ends in null; *got says
+  // how many. Null and 0: out of memory. Go: (*mcentral).cacheSpan (mcentral.go).
+  FreeObject* Fetch(int span_class, size_t n, size_t* got) ABSL_LOCKS_EXCLUDED(lock_);
+
+  // Takes a list of objects of this class back, from whichever spans. Go: (*mcentral).uncacheSpan
+  // (mcentral.go); differs: objects, not spans.
+  void Return(FreeObject* list) ABSL_LOCKS_EXCLUDED(lock_);
+
+  // Objects that caches and users hold. A moment's value.
+  uint64_t objects_out() const { return out_.load(std::memory_order_relaxed); }
+
+  // fork(2): see persistentalloc.h. Not reported to the lock order, which knows one mcentral only.
+  void ForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock_.LockForFork(); }
+  void ForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock_.UnlockAfterFork(); }
+
+ private:
+  size_t TakeFrom(MSpan* s, size_t n, FreeObject** list) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void ReturnOne(FreeObject* o, List<MSpan>* idle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+
+  Mutex lock_{LockRank::kMcentral};
+  List<MSpan> nonempty_ ABSL_GUARDED_BY(lock_);
+  std::atomic<uint64_t> out_{0};  // written under lock_; read by statistics
+};
+
+// Indexed by span class. Entry 0 is unused.
+extern MCentral mcentrals[kNumSpanClasses];
+
+// Debug builds fill freed objects after their link with this, and look for it when reusing them.
+inline constexpr unsigned char kFreedByte = 0xdb;
+void FillFreed(FreeObject* o, size_t bytes);
+
+}  // namespace gort::rt
+
+#endif  // GORT_MALLOC_INTERNAL_MCENTRAL_H_

@@ -1,0 +1,52 @@
+// malloc/internal/scavenge.h: giving the memory of free pages back to the OS.
+// What      how much there is to give, and giving it piece by piece.
+// Policy    pages stay ready for 1/8 of what is in use and 4 MiB more; what is free beyond that is
+//           the debt. Two drivers:
+//             background  the runtime's monitor thread calls ScavengeOne while ScavengeDebt() > 0,
+//             at
+//                         its own pace, after SetBackgroundScavenger(true).
+//             in passing  without such a thread, one that frees pages pays, but only when the debt
+//                         exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
+//           The longest free spans go first, the highest addresses among equals.
+// Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
+// Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | ScavengeDebt    |   x    | x  |  x   |    x    |    x    |   -   |     -     |
+//           | ScavengeOne     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           Takes the locks scavenge, then mheap; madvise(2) runs with the scavenge lock alone.
+#ifndef GORT_MALLOC_INTERNAL_SCAVENGE_H_
+#define GORT_MALLOC_INTERNAL_SCAVENGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gort::rt {
+
+inline constexpr size_t kScavengeStep = size_t{16} << 20;   // bytes
+inline constexpr size_t kScavengeSlack = size_t{32} << 20;  // bytes
+
+// Bytes of free pages that have memory and should not; never negative. A moment's value.
+int64_t ScavengeDebt();
+
+// Releases at most max_bytes (rounded up to one OS page; nothing if <= 0), debt or not. Returns the
+// bytes released; 0 when no free page has memory. Go: (*pageAlloc).scavenge (mgcscavenge.go).
+int64_t ScavengeOne(int64_t max_bytes);
+
+// Releases every free page. Returns bytes. Go: debug.FreeOSMemory (without the collection).
+int64_t ScavengeAll();
+
+// Whether somebody calls ScavengeOne from the background; false at the start.
+void SetBackgroundScavenger(bool on);
+
+// The driver "in passing". No runtime lock of rank scavenge or inside may be held.
+void MaybeScavenge();
+
+// Bytes released since the start of the process.
+uint64_t ScavengedTotal();
+
+// fork(2): see persistentalloc.h.
+void ScavengeForkLock();
+void ScavengeForkUnlock();
+
+}  // namespace gort::rt
+
+#endif  // GORT_MALLOC_INTERNAL_SCAVENGE_H_

@@ -1,0 +1,378 @@
+#include "gort/net/internal/fd.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "gort/base/attributes.h"
+#include "gort/net/internal/syscalls.h"
+#include "gort/netpoll/internal/poller.h"
+#include "gort/netpoll/wait_fd.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/sync/internal/sema.h"
+
+namespace gort::rt {
+namespace {
+
+// A kernel takes at most about 2 GiB at once; Go's figure.
+constexpr size_t kMaxRw = size_t{1} << 30;
+// Pieces of a Writev for one system call.
+constexpr int kMaxIov = 64;
+
+// Accept's pauses when there is no descriptor or memory, as net/http has them.
+constexpr int kMinPauseMs = 5;
+constexpr int kMaxPauseMs = 1000;
+
+bool IsExhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+std::string ErrorText(int error) {
+  const char* text = strerrordesc_np(error);
+  return text != nullptr ? text : "errno " + std::to_string(error);
+}
+
+absl::StatusCode CodeOf(int error) {
+  if (IsExhaustion(error)) return absl::StatusCode::kResourceExhausted;
+  if (error == EMSGSIZE) return absl::StatusCode::kInvalidArgument;  // the caller's datagram
+  return absl::ErrnoToStatusCode(error);
+}
+
+}  // namespace
+
+absl::Status OpError(const char* op, std::string_view network, const std::string& addr,
+                     const char* call, int error) {
+  std::string text = std::string(op) + ' ';
+  text.append(network);
+  if (!addr.empty()) text += ' ' + addr;
+  if (call != nullptr) text += std::string(": ") + call;
+  return absl::Status(CodeOf(error), text + ": " + ErrorText(error));
+}
+
+absl::Status NoConnection(const char* op) {
+  return absl::FailedPreconditionError(std::string(op) + ": " + kClosedText);
+}
+
+// Enters one side of the descriptor; the destructor leaves. Whoever waited in vain leaves there
+// too, for the object may go with its reference.
+class NetFd::Operation {
+ public:
+  Operation(NetFd* fd, FdSide side) : fd_(fd), side_(side), got_(fd->mu_.Lock(side)) {}
+  ~Operation() {
+    if (GORT_LIKELY(got_ == FdLock::kLocked)) {
+      if (GORT_UNLIKELY(fd_->mu_.Unlock(side_))) fd_->Destroy();
+    } else if (got_ == FdLock::kClosedReference) {
+      fd_->Leave();
+    }
+  }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  bool ok() const { return got_ == FdLock::kLocked; }
+
+ private:
+  NetFd* const fd_;
+  const FdSide side_;
+  const FdLock got_;
+};
+
+absl::StatusOr<NetFd*> NetFd::New(int sysfd, const char* network) {
+  int error = 0;
+  PollDesc* pd = PollOpen(sysfd, &error);
+  if (pd == nullptr) {
+    SysClose(sysfd);
+    if (error == ENOSYS) {
+      return absl::FailedPreconditionError(
+          "net: the runtime has not started; call gort::Run first");
+    }
+    return OpError("register", network, "", "epoll_ctl", error);
+  }
+  return new NetFd(sysfd, network, pd);
+}
+
+void NetFd::Unshare() {
+  if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // pairs with: itself
+}
+
+void NetFd::Drop() {
+  Close().IgnoreError();
+  Unshare();
+}
+
+void NetFd::Destroy() {
+  PollClose(pd_);
+  SysClose(sysfd_);
+  // Whoever waits in Close has a share.
+  SemRelease(&close_sema_, false);
+  Unshare();
+}
+
+absl::Status NetFd::Close() {
+  if (!mu_.IncRefAndClose()) return UseAfterClose("close");
+  // A share of our own: a goroutine whose call this ends may be done with the handle before we are.
+  owners_.fetch_add(1, std::memory_order_relaxed);
+  // While the socket still listens: later the path may be somebody else's.
+  if (unlink_ != nullptr) unlink(unlink_->c_str());
+  PollUnblock(pd_);
+  Leave();
+  SemAcquire(&close_sema_, false, WaitReason::kIoWait);
+  Unshare();
+  return absl::OkStatus();
+}
+
+std::string NetFd::Where() const {
+  const std::string local = local_.ToString();
+  const std::string remote = remote_.ToString();
+  if (remote.empty()) return local;
+  return local.empty() ? remote : local + "->" + remote;
+}
+
+absl::Status NetFd::Failed(int error, const char* op, const char* call) const {
+  return OpError(op, network_, Where(), call, error);
+}
+
+absl::Status NetFd::UseAfterClose(const char* op) const {
+  return absl::FailedPreconditionError(std::string(op) + ' ' + network_ + ' ' + Where() + ": " +
+                                       kClosedText);
+}
+
+absl::Status NetFd::Failed(PollResult result, const char* op) const {
+  const std::string where = std::string(op) + ' ' + network_ + ' ' + Where() + ": ";
+  switch (result) {
+    case PollResult::kTimeout:
+      return absl::DeadlineExceededError(where + kTimeoutText);
+    case PollResult::kClosing:
+      return absl::CancelledError(where + kClosedText);
+    default:
+      return absl::UnavailableError(where + "not pollable");
+  }
+}
+
+absl::Status NetFd::Wait(uint32_t mode, const char* op) {
+  const PollResult result = PollWait(pd_, mode);
+  if (GORT_LIKELY(result == PollResult::kOk)) return absl::OkStatus();
+  return Failed(result, op);
+}
+
+absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
+  size_t got;
+  {
+    Operation op(this, FdSide::kRead);
+    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
+    if (buf.empty()) return 0;
+    const size_t most = std::min(buf.size(), kMaxRw);
+    if (short_read_ && PollPlain(pd_)) {
+      // There was no more, and more of it makes a new edge: asking the kernel now would in nine
+      // cases of ten be a system call for nothing.
+      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
+      return Failed(r, "read");
+    }
+    for (;;) {
+      const ssize_t n = SysRecv(sysfd_, buf.data(), most);
+      if (GORT_LIKELY(n >= 0)) {
+        got = static_cast<size_t>(n);
+        short_read_ = tcp_ && n > 0 && got < most;
+        break;
+      }
+      if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
+      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    }
+  }
+  PreemptCheck();  // a peer that is always faster must not keep the P for itself
+  return got;
+}
+
+absl::StatusOr<size_t> NetFd::Write(std::string_view data) {
+  {
+    Operation op(this, FdSide::kWrite);
+    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("write");
+    if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
+      return Failed(r, "write");
+    }
+    for (size_t done = 0; done < data.size();) {
+      const ssize_t n = SysSend(sysfd_, data.data() + done, std::min(data.size() - done, kMaxRw));
+      if (GORT_LIKELY(n > 0)) {
+        done += static_cast<size_t>(n);
+        continue;
+      }
+      if (n != -EAGAIN) return Failed(n == 0 ? EIO : static_cast<int>(-n), "write");
+      if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
+    }
+  }
+  PreemptCheck();
+  return data.size();
+}
+
+absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces) {
+  size_t total = 0;
+  {
+    Operation op(this, FdSide::kWrite);
+    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("writev");
+    if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
+      return Failed(r, "writev");
+    }
+    size_t skip = 0;  // bytes of pieces[0] that are gone
+    for (;;) {
+      while (!pieces.empty() && pieces[0].size() == skip) {
+        pieces.remove_prefix(1);
+        skip = 0;
+      }
+      if (pieces.empty()) break;
+      iovec iov[kMaxIov];
+      int n_iov = 0;
+      for (size_t bytes = 0;
+           n_iov < kMaxIov && static_cast<size_t>(n_iov) < pieces.size() && bytes < kMaxRw;
+           ++n_iov) {
+        const std::string_view piece = pieces[n_iov].substr(n_iov == 0 ? skip : 0, kMaxRw);
+        iov[n_iov] = {const_cast<char*>(piece.data()), piece.size()};
+        bytes += piece.size();
+      }
+      const ssize_t n = SysSendv(sysfd_, iov, n_iov);
+      if (n == -EAGAIN) {
+        if (absl::Status s = Wait(kPollWrite, "writev"); !s.ok()) return s;
+        continue;
+      }
+      if (n <= 0) return Failed(n == 0 ? EIO : static_cast<int>(-n), "writev");
+      total += static_cast<size_t>(n);
+      for (auto left = static_cast<size_t>(n); left > 0;) {
+        const size_t here = std::min(left, pieces[0].size() - skip);
+        left -= here;
+        skip += here;
+        if (skip == pieces[0].size() && left > 0) {
+          pieces.remove_prefix(1);
+          skip = 0;
+        }
+      }
+    }
+  }
+  PreemptCheck();
+  return total;
+}
+
+absl::StatusOr<Received> NetFd::ReadFrom(absl::Span<char> buf) {
+  Operation op(this, FdSide::kRead);
+  if (!op.ok()) return UseAfterClose("read");
+  if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "read");
+  for (;;) {
+    Received got{};
+    const ssize_t n = SysRecvFrom(sysfd_, buf.data(), buf.size(), &got);
+    if (n >= 0) return got;
+    if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
+    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+  }
+}
+
+absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& to) {
+  Operation op(this, FdSide::kWrite);
+  if (!op.ok()) return UseAfterClose("write");
+  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) return Failed(r, "write");
+  for (;;) {
+    const ssize_t n = SysSendTo(sysfd_, data, to);
+    if (n >= 0) return static_cast<size_t>(n);
+    if (n != -EAGAIN) {
+      return OpError("write", network_, local_.ToString() + "->" + to.ToString(), nullptr,
+                     static_cast<int>(-n));
+    }
+    if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
+  }
+}
+
+// No descriptor, or no memory: waits, longer from time to time, so that a caller that tries again
+// at once does not burn the CPU; Close ends the pause. A listener is never ready for writing, so
+// that side of the poll descriptor is free for it.
+absl::Status NetFd::Exhausted(int error) {
+  pause_ms_ = std::clamp(pause_ms_ * 2, kMinPauseMs, kMaxPauseMs);
+  const int64_t until = Nanotime() + pause_ms_ * int64_t{1'000'000};
+  PollSetDeadline(pd_, until, kPollWrite);
+  PollResult result;
+  do {
+    result = PollWait(pd_, kPollWrite);
+  } while (result == PollResult::kOk);
+  if (result == PollResult::kClosing) return Failed(result, "accept");
+  return Failed(error, "accept");
+}
+
+absl::StatusOr<NetFd*> NetFd::Accept() {
+  Operation op(this, FdSide::kRead);
+  if (!op.ok()) return UseAfterClose("accept");
+  if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "accept");
+  for (;;) {
+    SocketAddr from;
+    const int n = SysAccept(sysfd_, &from);
+    if (n >= 0) {
+      pause_ms_ = 0;
+      absl::StatusOr<NetFd*> fd = New(n, network_);
+      if (!fd.ok()) return fd.status();
+      (*fd)->remote_ = from;
+      (*fd)->FetchLocal();
+      return fd;
+    }
+    // Connections that broke while they were queued are none of the caller's business, and neither
+    // are what accept(2) passes on of the network's errors.
+    switch (-n) {
+      case EAGAIN:
+        if (absl::Status s = Wait(kPollRead, "accept"); !s.ok()) return s;
+        continue;
+      case ECONNABORTED:
+      case ENETDOWN:
+      case EPROTO:
+      case ENOPROTOOPT:
+      case EHOSTDOWN:
+      case ENONET:
+      case EHOSTUNREACH:
+      case ENETUNREACH:
+        continue;
+      default:
+        if (IsExhaustion(-n)) return Exhausted(-n);
+        return Failed(-n, "accept");
+    }
+  }
+}
+
+absl::Status NetFd::Connect(const SocketAddr& to, int64_t when, void (*started)(void*, PollDesc*),
+                            void* arg) {
+  Operation op(this, FdSide::kWrite);
+  if (!op.ok()) return UseAfterClose("dial");
+  remote_ = to;
+  if (when != 0) PollSetDeadline(pd_, when, kPollWrite);
+  started(arg, pd_);
+  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) return Failed(r, "dial");
+  int error = SysConnect(sysfd_, to);
+  while (error == EINPROGRESS || error == EALREADY || error == EINTR) {
+    if (absl::Status s = Wait(kPollWrite, "dial"); !s.ok()) return s;
+    error = SysConnectResult(sysfd_);
+  }
+  if (error != 0 && error != EISCONN) return Failed(error, "dial", "connect");
+  FetchLocal();
+  return absl::OkStatus();
+}
+
+void NetFd::FetchLocal() { local_ = SysLocal(sysfd_); }
+
+absl::Status NetFd::Shutdown(int how) {
+  if (!mu_.IncRef()) return UseAfterClose("close");
+  const int error = shutdown(sysfd_, how) == 0 ? 0 : errno;
+  Leave();
+  return error == 0 ? absl::OkStatus() : Failed(error, "close", "shutdown");
+}
+
+absl::Status NetFd::SetDeadline(absl::Time t, uint32_t mode) {
+  if (!mu_.IncRef()) return UseAfterClose("set deadline");
+  PollSetDeadline(pd_, PollDeadline(t), mode);
+  Leave();
+  return absl::OkStatus();
+}
+
+absl::Status NetFd::SetOption(int level, int name, const void* value, socklen_t size,
+                              const char* what) {
+  if (!mu_.IncRef()) return UseAfterClose("set");
+  const int error = setsockopt(sysfd_, level, name, value, size) == 0 ? 0 : errno;
+  Leave();
+  return error == 0 ? absl::OkStatus() : Failed(error, "set", what);
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,105 @@
+#include "gort/net/internal/fd_mutex.h"
+
+#include <atomic>
+#include <memory>
+
+#include "gort/base/attributes.h"
+#include "gort/base/panic.h"
+#include "gort/tests/testing/goroutines.h"
+#include "gtest/gtest.h"
+
+namespace gort::rt {
+namespace {
+
+using testing::Eventually;
+using testing::InGort;
+using testing::Probe;
+
+#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
+constexpr int kRounds = 500;
+#else
+constexpr int kRounds = 20'000;
+#endif
+
+TEST(FdMutex, TheLastToLeaveIsToldOnce) {
+  FdMutex mu;
+  EXPECT_TRUE(mu.IncRef());
+  EXPECT_FALSE(mu.DecRef());
+  EXPECT_EQ(mu.Lock(FdSide::kRead), FdLock::kLocked);
+  EXPECT_EQ(mu.Lock(FdSide::kWrite), FdLock::kLocked);
+  EXPECT_TRUE(mu.IncRefAndClose());
+  EXPECT_FALSE(mu.IncRefAndClose());
+  EXPECT_FALSE(mu.IncRef());
+  EXPECT_EQ(mu.Lock(FdSide::kRead), FdLock::kClosed);
+  EXPECT_FALSE(mu.Unlock(FdSide::kRead));
+  EXPECT_FALSE(mu.DecRef());
+  EXPECT_TRUE(mu.Unlock(FdSide::kWrite));
+}
+
+TEST(FdMutex, TooManyReferencesPanic) {
+  FdMutex mu;
+  for (int i = 0; i < (1 << 20) - 1; ++i) ASSERT_TRUE(mu.IncRef());
+  EXPECT_THROW(mu.IncRef(), Panic);
+  EXPECT_THROW(mu.Lock(FdSide::kRead), Panic);
+  EXPECT_FALSE(mu.DecRef());
+  EXPECT_TRUE(mu.IncRef());
+}
+
+TEST(FdMutex, OneHolderASide) {
+  for (int procs : {1, 4}) {
+    InGort([procs] {
+      testing::Procs p(procs);
+      FdMutex mu;
+      int64_t n[2] = {0, 0};
+      std::atomic<int> done{0};
+      for (int g = 0; g < 8; ++g) {
+        gort::Go([&, g] {
+          const FdSide side = g % 2 == 0 ? FdSide::kRead : FdSide::kWrite;
+          for (int i = 0; i < kRounds; ++i) {
+            ASSERT_EQ(mu.Lock(side), FdLock::kLocked);
+            ++n[g % 2];
+            if (i % 64 == 0) testing::Yield();
+            ASSERT_FALSE(mu.Unlock(side));
+          }
+          ++done;
+        });
+      }
+      EXPECT_TRUE(Eventually([&] { return done == 8; }));
+      EXPECT_EQ(n[0], 4 * kRounds);
+      EXPECT_EQ(n[1], 4 * kRounds);
+    });
+  }
+}
+
+// Readers, writers and counters come and go while it is closed: one of all is the last.
+TEST(FdMutex, CloseRacesWithEverything) {
+  InGort([] {
+    testing::Procs p(4);
+    for (int round = 0; round < kRounds / 10; ++round) {
+      auto mu = std::make_shared<FdMutex>();
+      auto last = std::make_shared<std::atomic<int>>(0);
+      auto done = std::make_shared<std::atomic<int>>(0);
+      for (int g = 0; g < 6; ++g) {
+        gort::Go([=] {
+          const FdSide side = g % 2 == 0 ? FdSide::kRead : FdSide::kWrite;
+          for (int i = 0; i < 20; ++i) {
+            const FdLock got = mu->Lock(side);
+            if (got == FdLock::kClosed) break;
+            if (i % 3 == 0) testing::Yield();
+            *last += got == FdLock::kLocked ? mu->Unlock(side) : mu->DecRef();
+            if (got == FdLock::kClosedReference) break;
+          }
+          ++*done;
+        });
+      }
+      testing::Yield();
+      ASSERT_TRUE(mu->IncRefAndClose());
+      *last += mu->DecRef();
+      ASSERT_TRUE(Eventually([&] { return *done == 6; }));
+      ASSERT_EQ(*last, 1);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace gort::rt

@@ -1,0 +1,22 @@
+// net/internal/options.h: socket options and deadlines, for the public classes.
+// Layer     11, used by net only. A null fd: NoConnection.
+#ifndef GORT_NET_INTERNAL_OPTIONS_H_
+#define GORT_NET_INTERNAL_OPTIONS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gort/net/internal/fd.h"
+
+namespace gort::rt {
+
+absl::Status SetFdDeadline(NetFd* fd, absl::Time t, uint32_t mode);
+absl::Status SetFdInt(NetFd* fd, int level, int name, int value, const char* what);
+// Probes after `idle` without traffic, then as often, nine times; idle <= 0: off. Whole seconds,
+// rounded up.
+absl::Status SetFdKeepAlive(NetFd* fd, absl::Duration idle);
+
+}  // namespace gort::rt
+
+#endif  // GORT_NET_INTERNAL_OPTIONS_H_

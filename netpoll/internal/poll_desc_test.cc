@@ -1,0 +1,370 @@
+// Poll descriptors and WaitReadable with the whole runtime: pipes, ttys, sockets and files.
+#include "gort/netpoll/internal/poll_desc.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gort/base/attributes.h"
+#include "gort/gmp/sched.h"
+#include "gort/netpoll/internal/poller.h"
+#include "gort/netpoll/wait_fd.h"
+#include "gort/platforms/clock.h"
+#include "gort/tests/testing/goroutines.h"
+#include "gtest/gtest.h"
+
+namespace gort::rt {
+namespace {
+
+using testing::Eventually;
+using testing::InGort;
+using testing::Probe;
+using testing::Procs;
+
+#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
+constexpr int kRounds = 500;
+#else
+constexpr int kRounds = 10'000;
+#endif
+
+struct Pipe {
+  Pipe() { EXPECT_EQ(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0); }
+  ~Pipe() {
+    for (int f : fd) {
+      if (f >= 0) close(f);
+    }
+  }
+  void Put() { EXPECT_EQ(write(fd[1], "x", 1), 1); }
+  void Take() {
+    char c;
+    EXPECT_EQ(read(fd[0], &c, 1), 1);
+  }
+  int fd[2] = {-1, -1};
+};
+
+PollDesc* Open(int fd) {
+  int error = 0;
+  PollDesc* pd = PollOpen(fd, &error);
+  EXPECT_NE(pd, nullptr) << error;
+  return pd;
+}
+
+// Somebody has parked in the poller. (Probe::Waits looks into the goroutine, which a wake-up
+// through the kernel does not order for a race detector.)
+bool SomebodyWaits() {
+  return Eventually([] { return sched.netpoll_waiters.load() > 0; });
+}
+
+void Close(PollDesc* pd) {
+  PollUnblock(pd);
+  PollClose(pd);
+}
+
+TEST(PollDesc, GoroutinesPassTokensThroughPipes) {
+  for (int procs : {1, 4}) {
+    InGort([&] {
+      Procs p(procs);
+      Pipe there, back;
+      PollDesc* a = Open(there.fd[0]);
+      PollDesc* b = Open(back.fd[0]);
+      auto receive = [](Pipe* from, PollDesc* pd) {
+        char c;
+        while (read(from->fd[0], &c, 1) < 0) ASSERT_EQ(PollWait(pd, kPollRead), PollResult::kOk);
+      };
+      Probe echo([&] {
+        for (int i = 0; i < kRounds; ++i) {
+          receive(&there, a);
+          back.Put();
+        }
+      });
+      for (int i = 0; i < kRounds; ++i) {
+        there.Put();
+        receive(&back, b);
+      }
+      EXPECT_TRUE(echo.Finish());
+      Close(a);
+      Close(b);
+    });
+  }
+}
+
+// Length of the wait and number of Ps.
+class Deadline : public ::testing::TestWithParam<std::tuple<int64_t, int>> {};
+
+TEST_P(Deadline, EndsTheWaitNotBeforeItsTime) {
+  const auto [ns, procs] = GetParam();
+  InGort([ns = ns, procs = procs] {
+    Procs p(procs);
+    Pipe pipe;
+    PollDesc* pd = Open(pipe.fd[0]);
+    const int64_t when = Nanotime() + ns;
+    PollSetDeadline(pd, when, kPollRead);
+    EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kTimeout);
+    EXPECT_GE(Nanotime(), when);
+    // It stays passed; a new one is a new wait; none is none.
+    EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kTimeout);
+    PollSetDeadline(pd, Nanotime() + ns, kPollRead);
+    EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kTimeout);
+    PollSetDeadline(pd, 0, kPollRead);
+    pipe.Put();
+    EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kOk);
+    Close(pd);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Lengths, Deadline,
+                         ::testing::Combine(::testing::Values(1, 1'000, 50'000, 1'000'000,
+                                                              10'000'000, 100'000'000,
+                                                              1'000'000'000),
+                                            ::testing::Values(1, 4)));
+
+TEST(PollDescDeadline, MovedWhileSomebodyWaits) {
+  InGort([] {
+    Pipe pipe;
+    PollDesc* pd = Open(pipe.fd[0]);
+    PollSetDeadline(pd, Nanotime() + 3'600'000'000'000, kPollRead);
+    std::atomic<int> result{-1};
+    Probe reader([&] { result = static_cast<int>(PollWait(pd, kPollRead)); });
+    EXPECT_EQ(reader.Waits(), "IO wait");
+    PollSetDeadline(pd, 0, kPollRead);
+    PollSetDeadline(pd, Nanotime() + 1'000'000, kPollRead);
+    EXPECT_TRUE(reader.Finish());
+    EXPECT_EQ(result, static_cast<int>(PollResult::kTimeout));
+    Close(pd);
+  });
+}
+
+TEST(PollDescDeadline, RacesWithDataAndWithItself) {
+  InGort([] {
+    Procs p(4);
+    Pipe pipe;
+    PollDesc* pd = Open(pipe.fd[0]);
+    std::atomic<bool> stop{false};
+    std::atomic<int> done{0};
+    gort::Go([&] {
+      for (int i = 0; !stop; ++i) {
+        PollSetDeadline(pd, i % 3 == 0 ? 0 : Nanotime() + (i % 7) * 1000 - 2000, kPollRead);
+        testing::Yield();
+      }
+      ++done;
+    });
+    gort::Go([&] {
+      for (int i = 0; i < kRounds; ++i) {
+        pipe.Put();
+        testing::Yield();
+      }
+      ++done;
+    });
+    int got = 0;
+    while (got < kRounds) {
+      char c;
+      if (read(pipe.fd[0], &c, 1) == 1) {
+        ++got;
+      } else {
+        PollWait(pd, kPollRead);
+      }
+      testing::Yield();
+    }
+    stop = true;
+    EXPECT_TRUE(Eventually([&] { return done == 2; }));
+    Close(pd);
+  });
+}
+
+TEST(PollDesc, UnblockEndsWaitsOfBothDirectionsAndLaterOnes) {
+  InGort([] {
+    int fd[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    char fill[4096] = {};
+    while (write(fd[0], fill, sizeof fill) > 0) {
+    }
+    PollDesc* pd = Open(fd[0]);
+    std::atomic<int> closing{0};
+    auto wait = [&](uint32_t mode) {
+      while (PollWait(pd, mode) == PollResult::kOk) {
+      }
+      ++closing;
+    };
+    Probe reader([&] { wait(kPollRead); });
+    Probe writer([&] { wait(kPollWrite); });
+    EXPECT_EQ(reader.Waits(), "IO wait");
+    EXPECT_EQ(writer.Waits(), "IO wait");
+    PollUnblock(pd);
+    EXPECT_TRUE(reader.Finish());
+    EXPECT_TRUE(writer.Finish());
+    EXPECT_EQ(closing, 2);
+    EXPECT_EQ(PollWait(pd, kPollRead), PollResult::kClosing);
+    PollSetDeadline(pd, -1, kPollRead);
+    EXPECT_EQ(PollPrepare(pd, kPollRead), PollResult::kClosing);
+    PollClose(pd);
+    close(fd[0]);
+    close(fd[1]);
+  });
+}
+
+// The same PollDesc and descriptor numbers again and again, with events of before on their way.
+TEST(PollDesc, ReuseIsHarmless) {
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds; ++i) {
+      Pipe pipe;
+      PollDesc* pd = Open(pipe.fd[0]);
+      std::atomic<int> result{-1};
+      gort::Go([&] {
+        PollResult r;
+        char c;
+        do {
+          r = PollWait(pd, kPollRead);
+        } while (r == PollResult::kOk && read(pipe.fd[0], &c, 1) < 0);
+        result = static_cast<int>(r);
+      });
+      if (i % 2 == 0) {
+        pipe.Put();
+        ASSERT_TRUE(Eventually([&] { return result != -1; }));
+        EXPECT_EQ(result, static_cast<int>(PollResult::kOk));
+        PollUnblock(pd);
+      } else {
+        PollUnblock(pd);
+        ASSERT_TRUE(Eventually([&] { return result != -1; }));
+        EXPECT_EQ(result, static_cast<int>(PollResult::kClosing));
+        pipe.Put();  // an event for somebody who is about to go
+      }
+      PollClose(pd);
+    }
+    EXPECT_EQ(sched.netpoll_waiters.load(), 0u);
+  });
+}
+
+// ---- WaitReadable, WaitWritable ----
+
+TEST(WaitFd, FollowsAPipe) {
+  InGort([] {
+    Pipe pipe;
+    EXPECT_TRUE(WaitWritable(pipe.fd[1]).ok());
+    absl::Status got = absl::UnknownError("not yet");
+    Probe reader([&] { got = WaitReadable(pipe.fd[0]); });
+    EXPECT_TRUE(SomebodyWaits());
+    pipe.Put();
+    EXPECT_TRUE(reader.Finish());
+    EXPECT_TRUE(got.ok()) << got;
+    EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());  // ready already, and again
+    pipe.Take();
+    const absl::Time deadline = absl::Now() + absl::Milliseconds(2);
+    got = WaitReadable(pipe.fd[0], deadline);
+    EXPECT_EQ(got.code(), absl::StatusCode::kDeadlineExceeded) << got;
+    EXPECT_GE(absl::Now(), deadline);
+    EXPECT_EQ(WaitWritable(pipe.fd[1], absl::UnixEpoch()).code(),
+              absl::StatusCode::kDeadlineExceeded);
+    close(pipe.fd[1]);
+    pipe.fd[1] = -1;
+    EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());  // the end of the file
+  });
+}
+
+TEST(WaitFd, ManyWaitForOne) {
+  InGort([] {
+    Pipe pipe;
+    std::atomic<int> woken{0};
+    for (int i = 0; i < 20; ++i) {
+      gort::Go([&] {
+        EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());
+        ++woken;
+      });
+    }
+    EXPECT_TRUE(Eventually([] { return sched.netpoll_waiters.load() == 20; }));
+    pipe.Put();
+    EXPECT_TRUE(Eventually([&] { return woken == 20; }));
+  });
+}
+
+TEST(WaitFd, FollowsATty) {
+  InGort([] {
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ASSERT_GE(master, 0);
+    ASSERT_EQ(grantpt(master), 0);
+    ASSERT_EQ(unlockpt(master), 0);
+    char name[64];
+    ASSERT_EQ(ptsname_r(master, name, sizeof name), 0);
+    const int tty = open(name, O_RDWR | O_NOCTTY);
+    ASSERT_GE(tty, 0);
+    EXPECT_TRUE(WaitWritable(tty).ok());
+    Probe reader([&] { EXPECT_TRUE(WaitReadable(tty).ok()); });
+    EXPECT_TRUE(SomebodyWaits());
+    EXPECT_EQ(write(master, "line\n", 5), 5);
+    EXPECT_TRUE(reader.Finish());
+    close(tty);
+    close(master);
+  });
+}
+
+TEST(WaitFd, SaysWhatCannotBeWaitedFor) {
+  InGort([] {
+    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(file, 0);
+    absl::Status got = WaitReadable(file);
+    EXPECT_EQ(got.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(got.message(), "descriptor " + std::to_string(file) +
+                                 " is a regular file or a directory, which is always ready");
+    close(file);
+    got = WaitWritable(123456);
+    EXPECT_EQ(got.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(got.message(), "descriptor 123456 is not open");
+    EXPECT_EQ(WaitReadable(-1).message(), "descriptor -1 is not open");
+  });
+}
+
+// A thread waits while every M sleeps: one of them has to go to the poller.
+TEST(WaitFd, ForeignThreads) {
+  InGort([] {});  // starts the runtime
+  Pipe there, back;
+  std::thread echo([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      ASSERT_TRUE(WaitReadable(there.fd[0]).ok());
+      there.Take();
+      back.Put();
+    }
+  });
+  for (int i = 0; i < kRounds; ++i) {
+    there.Put();
+    ASSERT_TRUE(WaitReadable(back.fd[0]).ok());
+    back.Take();
+  }
+  echo.join();
+  const absl::Time deadline = absl::Now() + absl::Milliseconds(5);
+  EXPECT_EQ(WaitReadable(back.fd[0], deadline).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_GE(absl::Now(), deadline);
+  EXPECT_EQ(sched.netpoll_waiters.load(), 0u);
+}
+
+TEST(WaitFd, ThreadsAndGoroutinesWakeEachOther) {
+  Pipe there, back;
+  std::thread thread;
+  InGort([&] {
+    thread = testing::AttachedThread([&] {
+      for (int i = 0; i < kRounds; ++i) {
+        ASSERT_TRUE(WaitReadable(there.fd[0]).ok());
+        there.Take();
+        back.Put();
+      }
+    });
+    for (int i = 0; i < kRounds; ++i) {
+      there.Put();
+      ASSERT_TRUE(WaitReadable(back.fd[0]).ok());
+      back.Take();
+    }
+  });
+  thread.join();
+}
+
+}  // namespace
+}  // namespace gort::rt

@@ -1,0 +1,31 @@
+// runtime/internal/boot.h: from a thread with a stack to the scheduler's loop.
+// What      RtGo is Go's rt0_go: it binds the calling thread to m0, checks the ground, runs
+//           schedinit, makes the first goroutine and enters the loop. Both ways into gort end here:
+//           rt0's main with the process's first thread, Run with a thread of its own
+//           (docs/adr/0003).
+// Layer     12.
+#ifndef GORT_RUNTIME_INTERNAL_BOOT_H_
+#define GORT_RUNTIME_INTERNAL_BOOT_H_
+
+namespace gort::rt {
+
+// What the first goroutine does.
+struct BootMain {
+  // Runs on the first goroutine; its result is handed to `done`.
+  int (*run)(void* arg);
+  // Called there with the result; for a program's main it ends the process and does not return.
+  void (*done)(void* arg, int result);
+  void* arg;
+};
+
+// Once a process, on a thread without a G. *main must live for as long as the first goroutine.
+// Returns only when the thread may end (it never does: the loop of m0 has no end).
+void RtGo(int argc, char** argv, const BootMain* main);
+
+// The program's main function, as a goroutine; ends the process with its result. argc and argv as
+// the kernel gave them. For rt0.
+[[noreturn]] void RunProgram(int argc, char** argv, int (*main)(int, char**));
+
+}  // namespace gort::rt
+
+#endif  // GORT_RUNTIME_INTERNAL_BOOT_H_

@@ -1,0 +1,126 @@
+#include "gort/runtime/internal/run.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/runtime/internal/boot.h"
+#include "gort/stack/internal/stack_layout.h"
+
+namespace gort {
+namespace rt {
+namespace {
+
+// One call of Run; lives in its frame.
+class Call {
+ public:
+  explicit Call(std::function<int()> main) : main_(std::move(main)) {}
+
+  // On the goroutine. Counted as a main by itself and only while it runs: the thread that waits is
+  // not there yet, or no more, when goroutines of an earlier Run are all that is left asleep.
+  // Goexit leaves the count as it is.
+  int Invoke() {
+    MainBegin();
+    int result = main_();
+    MainEnd();
+    return result;
+  }
+
+  void Done(int result) {
+    G* waiter;
+    {
+      LockGuard l(&mu_);
+      result_ = result;
+      done_ = true;
+      waiter = waiter_;
+      if (waiter == nullptr) return;
+      // On its behalf: it may run on from here, and somebody may wait for what it does next.
+      if (waiter->foreign) AttachExternalWaker();
+    }
+    GoReady(waiter);
+  }
+
+  int Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    G* gp = CurrentG();
+    mu_.Lock();
+    if (!done_) {
+      waiter_ = gp;
+      // A thread that sleeps here wakes nobody: it must not hide a deadlock.
+      if (gp->foreign) DetachExternalWaker();
+      GoParkUnlock(&mu_, WaitReason::kZero);
+    } else {
+      mu_.Unlock();
+    }
+    // Done may still be inside its critical section: pass through it before this frame goes.
+    LockGuard l(&mu_);
+    return result_;
+  }
+
+ private:
+  Mutex mu_;
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  int result_ ABSL_GUARDED_BY(mu_) = 0;
+  G* waiter_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::function<int()> main_;
+};
+
+// The runtime's own start, by the first Run of a process that has no rt0.
+constinit Mutex start_mu;  // guards: started
+constinit bool started = false;
+constinit BootMain boot = {
+    [](void* arg) { return static_cast<Call*>(arg)->Invoke(); },
+    [](void* arg, int result) { static_cast<Call*>(arg)->Done(result); },
+    nullptr,
+};
+
+// Goroutines take the signals that the caller takes; the thread itself begins with all blocked.
+constinit SigSet caller_mask = {};
+
+void BootThread(void*) {
+  SigRestore(caller_mask);
+  RtGo(0, nullptr, &boot);
+}
+
+// True: this call's main is the first goroutine.
+bool StartRuntime(Call* call) {
+  LockGuard l(&start_mu);
+  if (started || sched.initialised.load(std::memory_order_acquire)) return false;
+  started = true;
+  boot.arg = call;
+  caller_mask = SigCurrentMask();
+  ThreadHandle thread = 0;
+  if (int err = ThreadCreate(&thread, &BootThread, nullptr); err != 0) {
+    Printer() << "runtime: failed to create the first thread (errno=" << err << ")\n";
+    if (err == EAGAIN)
+      Printer() << "runtime: may need to increase max user processes (ulimit -u)\n";
+    Throw("newosproc");
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace rt
+
+int Run(std::function<int()> main) {
+  rt::Call call(std::move(main));
+  if (!rt::StartRuntime(&call)) {
+    GoOptions options;
+    options.stack_size = rt::kMainStack;
+    // Queued in the global queue if the runtime is still starting.
+    Go(options, [&call] {
+      rt::Getg()->is_main = true;
+      call.Done(call.Invoke());
+    });
+  }
+  return call.Wait();
+}
+
+}  // namespace gort

@@ -1,0 +1,35 @@
+// stack/internal/overflow.h: tells a stack overflow from other faults.
+// What      the function that boot.cc of runtime registers for SIGSEGV and SIGBUS, before any other.
+// Layer     5. Signal stack; allocates nothing, takes no lock.
+// Go        the overflow check in newstack (stack.go); differs: found by a guard, not by a prologue
+#ifndef GORT_STACK_INTERNAL_OVERFLOW_H_
+#define GORT_STACK_INTERNAL_OVERFLOW_H_
+
+#include <signal.h>
+
+#include "gort/base/attributes.h"
+#include "gort/gmp/g.h"
+#include "gort/platforms/sigctx.h"
+#include "gort/stack/internal/stack_alloc.h"
+
+namespace gort::rt {
+
+// True when touching addr with the stack pointer at sp, while gp ran, overflowed a stack: addr lies
+// in the guard of one of ours, or sp does (a frame stepped over the touched part). *info: which.
+bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackInfo* info);
+
+// A SignalFn (signals/signals.h). An overflow: prints the report (overflow_report.h) and ends the
+// process with status 2. Anything else: false. gp: the interrupted one; null: not ours.
+bool StackOverflowHandler(siginfo_t* info, SigCtx& ctx, G* gp);
+
+// What the scheduler calls when StackCanaryOk(gp) is false. Ends the process likewise.
+[[noreturn]] void StackCanaryFatal(const G* gp);
+
+// What whoever runs next does for a goroutine that has left its stack, in every switch.
+inline void CheckLeftStack(const G* gp) {
+  if (GORT_UNLIKELY(StackCanaryMode()) && !StackCanaryOk(gp)) StackCanaryFatal(gp);
+}
+
+}  // namespace gort::rt
+
+#endif  // GORT_STACK_INTERNAL_OVERFLOW_H_

@@ -1,0 +1,174 @@
+#include "gort/stack/internal/overflow.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "gort/base/attributes.h"
+#include "gort/base/godebug.h"
+#include "gort/base/testing/child.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/testing/coroutine.h"
+#include "gort/platforms/signal.h"
+#include "gort/stack/internal/overflow_report.h"
+#include "gort/stack/internal/stack_alloc.h"
+#include "gort/stack/internal/stack_check.h"
+#include "gort/stack/internal/stack_layout.h"
+
+namespace gort::rt {
+namespace {
+
+using gort::rt::testing::ChildResult;
+using gort::rt::testing::Coroutine;
+using gort::rt::testing::RunInChild;
+using gort::rt::testing::TestThread;
+
+void OnSignal(int sig, siginfo_t* info, void* ucontext) {
+  SigCtx ctx(ucontext);
+  if (!StackOverflowHandler(info, ctx, Getg())) _exit(77);
+}
+
+void InstallHandler() {
+  static char altstack[256 << 10];
+  SigStackSet(altstack, sizeof altstack);
+  SigInstall(SIGSEGV, &OnSignal, nullptr);
+  SigInstall(SIGBUS, &OnSignal, nullptr);
+}
+
+volatile int never = 0;
+
+// Frames of `Bytes`, each touched.
+template <size_t Bytes>
+GORT_NOINLINE int Recurse(int n) {
+  volatile char frame[Bytes];
+  frame[0] = static_cast<char>(n);
+  frame[Bytes - 1] = frame[0];
+  if (never == 1) return 0;
+  return Recurse<Bytes>(n + 1) + frame[Bytes / 2];
+}
+
+void WildWrite() { *reinterpret_cast<volatile char*>(uintptr_t{64} + never) = 1; }
+
+ChildResult RunOnStack(void (*fn)(), int64_t guard) {
+  return RunInChild([fn, guard] {
+    godebug.stackguard = guard;
+    StackInit();
+    InstallHandler();
+    TestThread thread;
+    StackBounds b = StackAlloc(0, nullptr);
+    Coroutine c(&thread, fn, reinterpret_cast<void*>(b.lo), b.hi - b.lo);
+    c.Resume();
+    StackFree(b, nullptr);
+  });
+}
+
+const std::string kReport =
+    "runtime: goroutine stack exceeds " + std::to_string(kDefaultStack) + "-byte limit\nruntime: ";
+constexpr char kFatal[] = "\nfatal error: stack overflow\n\n";
+
+void ExpectOverflow(const ChildResult& r) {
+  EXPECT_EQ(r.exit_status, 2) << r.err;
+  EXPECT_EQ(r.err.rfind(kReport, 0), 0u) << r.err;
+  EXPECT_NE(r.err.find(kFatal), std::string::npos) << r.err;
+}
+
+TEST(Overflow, SmallFrames) {
+  ChildResult r = RunOnStack([] { Recurse<64>(0); }, 0);
+  ExpectOverflow(r);
+  EXPECT_NE(r.err.find("goroutine 7 [running]:\n"), std::string::npos) << r.err;
+}
+TEST(Overflow, FramesOfAPage) {
+  ExpectOverflow(RunOnStack([] { Recurse<4096>(0); }, 0));
+}
+TEST(Overflow, Mprotect) {
+  ExpectOverflow(RunOnStack([] { Recurse<512>(0); }, 1));
+}
+
+void OverflowByALittle() {
+  G* gp = Getg();
+  // What a frame that just does not fit leaves behind.
+  *reinterpret_cast<volatile uintptr_t*>(gp->stack.lo - 64) = 0x1234;
+}
+
+TEST(Overflow, CanaryIsFoundWhenTheStackIsFreed) {
+  ExpectOverflow(RunOnStack(&OverflowByALittle, 2));
+}
+
+TEST(Overflow, CanaryIsFoundAtASwitch) {
+  ChildResult r = RunOnStack(
+      [] {
+        OverflowByALittle();
+        if (!StackCanaryOk(Getg())) StackCanaryFatal(Getg());
+      },
+      2);
+  ExpectOverflow(r);
+  EXPECT_NE(r.err.find("goroutine 7 [running]:\n"), std::string::npos) << r.err;
+}
+
+TEST(Overflow, OtherFaultsAreNot) {
+  ChildResult r = RunOnStack(&WildWrite, 0);
+  EXPECT_EQ(r.exit_status, 77) << r.err;
+}
+
+TEST(Overflow, ASignalThatSomebodySentIsNot) {
+  ChildResult r = RunOnStack([] { raise(SIGSEGV); }, 0);
+  EXPECT_EQ(r.exit_status, 77) << r.err;
+}
+
+TEST(Overflow, FreeingTwiceAndFreeingNonsenseAreFatal) {
+  ChildResult r = RunInChild([] {
+    StackBounds b = StackAlloc(0, nullptr);
+    StackFree(b, nullptr);
+    StackFree(b, nullptr);
+  });
+  EXPECT_EQ(r.exit_status, 2);
+  EXPECT_NE(r.err.find("fatal error: stackfree: freed twice"), std::string::npos) << r.err;
+  r = RunInChild([] {
+    StackBounds b = StackAlloc(0, nullptr);
+    b.lo += 4096;
+    StackFree(b, nullptr);
+  });
+  EXPECT_EQ(r.exit_status, 2);
+  EXPECT_NE(r.err.find("fatal error: stackfree: not a stack"), std::string::npos) << r.err;
+  r = RunInChild([] { StackFree({4096, 8192}, nullptr); });
+  EXPECT_EQ(r.exit_status, 2);
+}
+
+StackCheckResult checked = StackCheckResult::kOk;
+
+TEST(StackCheck, LowAndPreempt) {
+  TestThread thread;
+  StackBounds b = StackAlloc(0, nullptr);
+  {
+    Coroutine c(
+        &thread,
+        [] {
+          for (int i = 0; i < 3; ++i) {
+            checked = StackCheck(Getg());
+            EXPECT_GT(StackLeft(Getg()), kStackGuardMargin);
+            Coroutine::Park();
+          }
+        },
+        reinterpret_cast<void*>(b.lo), b.hi - b.lo);
+    StackSetGuards(&c.g);
+    c.Resume();
+    EXPECT_EQ(checked, StackCheckResult::kOk);
+    StackRequestPreempt(&c.g);
+    EXPECT_EQ(c.g.stackguard0.load(), kStackPreempt);
+    c.Resume();
+    EXPECT_EQ(checked, StackCheckResult::kPreempt);
+    StackClearPreempt(&c.g);
+    c.g.stackguard0 = c.g.stackguard1 = b.hi;
+    c.Resume();
+    EXPECT_EQ(checked, StackCheckResult::kLow);
+    c.Resume();
+  }
+  StackFree(b, nullptr);
+}
+
+}  // namespace
+}  // namespace gort::rt

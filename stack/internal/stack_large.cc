@@ -1,0 +1,223 @@
+#include "gort/stack/internal/stack_large.h"
+
+#include <atomic>
+#include <bit>
+
+#include "absl/base/thread_annotations.h"
+#include "gort/base/godebug.h"
+#include "gort/base/throw.h"
+#include "gort/lock/lock_rank.gen.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/mem.h"
+
+namespace gort::rt {
+namespace {
+
+// Guards installed ahead of use; see guard.h.
+constexpr uint32_t kGuardBatch = 16;
+
+struct Large {
+  Mutex lock{LockRank::kStacklarge};
+  size_t page ABSL_GUARDED_BY(lock) = 0;                           // 0: not initialised
+  List<StackChunk> with_free[kChunkOrders] ABSL_GUARDED_BY(lock);  // chunks with a free slot
+};
+constinit Large large;
+
+// Changed under the lock, read by anybody.
+constinit std::atomic<int64_t> dirty_bytes{0};
+constinit std::atomic<int64_t> inuse_bytes{0};
+constinit std::atomic<int64_t> released_bytes{0};
+// Where the next scavenge goes on; only one scavenges at a time (scavenging).
+constinit std::atomic<StackChunk*> cursor{nullptr};
+constinit std::atomic<bool> scavenging{false};
+
+void Add(std::atomic<int64_t>* counter, int64_t n) {
+  counter->fetch_add(n, std::memory_order_relaxed);  // a statistic: no partner
+}
+
+void InitLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  large.page = PageSize();
+  if (kStackCacheBytes % large.page != 0) Throw("cache size must be a multiple of page size");
+  GuardInit(godebug.stackguard);
+}
+
+// The first use of a slot: guards it and the next ones.
+void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  if (c->guard_bytes == 0 || slot < c->guarded) return;
+  uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;
+  GuardInstallEach(c->Slot(c->guarded), c->guard_bytes, c->slot_bytes, end - c->guarded,
+                   &c->guard[c->guarded]);
+  c->guarded = end;
+}
+
+uint32_t TakeSlot(StackChunk* c) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  uint32_t slot = c->dirty.First(c->end);
+  bool was_dirty = slot != c->end;
+  if (!was_dirty) slot = c->free.First(c->end);
+  GuardAhead(c, slot);
+  c->free.Clear(slot);
+  c->dirty.Clear(slot);
+  c->aged.Clear(slot);
+  int64_t bytes = static_cast<int64_t>(c->slot_bytes);
+  Add(&inuse_bytes, bytes);
+  if (was_dirty) Add(&dirty_bytes, -bytes);
+  if (--c->n_free == 0) large.with_free[c->order].Remove(c);
+  return slot;
+}
+
+void GiveOne(const StackBounds& b) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  StackChunk* c = ChunkOf(b.lo);
+  uint32_t slot = c == nullptr ? kMaxSlots : c->IndexOf(b.lo);
+  if (slot == kMaxSlots || slot < c->first || slot >= c->end || c->Bounds(slot).lo != b.lo) {
+    Throw("stackfree: not a stack");
+  }
+  if (c->free.Has(slot)) Throw("stackfree: freed twice");
+  Add(&inuse_bytes, -static_cast<int64_t>(c->slot_bytes));
+  if (c->mapped_bytes != 0) {
+    Add(&released_bytes, static_cast<int64_t>(c->slot_bytes));
+    DeleteStackChunk(c);
+    return;
+  }
+  c->free.Set(slot);
+  c->dirty.Set(slot);
+  Add(&dirty_bytes, static_cast<int64_t>(c->slot_bytes));
+  if (c->n_free++ == 0) large.with_free[c->order].PushFront(c);
+}
+
+// What ScavengeChunk took out of the free set; nobody else touches it until it is put back.
+struct Taken {
+  SlotMask slots;
+  bool whole = false;  // all slots of the chunk: its page tables can go as well
+  int64_t bytes = 0;   // of address space whose memory is given back
+};
+
+Taken TakeAged(StackChunk* c, int64_t now, int64_t older_than_ns)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  Taken t;
+  bool old = now - c->aged_at >= older_than_ns;
+  uint32_t n_taken = 0;
+  uint32_t n_dirty = 0;
+  for (int w = 0; w < kSlotWords; ++w) {
+    uint64_t dirty = c->dirty.word(w);
+    uint64_t take = older_than_ns <= 0 ? dirty : old ? dirty & c->aged.word(w) : 0;
+    n_dirty += static_cast<uint32_t>(std::popcount(dirty));
+    n_taken += static_cast<uint32_t>(std::popcount(take));
+    t.slots.set_word(w, take);
+    if (old) c->aged.set_word(w, dirty & ~take);
+  }
+  if (old) c->aged_at = now;
+  if (n_taken == 0) return t;
+  t.bytes = static_cast<int64_t>(n_taken * c->slot_bytes);
+  t.whole = n_taken == n_dirty && c->n_free == c->end - c->first;
+  for (int w = 0; w < kSlotWords; ++w) {
+    if (t.whole) t.slots.set_word(w, c->free.word(w));
+    c->free.set_word(w, c->free.word(w) & ~t.slots.word(w));
+    c->dirty.set_word(w, c->dirty.word(w) & ~t.slots.word(w));
+  }
+  c->n_free -= t.whole ? c->n_free : n_taken;
+  if (c->n_free == 0) large.with_free[c->order].Remove(c);
+  Add(&dirty_bytes, -t.bytes);
+  return t;
+}
+
+void PutBack(StackChunk* c, const Taken& t) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+  if (c->n_free == 0) large.with_free[c->order].PushBack(c);  // warm chunks are used first
+  for (int w = 0; w < kSlotWords; ++w) {
+    c->free.set_word(w, c->free.word(w) | t.slots.word(w));
+    c->n_free += static_cast<uint32_t>(std::popcount(t.slots.word(w)));
+  }
+  Add(&released_bytes, t.bytes);
+}
+
+// Gives the memory of taken slots back, neighbours in one call. The lock is not held.
+void Release(StackChunk* c, const Taken& t) {
+  if (t.whole) {
+    size_t bytes = (c->end - c->first) * c->slot_bytes;
+    void* p = reinterpret_cast<void*>(c->Slot(c->first));
+    if (MemReset(p, bytes)) {
+      MemNoHugePage(p, bytes);
+      GuardForget(&c->guard[c->first], c->end - c->first);
+      c->guarded = c->first;
+      return;
+    }
+  }
+  for (uint32_t i = c->first; i < c->end;) {
+    if (!t.slots.Has(i)) {
+      ++i;
+      continue;
+    }
+    uint32_t run = i;
+    while (i < c->end && t.slots.Has(i)) ++i;
+    MemRelease(reinterpret_cast<void*>(c->Slot(run)), (i - run) * c->slot_bytes);
+  }
+}
+
+int64_t ScavengeChunk(StackChunk* c, int64_t now, int64_t older_than_ns) {
+  large.lock.Lock();
+  Taken t = TakeAged(c, now, older_than_ns);
+  large.lock.Unlock();
+  if (t.bytes == 0) return 0;
+  Release(c, t);
+  large.lock.Lock();
+  PutBack(c, t);
+  large.lock.Unlock();
+  return t.bytes;
+}
+
+}  // namespace
+
+void LargeInit() {
+  LockGuard guard(&large.lock);
+  InitLocked();
+}
+
+int LargeTake(int order, int n, StackBounds* out) {
+  LockGuard guard(&large.lock);
+  if (large.page == 0) InitLocked();
+  int k = 0;
+  while (k < n) {
+    StackChunk* c = large.with_free[order].front();
+    if (c == nullptr) {
+      c = NewStackChunk(order, large.page);
+      if (c == nullptr) break;
+      large.with_free[order].PushFront(c);
+    }
+    out[k++] = c->Bounds(TakeSlot(c));
+  }
+  return k;
+}
+
+void LargeGive(const StackBounds* stacks, int n) {
+  LockGuard guard(&large.lock);
+  for (int i = 0; i < n; ++i) GiveOne(stacks[i]);
+}
+
+bool LargeCanaryIntact(const StackChunk* c, uint32_t slot) {
+  return c->guard[slot] != GuardKind::kCanary || GuardCanaryIntact(c->Slot(slot), c->guard_bytes);
+}
+
+int64_t LargeDirtyBytes() { return dirty_bytes.load(std::memory_order_relaxed); }
+int64_t LargeReleasedBytes() { return released_bytes.load(std::memory_order_relaxed); }
+int64_t LargeInuseBytes() { return inuse_bytes.load(std::memory_order_relaxed); }
+
+int64_t LargeScavenge(int64_t max_bytes, int64_t older_than_ns) {
+  if (LargeDirtyBytes() == 0 || max_bytes <= 0) return 0;
+  if (scavenging.exchange(true, std::memory_order_acquire))
+    return 0;  // pairs with: the store below
+  int64_t now = Nanotime();
+  int64_t done = 0;
+  StackChunk* start = cursor.load(std::memory_order_relaxed);  // owned through `scavenging`
+  StackChunk* c = start;
+  do {
+    if (c == nullptr) c = AllStackChunks();
+    if (c == nullptr) break;  // the first one is just being made
+    done += ScavengeChunk(c, now, older_than_ns);
+    c = c->all_next;
+  } while (c != start && done < max_bytes && LargeDirtyBytes() != 0);
+  cursor.store(c, std::memory_order_relaxed);
+  scavenging.store(false, std::memory_order_release);  // pairs with: the exchange above
+  return done;
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,194 @@
+#include "gort/sync/internal/sema.h"
+
+#include <functional>
+
+#include "absl/base/thread_annotations.h"
+#include "gort/base/attributes.h"
+#include "gort/base/rand.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sudog.h"
+#include "gort/lock/mutex.h"
+#include "gort/proc/proc.h"
+
+// The table has a prime number of roots; a root holds the waiters of all addresses that hash to it,
+// as a treap with one node per address: a search tree by address and a heap by a random ticket,
+// hence of logarithmic depth whatever the addresses are. The node is the sudog of the first waiter;
+// the others of that address hang off it in a list (waitlink, with waittail in the node).
+//   Sudog fields: elem = the address, prev = left child, next = right child, parent, ticket.
+//
+// No wake-up is lost, because each side writes before it looks: a waiter counts itself in nwait and
+// then looks at *addr, a releaser adds to *addr and then looks at nwait. All four are sequentially
+// consistent, so at least one of the two sees the other.
+//
+// Of a sudog off the tree, ticket says whether the unit was handed over (1) or not (0).
+
+namespace gort::rt {
+namespace {
+
+constexpr uint32_t kHandedOver = 1;
+
+bool TryTake(std::atomic<uint32_t>* addr) {
+  uint32_t n = addr->load();
+  while (n > 0) {
+    if (addr->compare_exchange_weak(n, n - 1)) return true;
+  }
+  return false;
+}
+
+class alignas(kCacheLine) SemaRoot {
+ public:
+  Mutex lock{LockRank::kRoot};
+  std::atomic<uint32_t> nwait{0};  // waiters; changed under lock, read by anybody
+
+  void Queue(const void* addr, Sudog* s, bool lifo) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // The first waiter of addr, off the tree, its ticket 0; null: none.
+  Sudog* Dequeue(const void* addr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+ private:
+  // The pointer that points to s.
+  Sudog** Link(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Turns the tree so that s and its parent change places.
+  void RotateUp(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // s becomes the node that t was; t keeps only its place in lists.
+  void Replace(Sudog* t, Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+  Sudog* treap_ ABSL_GUARDED_BY(lock) = nullptr;
+  FastRand rand_ ABSL_GUARDED_BY(lock);
+};
+
+Sudog** SemaRoot::Link(Sudog* s) {
+  Sudog* p = s->parent;
+  if (p == nullptr) return &treap_;
+  return p->prev == s ? &p->prev : &p->next;
+}
+
+void SemaRoot::RotateUp(Sudog* s) {
+  Sudog* p = s->parent;
+  Sudog** top = Link(p);
+  // The subtree between the two changes sides.
+  bool left = p->prev == s;
+  Sudog** from = left ? &s->next : &s->prev;
+  Sudog** to = left ? &p->prev : &p->next;
+  *to = *from;
+  if (*to != nullptr) (*to)->parent = p;
+  *from = p;
+  s->parent = p->parent;
+  p->parent = s;
+  *top = s;
+}
+
+void SemaRoot::Replace(Sudog* t, Sudog* s) {
+  *Link(t) = s;
+  s->parent = t->parent;
+  s->prev = t->prev;
+  s->next = t->next;
+  s->ticket = t->ticket;
+  if (s->prev != nullptr) s->prev->parent = s;
+  if (s->next != nullptr) s->next->parent = s;
+  t->parent = t->prev = t->next = nullptr;
+  t->ticket = 0;
+}
+
+void SemaRoot::Queue(const void* addr, Sudog* s, bool lifo) {
+  s->elem = const_cast<void*>(addr);
+  s->prev = s->next = s->parent = s->waitlink = s->waittail = nullptr;
+  Sudog** link = &treap_;
+  Sudog* parent = nullptr;
+  while (Sudog* t = *link) {
+    if (t->elem != addr) {
+      parent = t;
+      link = std::less<>()(addr, static_cast<const void*>(t->elem)) ? &t->prev : &t->next;
+      continue;
+    }
+    Sudog* last = t->waittail != nullptr ? t->waittail : t;
+    if (lifo) {
+      Replace(t, s);
+      s->waitlink = t;
+      s->waittail = last;
+      t->waittail = nullptr;
+    } else {
+      last->waitlink = s;
+      t->waittail = s;
+    }
+    return;
+  }
+  s->ticket = rand_.Next();
+  s->parent = parent;
+  *link = s;
+  while (s->parent != nullptr && s->ticket < s->parent->ticket) RotateUp(s);
+}
+
+Sudog* SemaRoot::Dequeue(const void* addr) {
+  Sudog* s = treap_;
+  while (s != nullptr && s->elem != addr) {
+    s = std::less<>()(addr, static_cast<const void*>(s->elem)) ? s->prev : s->next;
+  }
+  if (s == nullptr) return nullptr;
+  if (Sudog* heir = s->waitlink) {
+    Replace(s, heir);
+    heir->waittail = heir->waitlink != nullptr ? s->waittail : nullptr;
+  } else {
+    // Down to a leaf, below its child of lower ticket each time, and off.
+    while (s->prev != nullptr || s->next != nullptr) {
+      bool left = s->next == nullptr || (s->prev != nullptr && s->prev->ticket < s->next->ticket);
+      RotateUp(left ? s->prev : s->next);
+    }
+    *Link(s) = nullptr;
+    s->parent = nullptr;
+    s->ticket = 0;
+  }
+  s->elem = nullptr;
+  s->waitlink = s->waittail = nullptr;
+  return s;
+}
+
+constexpr size_t kRoots = 251;
+constinit SemaRoot roots[kRoots];
+
+SemaRoot& RootFor(const void* addr) {
+  return roots[(reinterpret_cast<uintptr_t>(addr) >> 3) % kRoots];
+}
+
+}  // namespace
+
+void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason) {
+  if (TryTake(addr)) return;
+  G* gp = CurrentG();
+  Sudog* s = AcquireSudog();
+  SemaRoot& root = RootFor(addr);
+  s->g = gp;
+  s->is_select = false;
+  while (true) {
+    root.lock.Lock();
+    root.nwait.fetch_add(1);
+    if (TryTake(addr)) {
+      root.nwait.fetch_sub(1);
+      root.lock.Unlock();
+      break;
+    }
+    root.Queue(addr, s, lifo);
+    GoParkUnlock(&root.lock, reason);
+    if (s->ticket == kHandedOver || TryTake(addr)) break;
+  }
+  s->ticket = 0;
+  ReleaseSudog(s);
+}
+
+void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {
+  SemaRoot& root = RootFor(addr);
+  addr->fetch_add(1);
+  if (root.nwait.load() == 0) return;
+  Sudog* s;
+  {
+    LockGuard guard(&root.lock);
+    if (root.nwait.load(std::memory_order_relaxed) == 0) return;  // changed under lock only
+    s = root.Dequeue(addr);
+    if (s == nullptr) return;
+    root.nwait.fetch_sub(1);
+  }
+  // Somebody waits at addr, so what addr lies in still exists.
+  if (handoff && TryTake(addr)) s->ticket = kHandedOver;
+  GoReady(s->g);
+}
+
+}  // namespace gort::rt

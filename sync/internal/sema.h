@@ -1,0 +1,28 @@
+// sync/internal/sema.h: sleeping and waking by address; what Mutex and RWMutex are built on.
+// What      a counter somewhere in the user's object, and a table that finds the waiters of a
+//           counter by its address, so that an idle lock costs four bytes and no list.
+// Layer     10.                                        Go: sema.go
+// Contract  | call       | user G | g0 | no P | gsignal | foreign | parks | allocates |
+//           | SemAcquire |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
+//           | SemRelease |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+#ifndef GORT_SYNC_INTERNAL_SEMA_H_
+#define GORT_SYNC_INTERNAL_SEMA_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "gort/gmp/wait_reason.h"
+
+namespace gort::rt {
+
+// Waits until *addr > 0 and takes one off it. Waiters are served in the order of arrival, those
+// with lifo before all others. Go: semacquire1
+void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason);
+// Adds one to *addr and wakes one waiter. With handoff the waiter gets this very unit; otherwise it
+// must race for it with whoever comes along. Unless handoff is set, *addr is not touched again
+// after the addition: it may lie in an object that the new owner destroys. Go: semrelease1
+void SemRelease(std::atomic<uint32_t>* addr, bool handoff);
+
+}  // namespace gort::rt
+
+#endif  // GORT_SYNC_INTERNAL_SEMA_H_
