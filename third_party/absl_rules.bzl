@@ -7,11 +7,11 @@ def absl_module(name, libraries, requires):
     for library in libraries:
         native.cc_import(
             name = library + "_amd64",
-            static_library = "@gort_debian_amd64//:lib/lib%s.a" % library,
+            static_library = "@gort_debian_absl_amd64//:lib/lib%s.a" % library,
         )
         native.cc_import(
             name = library + "_arm64",
-            static_library = "@gort_debian_arm64//:lib/lib%s.a" % library,
+            static_library = "@gort_debian_absl_arm64//:lib/lib%s.a" % library,
         )
     deps = []
     if libraries:

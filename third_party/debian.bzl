@@ -5,15 +5,7 @@ _TRIPLET = {
     "arm64": "aarch64-linux-gnu",
 }
 
-# Package -> a file by which we know that it is installed; %s is the multiarch directory.
-_LIBRARIES = {
-    "libabsl-dev": "/usr/lib/%s/libabsl_base.a",
-    "libbenchmark-dev": "/usr/lib/%s/libbenchmark_main.a",
-    "libgmock-dev": "/usr/lib/%s/libgmock.a",
-    "libgtest-dev": "/usr/lib/%s/libgtest.a",
-}
-
-# The same for headers, which serve every CPU.
+# Package -> a header by which we know that it is installed; headers serve every CPU.
 _HEADERS = {
     "libabsl-dev": "/usr/include/absl/base/config.h",
     "libbenchmark-dev": "/usr/include/benchmark/benchmark.h",
@@ -23,8 +15,6 @@ _HEADERS = {
     "libhiredis-dev": "/usr/include/hiredis/hiredis.h",
     "libhttp-parser-dev": "/usr/include/http_parser.h",
 }
-
-_PREFIXES = ["libabsl_", "libbenchmark", "libgmock", "libgtest"]
 
 def host_arch(ctx):
     """Debian's name of the CPU that Bazel runs on."""
@@ -41,10 +31,9 @@ def fail_missing(what, packages, foreign = None):
          (what, first, " ".join(packages)))
 
 def require_headers(ctx, package):
-    """Fails unless `package` (one of _HEADERS) is installed; the error names all of them that are not."""
+    """Fails unless `package` (one of _HEADERS) is installed."""
     if not ctx.path(_HEADERS[package]).exists:
-        missing = [p for p, path in _HEADERS.items() if not ctx.path(path).exists]
-        fail_missing("@%s comes from Debian's %s" % (ctx.name, package), missing)
+        fail_missing("@%s comes from Debian's %s" % (ctx.name, package), [package])
 
 def _debian_tree_impl(ctx):
     if not ctx.path(ctx.attr.path).exists:
@@ -78,62 +67,43 @@ debian_library = repository_rule(
         "packages": attr.string_list(mandatory = True, doc = "the Debian packages they come from"),
     },
     local = True,
-    doc = "The headers of a library under include/; its archives are in debian_archives.",
+    doc = "The headers of a library under include/; its archives are in debian_archives, one repository a CPU.",
 )
 
 def _debian_archives_impl(ctx):
     arch = ctx.attr.arch
     directory = "/usr/lib/" + _TRIPLET[arch]
     foreign = arch if arch != host_arch(ctx) else None
-    missing = [p for p, path in _LIBRARIES.items() if not ctx.path(path % _TRIPLET[arch]).exists]
+    missing = [p for p, file in ctx.attr.packages.items() if not ctx.path(directory + "/" + file).exists]
     if missing:
         fail_missing(
-            "building for linux/%s needs Debian's libraries" % arch,
+            "@%s for linux/%s comes from Debian's %s" % (ctx.name, arch, " and ".join(missing)),
             [p + ":" + arch for p in missing],
             foreign,
         )
     for entry in ctx.path(directory).readdir():
-        for prefix in _PREFIXES:
+        for prefix in ctx.attr.prefixes:
             if entry.basename.startswith(prefix):
                 ctx.symlink(entry, "lib/" + entry.basename)
+    build = ["package(default_visibility = [\"//visibility:public\"])", "", "exports_files(glob([\"lib/*\"]))"]
+    for target, file in ctx.attr.libraries.items():
+        if file.endswith(".a"):
+            build.append("cc_import(name = \"%s\", static_library = \"lib/%s\")" % (target, file))
+        else:
+            build.append("cc_library(name = \"%s\", srcs = [\"lib/%s\"])" % (target, file))
     ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
-    ctx.file("BUILD.bazel", """\
-package(default_visibility = ["//visibility:public"])
-
-exports_files(glob(["lib/*"]))
-
-cc_import(
-    name = "gtest",
-    static_library = "lib/libgtest.a",
-)
-
-cc_import(
-    name = "gmock",
-    static_library = "lib/libgmock.a",
-)
-
-cc_import(
-    name = "gtest_main",
-    static_library = "lib/libgtest_main.a",
-)
-
-# Debian has no static libbenchmark.
-cc_library(
-    name = "benchmark",
-    srcs = ["lib/libbenchmark.so.1debian"],
-)
-
-cc_import(
-    name = "benchmark_main",
-    static_library = "lib/libbenchmark_main.a",
-)
-""")
+    ctx.file("BUILD.bazel", "\n".join(build) + "\n")
 
 debian_archives = repository_rule(
     implementation = _debian_archives_impl,
-    attrs = {"arch": attr.string(mandatory = True, values = _TRIPLET.keys())},
+    attrs = {
+        "arch": attr.string(mandatory = True, values = _TRIPLET.keys()),
+        "libraries": attr.string_dict(doc = "target -> the file that it links"),
+        "packages": attr.string_dict(mandatory = True, doc = "the Debian packages -> a file by which we know that each is installed"),
+        "prefixes": attr.string_list(mandatory = True, doc = "what the files begin with"),
+    },
     local = True,
-    doc = "The libraries of one CPU under lib/.",
+    doc = "The libraries of a few packages, and of one CPU, under lib/.",
 )
 
 def _debian_archive_impl(ctx):

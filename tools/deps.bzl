@@ -40,10 +40,43 @@ def gort_dependencies():
         packages = {"": "filegroup(name = \"coverage_report_generator\", visibility = [\"//visibility:public\"])"},
     )
 
-    # The libraries themselves, once for each CPU; only the one that a build asks for is looked at.
-    _maybe(debian_archives, name = "gort_debian_amd64", arch = "amd64")
-    _maybe(debian_archives, name = "gort_debian_arm64", arch = "arm64")
+    # The libraries themselves, one repository for each and for each CPU: a build looks at those that it links and asks for no
+    # Debian package beyond them.
     for arch in ["amd64", "arm64"]:
+        _maybe(
+            debian_archives,
+            name = "gort_debian_absl_" + arch,
+            arch = arch,
+            packages = {"libabsl-dev": "libabsl_base.a"},
+            prefixes = ["libabsl_"],
+        )
+        _maybe(
+            debian_archives,
+            name = "gort_debian_googletest_" + arch,
+            arch = arch,
+            libraries = {
+                "gmock": "libgmock.a",
+                "gtest": "libgtest.a",
+                "gtest_main": "libgtest_main.a",
+            },
+            packages = {
+                "libgmock-dev": "libgmock.a",
+                "libgtest-dev": "libgtest.a",
+            },
+            prefixes = ["libgmock", "libgtest"],
+        )
+        _maybe(
+            debian_archives,
+            name = "gort_debian_benchmark_" + arch,
+            arch = arch,
+            libraries = {
+                # Debian has no static libbenchmark.
+                "benchmark": "libbenchmark.so.1debian",
+                "benchmark_main": "libbenchmark_main.a",
+            },
+            packages = {"libbenchmark-dev": "libbenchmark_main.a"},
+            prefixes = ["libbenchmark"],
+        )
         _maybe(
             debian_archive,
             name = "gort_debian_gflags_" + arch,
