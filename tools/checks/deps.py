@@ -25,13 +25,18 @@ TEST_RULES = ("gort_cc_benchmark", "gort_cc_test", "py_test", "sh_test")
 class Target:
     """One call in a BUILD file."""
 
-    def __init__(self, package, rule, name, labels, testonly, line):
+    def __init__(self, package, rule, name, attributes, testonly, line):
         self.package = package
         self.rule = rule
         self.name = name
-        self.labels = labels
+        self.attributes = attributes
         self.testonly = testonly
         self.line = line
+
+    @property
+    def labels(self):
+        """The strings of all attributes that name other targets."""
+        return [s for a in LABEL_ATTRIBUTES for s in self.attributes.get(a, [])]
 
     @property
     def label(self):
@@ -100,13 +105,10 @@ def read_build(text, package, path):
             continue
         rule = node.func.id if isinstance(node.func, ast.Name) else ast.dump(node.func)
         name = arguments["name"].value if isinstance(arguments["name"], ast.Constant) else "<line %d>" % node.lineno
-        labels = []
-        for attribute in LABEL_ATTRIBUTES:
-            if attribute in arguments:
-                labels += _strings(arguments[attribute], constants)
+        attributes = {a: _strings(v, constants) for a, v in arguments.items()}
         testonly = rule in TEST_RULES or (
             "testonly" in arguments and getattr(arguments["testonly"], "value", True) in (True, 1))
-        targets.append(Target(package, rule, name, labels, testonly, node.lineno))
+        targets.append(Target(package, rule, name, attributes, testonly, node.lineno))
     return targets, find_selects(tree, path)
 
 
