@@ -1,5 +1,5 @@
-// The life of a descriptor: what each operation answers in each state, what ends one that waits, and when the kernel's descriptor
-// and the object go.
+// The life of a descriptor: what each operation answers in each state, what ends one that waits,
+// and when the kernel's descriptor and the object go.
 //
 //   | state              | how it comes about                 | operations answer                     |
 //   | open               | New                                | what the kernel says                  |
@@ -156,7 +156,7 @@ TEST(NetFd, EachOperationOpenLateAndClosed) {
       EXPECT_TRUE(closed.fd()->Close().ok());
       const absl::Status after = op.run(closed);
       EXPECT_EQ(after.code(), kAfterClose) << which;
-      EXPECT_EQ(after.message(), std::string(op.name) + " unix : use of closed network connection");
+      EXPECT_EQ(after.message(), std::string(op.name) + " unix: use of closed network connection");
     }
   });
 }
