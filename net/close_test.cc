@@ -24,6 +24,7 @@ namespace gort {
 namespace {
 
 using testing::Eventually;
+using testing::FullListener;
 using testing::InGort;
 using testing::Must;
 using testing::OpenDescriptors;
@@ -111,27 +112,6 @@ INSTANTIATE_TEST_SUITE_P(Lengths, Deadlines,
                          ::testing::Combine(::testing::Values(1, 1'000, 100'000, 1'000'000,
                                                               30'000'000, 1'000'000'000),
                                             ::testing::Values(1, 4)));
-
-// A listener whose queue is full: further connections hang.
-class FullListener {
- public:
-  FullListener() {
-    ListenOptions options;
-    options.backlog = 1;
-    listener_ = Must(Listen("tcp", "127.0.0.1:0", options));
-    for (int i = 0; i < 16; ++i) {
-      absl::StatusOr<Conn> c = Dial("tcp", listener_.Addr(), absl::Milliseconds(20));
-      if (!c.ok()) return;
-      queued_.push_back(*std::move(c));
-    }
-    ADD_FAILURE() << "the queue does not fill";
-  }
-  std::string Addr() const { return listener_.Addr(); }
-
- private:
-  Listener listener_;
-  std::vector<Conn> queued_;
-};
 
 TEST(DialDeadline, EndsTheConnect) {
   InGort([] {

@@ -1,4 +1,3 @@
-// WaitGroup and Once.
 #include "gort/sync/wait_group.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include "gort/base/panic.h"
-#include "gort/sync/once.h"
 #include "gort/tests/testing/goroutines.h"
 
 namespace gort {
@@ -129,49 +127,6 @@ TEST(WaitGroupTest, GoDestroysTheFunctionBeforeDone) {
     WaitGroup wg;
     EXPECT_THROW(wg.Go(f), std::runtime_error);
     wg.Wait();
-  });
-}
-
-TEST(OnceTest, RunsOnce) {
-  InGort([] {
-    Procs p(4);
-    for (int i = 0; i < kRounds / 10; ++i) {
-      Once once;
-      int calls = 0;
-      std::atomic<int> early{0};
-      WaitGroup wg;
-      for (int g = 0; g < 6; ++g) {
-        wg.Go([&] {
-          once.Do([&] { ++calls; });
-          if (calls != 1) ++early;
-        });
-      }
-      wg.Wait();
-      ASSERT_EQ(calls, 1);
-      ASSERT_EQ(early, 0);
-    }
-  });
-}
-
-TEST(OnceTest, OthersWaitForTheFirst) {
-  InGort([] {
-    Once once;
-    WaitGroup gate;
-    gate.Add(1);
-    Probe first([&] { once.Do([&] { gate.Wait(); }); });
-    Probe second([&] { once.Do([] { FAIL(); }); });
-    EXPECT_EQ(second.Waits(), "sync.Once.Do");
-    gate.Done();
-    EXPECT_TRUE(first.Finish());
-    EXPECT_TRUE(second.Finish());
-  });
-}
-
-TEST(OnceTest, AThrowCountsAsDone) {
-  InGort([] {
-    Once once;
-    EXPECT_THROW(once.Do([] { throw std::runtime_error("x"); }), std::runtime_error);
-    once.Do([] { FAIL(); });
   });
 }
 

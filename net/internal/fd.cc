@@ -130,24 +130,27 @@ std::string NetFd::Where() const {
   return local.empty() ? remote : local + "->" + remote;
 }
 
+std::string NetFd::Prefix(const char* op) const {
+  const std::string where = Where();
+  return std::string(op) + ' ' + network_ + (where.empty() ? "" : ' ' + where) + ": ";
+}
+
 absl::Status NetFd::Failed(int error, const char* op, const char* call) const {
   return OpError(op, network_, Where(), call, error);
 }
 
 absl::Status NetFd::UseAfterClose(const char* op) const {
-  return absl::FailedPreconditionError(std::string(op) + ' ' + network_ + ' ' + Where() + ": " +
-                                       kClosedText);
+  return absl::FailedPreconditionError(Prefix(op) + kClosedText);
 }
 
 absl::Status NetFd::Failed(PollResult result, const char* op) const {
-  const std::string where = std::string(op) + ' ' + network_ + ' ' + Where() + ": ";
   switch (result) {
     case PollResult::kTimeout:
-      return absl::DeadlineExceededError(where + kTimeoutText);
+      return absl::DeadlineExceededError(Prefix(op) + kTimeoutText);
     case PollResult::kClosing:
-      return absl::CancelledError(where + kClosedText);
+      return absl::CancelledError(Prefix(op) + kClosedText);
     default:
-      return absl::UnavailableError(where + "not pollable");
+      return absl::UnavailableError(Prefix(op) + "not pollable");
   }
 }
 

@@ -111,6 +111,8 @@ class NetFd {
   absl::Status UseAfterClose(const char* op) const;
   absl::Status Exhausted(int error);
   std::string Where() const;
+  // "<op> <network> <where>: ", for texts that no errno value stands behind.
+  std::string Prefix(const char* op) const;
 
   FdMutex mu_;
   const int sysfd_;

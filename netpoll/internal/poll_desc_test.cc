@@ -1,4 +1,4 @@
-// Poll descriptors and WaitReadable with the whole runtime: pipes, ttys, sockets and files.
+// Poll descriptors with the whole runtime: pipes, ttys, sockets and files.
 #include "gort/netpoll/internal/poll_desc.h"
 
 #include <fcntl.h>
@@ -6,19 +6,14 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "gort/base/attributes.h"
 #include "gort/gmp/sched.h"
 #include "gort/netpoll/internal/poller.h"
-#include "gort/netpoll/wait_fd.h"
 #include "gort/platforms/clock.h"
 #include "gort/tests/testing/goroutines.h"
 #include "gtest/gtest.h"
@@ -61,10 +56,6 @@ PollDesc* Open(int fd) {
 
 // Somebody has parked in the poller. (Probe::Waits looks into the goroutine, which a wake-up
 // through the kernel does not order for a race detector.)
-bool SomebodyWaits() {
-  return Eventually([] { return sched.netpoll_waiters.load() > 0; });
-}
-
 void Close(PollDesc* pd) {
   PollUnblock(pd);
   PollClose(pd);
@@ -243,127 +234,6 @@ TEST(PollDesc, ReuseIsHarmless) {
     }
     EXPECT_EQ(sched.netpoll_waiters.load(), 0u);
   });
-}
-
-// ---- WaitReadable, WaitWritable ----
-
-TEST(WaitFd, FollowsAPipe) {
-  InGort([] {
-    Pipe pipe;
-    EXPECT_TRUE(WaitWritable(pipe.fd[1]).ok());
-    absl::Status got = absl::UnknownError("not yet");
-    Probe reader([&] { got = WaitReadable(pipe.fd[0]); });
-    EXPECT_TRUE(SomebodyWaits());
-    pipe.Put();
-    EXPECT_TRUE(reader.Finish());
-    EXPECT_TRUE(got.ok()) << got;
-    EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());  // ready already, and again
-    pipe.Take();
-    const absl::Time deadline = absl::Now() + absl::Milliseconds(2);
-    got = WaitReadable(pipe.fd[0], deadline);
-    EXPECT_EQ(got.code(), absl::StatusCode::kDeadlineExceeded) << got;
-    EXPECT_GE(absl::Now(), deadline);
-    EXPECT_EQ(WaitWritable(pipe.fd[1], absl::UnixEpoch()).code(),
-              absl::StatusCode::kDeadlineExceeded);
-    close(pipe.fd[1]);
-    pipe.fd[1] = -1;
-    EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());  // the end of the file
-  });
-}
-
-TEST(WaitFd, ManyWaitForOne) {
-  InGort([] {
-    Pipe pipe;
-    std::atomic<int> woken{0};
-    for (int i = 0; i < 20; ++i) {
-      gort::Go([&] {
-        EXPECT_TRUE(WaitReadable(pipe.fd[0]).ok());
-        ++woken;
-      });
-    }
-    EXPECT_TRUE(Eventually([] { return sched.netpoll_waiters.load() == 20; }));
-    pipe.Put();
-    EXPECT_TRUE(Eventually([&] { return woken == 20; }));
-  });
-}
-
-TEST(WaitFd, FollowsATty) {
-  InGort([] {
-    const int master = posix_openpt(O_RDWR | O_NOCTTY);
-    ASSERT_GE(master, 0);
-    ASSERT_EQ(grantpt(master), 0);
-    ASSERT_EQ(unlockpt(master), 0);
-    char name[64];
-    ASSERT_EQ(ptsname_r(master, name, sizeof name), 0);
-    const int tty = open(name, O_RDWR | O_NOCTTY);
-    ASSERT_GE(tty, 0);
-    EXPECT_TRUE(WaitWritable(tty).ok());
-    Probe reader([&] { EXPECT_TRUE(WaitReadable(tty).ok()); });
-    EXPECT_TRUE(SomebodyWaits());
-    EXPECT_EQ(write(master, "line\n", 5), 5);
-    EXPECT_TRUE(reader.Finish());
-    close(tty);
-    close(master);
-  });
-}
-
-TEST(WaitFd, SaysWhatCannotBeWaitedFor) {
-  InGort([] {
-    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    ASSERT_GE(file, 0);
-    absl::Status got = WaitReadable(file);
-    EXPECT_EQ(got.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(got.message(), "descriptor " + std::to_string(file) +
-                                 " is a regular file or a directory, which is always ready");
-    close(file);
-    got = WaitWritable(123456);
-    EXPECT_EQ(got.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(got.message(), "descriptor 123456 is not open");
-    EXPECT_EQ(WaitReadable(-1).message(), "descriptor -1 is not open");
-  });
-}
-
-// A thread waits while every M sleeps: one of them has to go to the poller.
-TEST(WaitFd, ForeignThreads) {
-  InGort([] {});  // starts the runtime
-  Pipe there, back;
-  std::thread echo([&] {
-    for (int i = 0; i < kRounds; ++i) {
-      ASSERT_TRUE(WaitReadable(there.fd[0]).ok());
-      there.Take();
-      back.Put();
-    }
-  });
-  for (int i = 0; i < kRounds; ++i) {
-    there.Put();
-    ASSERT_TRUE(WaitReadable(back.fd[0]).ok());
-    back.Take();
-  }
-  echo.join();
-  const absl::Time deadline = absl::Now() + absl::Milliseconds(5);
-  EXPECT_EQ(WaitReadable(back.fd[0], deadline).code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_GE(absl::Now(), deadline);
-  EXPECT_EQ(sched.netpoll_waiters.load(), 0u);
-}
-
-TEST(WaitFd, ThreadsAndGoroutinesWakeEachOther) {
-  Pipe there, back;
-  std::thread thread;
-  InGort([&] {
-    thread = testing::AttachedThread([&] {
-      for (int i = 0; i < kRounds; ++i) {
-        ASSERT_TRUE(WaitReadable(there.fd[0]).ok());
-        there.Take();
-        back.Put();
-      }
-    });
-    for (int i = 0; i < kRounds; ++i) {
-      there.Put();
-      ASSERT_TRUE(WaitReadable(back.fd[0]).ok());
-      back.Take();
-    }
-  });
-  thread.join();
 }
 
 }  // namespace
