@@ -7,12 +7,10 @@ comment "Environment: ..." above one of these calls.
 import os
 import re
 
-from tools.checks import cpp
+from tools.checks import blocks, cpp
 
 KEYS = os.path.join("base", "godebug_keys.h")
 README = "README.md"
-BEGIN = "<!-- knobs: written by tools/lint --write -->\n\n"
-END = "\n<!-- knobs end -->\n"
 
 _ROW = re.compile(r"\bX\(\s*(\w+)\s*,\s*([\w']+)\s*,\s*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
 _STRING = re.compile(r"\"((?:\\.|[^\"\\])*)\"")
@@ -43,23 +41,12 @@ def variables(root):
 
 
 def table(root):
-    """What README.md says, between BEGIN and END."""
-    lines = ["| environment variable | meaning |", "|---|---|"]
+    """The part "knobs" of README.md."""
+    lines = ["", "| environment variable | meaning |", "|---|---|"]
     lines += ["| `%s` | %s |" % pair for pair in sorted(variables(root).items())]
     lines += ["", "| `GODEBUG` key | from 0 to | meaning |", "|---|---|---|"]
     lines += ["| `%s` | %s | %s |" % (name, "2^63 - 1" if top == 2**63 - 1 else top, meaning) for name, top, meaning in keys(root)]
-    return "\n".join(lines) + "\n"
-
-
-def _split(root):
-    """README.md up to BEGIN, what stands between BEGIN and END, and the rest; None where it has no such place."""
-    try:
-        with open(os.path.join(root, README), encoding="utf-8") as f:
-            head, begin, rest = f.read().partition(BEGIN)
-    except FileNotFoundError:
-        return None
-    inside, end, tail = rest.partition(END)
-    return (head, inside, tail) if begin and end else None
+    return "\n".join(lines) + "\n\n"
 
 
 def check(root):
@@ -75,17 +62,9 @@ def check(root):
     for name, meaning in sorted(variables(root).items()):
         if not meaning:
             errors.append("no comment \"Environment: ...\" stands above getenv(\"%s\")" % name)
-    parts = _split(root)
-    if parts is None:
-        errors.append("%s lacks the lines %s ... %s" % (README, BEGIN.strip(), END.strip()))
-    elif parts[1] != table(root):
-        errors.append("%s is out of step with %s; run tools/lint --write" % (README, KEYS))
-    return errors
+    return errors + blocks.check(root, README, "knobs", table(root))
 
 
 def write(root):
     """Writes the tables into README.md."""
-    parts = _split(root)
-    if parts is not None:
-        with open(os.path.join(root, README), "w", encoding="utf-8") as f:
-            f.write(parts[0] + BEGIN + table(root) + END + parts[2])
+    blocks.write(root, README, "knobs", table(root))

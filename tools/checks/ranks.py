@@ -8,14 +8,12 @@ import os
 import re
 
 from tools import mklockrank
-from tools.checks import cpp
+from tools.checks import blocks, cpp
 
 ORDER = os.path.join("lock", "lock_rank.txt")
 HEADER = os.path.join("lock", "lock_rank.gen.h")
 PICTURE = os.path.join("docs", "img", "lock_rank.dot")
 README = os.path.join("lock", "README.md")
-BEGIN = "<!-- locks: written by tools/lint --write -->\n\n"
-END = "\n<!-- locks end -->\n"
 
 _LOCK = re.compile(
     r"^(?P<before>[ \t]*(?:(?:static|constinit|mutable|thread_local|alignas\(\w+\))\s+)*)(?P<rt>(?:gort::)?rt::)?(?:Mutex|RWMutex)\s+"
@@ -60,21 +58,11 @@ def _owner(text, at):
 
 
 def table(root):
-    """What lock/README.md says, between BEGIN and END."""
+    """The part "locks" of lock/README.md."""
     place = {name: i for i, name in enumerate(order(root).sorted)}
     rows = sorted(((place.get(rank, len(place)), rank or "none", path, name) for path, _, name, rank, _ in locks(root)))
-    lines = ["| rank | lock | in |", "|---|---|---|"]
-    return "\n".join(lines + ["| `%s` | `%s` | `%s` |" % (rank, name, path) for _, rank, path, name in rows]) + "\n"
-
-
-def _split(root):
-    try:
-        with open(os.path.join(root, README), encoding="utf-8") as f:
-            head, begin, rest = f.read().partition(BEGIN)
-    except FileNotFoundError:
-        return None
-    inside, end, tail = rest.partition(END)
-    return (head, inside, tail) if begin and end else None
+    lines = ["", "| rank | lock | in |", "|---|---|---|"]
+    return "\n".join(lines + ["| `%s` | `%s` | `%s` |" % (rank, name, path) for _, rank, path, name in rows]) + "\n\n"
 
 
 def check(root):
@@ -88,12 +76,7 @@ def check(root):
         elif rank is not None and rank not in known:
             errors.append("%s:%d: %s has rank %s, which %s does not have" % (path, line, name, rank, ORDER))
     errors += ["%s: no lock has rank %s" % (ORDER, name) for name in known if name not in used]
-    parts = _split(root)
-    if parts is None:
-        errors.append("%s lacks the lines %s ... %s" % (README, BEGIN.strip(), END.strip()))
-    elif parts[1] != table(root):
-        errors.append("%s is out of step with the locks; run tools/lint --write" % README)
-    return errors
+    return errors + blocks.check(root, README, "locks", table(root))
 
 
 def write(root):
@@ -102,7 +85,4 @@ def write(root):
     for path, text in ((HEADER, mklockrank.header(ranks)), (PICTURE, mklockrank.dot(ranks))):
         with open(os.path.join(root, path), "w", encoding="utf-8") as f:
             f.write(text)
-    parts = _split(root)
-    if parts is not None:
-        with open(os.path.join(root, README), "w", encoding="utf-8") as f:
-            f.write(parts[0] + BEGIN + table(root) + END + parts[2])
+    blocks.write(root, README, "locks", table(root))
