@@ -14,16 +14,9 @@ struct Key {
 };
 
 constexpr Key kKeys[] = {
-    {"schedtrace", &Godebug::schedtrace, 1'000'000'000},
-    {"scheddetail", &Godebug::scheddetail, 1},
-    {"inittrace", &Godebug::inittrace, 1},
-    {"asyncpreemptoff", &Godebug::asyncpreemptoff, 1},
-    {"preemptrate", &Godebug::preemptrate, 1'000'000},
-    {"preemptsignal", &Godebug::preemptsignal, 64},
-    {"scavtrace", &Godebug::scavtrace, 1},
-    {"schedseed", &Godebug::schedseed, INT64_MAX},
-    {"stackguard", &Godebug::stackguard, 2},
-    {"tracebackancestors", &Godebug::tracebackancestors, 100},
+#define GORT_X(name, max, meaning) {#name, &Godebug::name, max},
+    GORT_GODEBUG_KEYS(GORT_X)
+#undef GORT_X
 };
 
 constexpr size_t kShownBytes = 64;  // of a bad value, so that the report stays one line

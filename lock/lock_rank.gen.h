@@ -14,17 +14,12 @@ namespace gort::rt {
 // kMayBeHeld says so too.
 enum class LockRank : uint8_t {
   kNone,  // not ranked: tests, and locks that are taken with no other lock held
-  kSysmon,
-  kBoot,
   kTimerSend,
   kHchan,
   kRoot,
   kPolldesc,
   kTimers,
   kSched,
-  kDeadlock,
-  kAllg,
-  kAllp,
   kGfree,
   kSudog,
   kStackpool,
@@ -35,21 +30,16 @@ enum class LockRank : uint8_t {
   kPersistent,
 };
 
-inline constexpr int kLockRanks = 20;
+inline constexpr int kLockRanks = 15;
 
 inline constexpr const char* kLockRankName[kLockRanks] = {
   "none",
-  "sysmon",
-  "boot",
   "timer_send",
   "hchan",
   "root",
   "polldesc",
   "timers",
   "sched",
-  "deadlock",
-  "allg",
-  "allp",
   "gfree",
   "sudog",
   "stackpool",
@@ -63,25 +53,20 @@ inline constexpr const char* kLockRankName[kLockRanks] = {
 // Bit r of entry n: rank r may be held while a lock of rank n is taken.
 inline constexpr uint64_t kMayBeHeld[kLockRanks] = {
   0x1,  // none
-  0x1,  // sysmon
-  0x1,  // boot
   0x1,  // timer_send
-  0x1f,  // hchan
-  0x1f,  // root
-  0x3f,  // polldesc
-  0x7f,  // timers
-  0xff,  // sched
-  0x1ff,  // deadlock
-  0x3ff,  // allg
-  0x3ff,  // allp
-  0x3ff,  // gfree
-  0x3ff,  // sudog
-  0x3fff,  // stackpool
-  0x7fff,  // stacklarge
-  0xffff,  // scavenge
-  0x1ffff,  // mcentral
-  0x3ffff,  // mheap
-  0x7ffff,  // persistent
+  0x7,  // hchan
+  0x7,  // root
+  0xf,  // polldesc
+  0x1f,  // timers
+  0x3f,  // sched
+  0x7f,  // gfree
+  0x7f,  // sudog
+  0x1ff,  // stackpool
+  0x3ff,  // stacklarge
+  0x7ff,  // scavenge
+  0xfff,  // mcentral
+  0x1fff,  // mheap
+  0x3fff,  // persistent
 };
 
 }  // namespace gort::rt

@@ -24,7 +24,7 @@ namespace gort::rt {
 namespace {
 
 struct FreeList {
-  Mutex mu;
+  Mutex mu;  // not ranked: taken with no other lock held
   M* head ABSL_GUARDED_BY(mu) = nullptr;
 };
 constinit FreeList extra;

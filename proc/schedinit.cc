@@ -87,7 +87,10 @@ constinit const char* env_godebug = nullptr;
 constinit const char* env_gomaxprocs = nullptr;
 
 void ReadEnvironment() {
+  // Environment: settings `key=value`, separated by commas; the keys are below.
   env_godebug = getenv("GODEBUG");
+  // Environment: how many goroutines run at once, from 1 to 1024; without it as many as the process
+  // may use CPUs (affinity mask and cgroup quota), and the number follows them.
   env_gomaxprocs = getenv("GOMAXPROCS");
 }
 

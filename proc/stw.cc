@@ -21,7 +21,7 @@ constexpr int64_t kRetryNs = 100'000;  // how often pre-emption is asked for aga
 
 // Lets one goroutine at a time stop the world; the others park. Go: worldsema
 struct WorldSema {
-  Mutex mu;
+  Mutex mu;  // not ranked: taken with no other lock held
   bool held ABSL_GUARDED_BY(mu) = false;
   GQueue waiters ABSL_GUARDED_BY(mu);
 };
@@ -190,7 +190,7 @@ int SetProcs(int n) {
   }
   // A foreign thread has no P to stand on while the others stop: a goroutine does it.
   struct Wait {
-    Mutex mu;
+    Mutex mu;  // not ranked: taken with no other lock held
     bool done = false;
     G* waiter = nullptr;
   } wait;

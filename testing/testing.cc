@@ -34,7 +34,7 @@ using rt::G;
 using rt::WaitReason;
 
 struct BubbleList {
-  rt::Mutex mu;
+  rt::Mutex mu;  // not ranked: taken with no other lock held
   Bubble* free ABSL_GUARDED_BY(mu) = nullptr;
 };
 constinit BubbleList bubbles;

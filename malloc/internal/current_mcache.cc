@@ -18,7 +18,7 @@ constinit thread_local MCache* t_own = nullptr;
 // Set by the key's destructor: from here on the thread shares ending_mcache. This thread only.
 constinit thread_local bool t_ending = false;
 
-constinit Mutex attach_lock;  // no rank: first use happens under any lock of the program
+constinit Mutex attach_lock;  // not ranked: first use happens under any lock of the program
 constinit bool key_made ABSL_GUARDED_BY(attach_lock) = false;
 constinit pthread_key_t exit_key ABSL_GUARDED_BY(attach_lock) = 0;
 constinit bool mcache0_taken ABSL_GUARDED_BY(attach_lock) = false;

@@ -65,7 +65,7 @@ class Call {
   }
 
  private:
-  Mutex mu_;
+  Mutex mu_;  // not ranked: taken with no other lock held
   bool done_ ABSL_GUARDED_BY(mu_) = false;
   int result_ ABSL_GUARDED_BY(mu_) = 0;
   G* waiter_ ABSL_GUARDED_BY(mu_) = nullptr;
@@ -73,7 +73,7 @@ class Call {
 };
 
 // The runtime's own start, by the first Run of a process that has no rt0.
-constinit Mutex start_mu;  // guards: started
+constinit Mutex start_mu;  // guards: started; not ranked: taken with no other lock held
 constinit bool started = false;
 constinit BootMain boot = {
     [](void* arg) { return static_cast<Call*>(arg)->Invoke(); },

@@ -9,7 +9,7 @@ import os
 import pkgutil
 import sys
 
-_NOT_CHECKS = ("__main__", "blocks", "testing", "tree")
+_NOT_CHECKS = ("__main__", "blocks", "cpp", "testing", "tree")
 
 
 def modules():

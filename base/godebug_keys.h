@@ -1,0 +1,22 @@
+// base/godebug_keys.h: every GODEBUG key, a row each.
+// What      the one list of them: struct Godebug, its parser, and the table of keys in README.md
+//           (tools/checks/knobs.py) come from here. Every key is an integer from 0 to its maximum,
+//           and 0 when the environment does not set it.
+// Layer     1. A macro only.
+#ifndef GORT_BASE_GODEBUG_KEYS_H_
+#define GORT_BASE_GODEBUG_KEYS_H_
+
+// X(name, maximum, meaning in plain words, for users)
+#define GORT_GODEBUG_KEYS(X)                                                                    \
+  X(schedtrace, 1'000'000'000, "prints a line about the scheduler every so many milliseconds")  \
+  X(scheddetail, 1, "with `schedtrace`: lines for each P, M and G as well")                     \
+  X(inittrace, 1, "prints every step of start-up with its duration")                            \
+  X(asyncpreemptoff, 1, "no pre-emption by signals: a loop without calls keeps its processor")  \
+  X(preemptrate, 1'000'000, "for tests: pre-empts so many times a second; 0: every 10 ms")      \
+  X(preemptsignal, 64, "the number of the signal that pre-empts; 0: SIGURG")                    \
+  X(scavtrace, 1, "prints a line whenever free memory has gone back to the operating system")   \
+  X(schedseed, INT64_MAX, "takes the scheduler's choices from this seed; 0: from random bytes") \
+  X(stackguard, 2, "stack guards: 0 the best there is, 1 pages by mprotect, 2 canaries")        \
+  X(tracebackancestors, 100, "tracebacks show where so many generations of creators were then")
+
+#endif  // GORT_BASE_GODEBUG_KEYS_H_
