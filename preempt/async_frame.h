@@ -33,6 +33,10 @@ void gort_async_preempt();
 
 namespace gort::rt {
 
+// Of the C library's sigset_t, which ends a ucontext, the kernel writes and reads this much.
+inline constexpr size_t kKernelSigSetBytes = 8;
+
+// In async_frame_<os>_<cpu>.cc.
 struct AsyncFrame;
 
 // Bytes that AsyncFramePush needs below the interrupted stack pointer, red zone included; 0: the

@@ -15,9 +15,16 @@
 
 #include <ucontext.h>
 
+#include <cstdint>
+
 #include "gort/platforms/sigctx.h"
 
 namespace gort::rt {
+
+// Whether the system call with this number is one that waits for others.
+bool BlockedCallIs(uint64_t number);
+
+// The rest is in blocked_call_<os>_<cpu>.cc.
 
 // True when *ctx is about to make such a call, or when one was ended by this signal.
 bool BlockedCallAt(const SigCtx& ctx);

@@ -7,6 +7,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/status.h"
+#include "gort/preempt/arch.h"
 #include "gort/preempt/blocked_call.h"
 #include "gort/preempt/user_text.h"
 #include "gort/traceback/unwind.h"
@@ -61,32 +62,17 @@ bool InTls(uintptr_t word) {
   return word >= tp - tls_below && word < tp + tls_above;
 }
 
-#if defined(__x86_64__)
-
-constexpr uintptr_t kRedZone = 128;
-
 bool RegisterInTls(const SigCtx& ctx) {
-  const greg_t* regs = ctx.raw()->uc_mcontext.gregs;
-  for (int i = REG_R8; i <= REG_RCX; ++i) {
-    if (InTls(static_cast<uintptr_t>(regs[i]))) return true;
+  uintptr_t regs[SigCtx::kDwarfPc + 1];
+  ctx.ToDwarf(regs);
+  for (int i = 0; i < SigCtx::kDwarfPc; ++i) {
+    if (InTls(regs[i])) return true;
   }
   return false;
 }
 
-#elif defined(__aarch64__)
-
-constexpr uintptr_t kRedZone = 0;
-
-bool RegisterInTls(const SigCtx& ctx) {
-  for (unsigned long long reg : ctx.raw()->uc_mcontext.regs) {
-    if (InTls(reg)) return true;
-  }
-  return false;
-}
-
-#endif
-
-// Reads a stack that is another function's: no red zones of a sanitizer's mind.
+// Whether a word of the frame from lo to hi points into the thread's static TLS. AddressSanitizer would
+// complain of reads of another function's frame.
 GORT_NO_ASAN bool FrameInTls(uintptr_t lo, uintptr_t hi) {
   constexpr uintptr_t kMost = 4 << 10;  // of a larger frame the innermost part
   if (hi - lo > kMost) hi = lo + kMost;
@@ -116,13 +102,8 @@ void SafePointInit() {
         return 0;
       },
       &total);
-#if defined(__x86_64__)
-  tls_below = total + kTlsSurplus;
-  tls_above = kThreadRecord;
-#else
-  tls_below = kThreadRecord;
-  tls_above = total + kTlsSurplus;
-#endif
+  tls_below = arch::kTlsBelow ? total + kTlsSurplus : kThreadRecord;
+  tls_above = arch::kTlsBelow ? kThreadRecord : total + kTlsSurplus;
 }
 
 SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
@@ -156,7 +137,8 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
   uintptr_t frame_end = judge.caller_sp > ctx.sp() && gp->stack.Contains(judge.caller_sp)
                             ? judge.caller_sp
                             : gp->stack.hi;
-  if (RegisterInTls(ctx) || FrameInTls(ctx.sp() - kRedZone, frame_end)) return SafePoint::kPin;
+  if (RegisterInTls(ctx) || FrameInTls(ctx.sp() - arch::kRedZone, frame_end))
+    return SafePoint::kPin;
   return SafePoint::kSafe;
 }
 
