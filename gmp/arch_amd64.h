@@ -82,7 +82,7 @@ GORT_ALWAYS_INLINE G* LoadG() {
   return gp;
 }
 
-// Writes gort_tls_g. What is left in the scratch register is the variable's offset, not its address.
+// Writes gort_tls_g. The scratch register is left with the variable's offset, not its address.
 GORT_ALWAYS_INLINE void StoreG(G* gp) {
   G** at;
   asm volatile(

@@ -8,7 +8,7 @@
 namespace gort::rt {
 
 uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
-  // The byte after the first, as if gort_goexit's first instruction had made a call.
+  // One byte in: an unwinder looks up the byte before a return address (proc/goexit_<cpu>.S).
   top = arch::PushReturn(AlignDown(top, 16), reinterpret_cast<uintptr_t>(&gort_goexit) + 1);
   uintptr_t sp = top - sizeof(SwitchFrame);
   SwitchFrame* frame = reinterpret_cast<SwitchFrame*>(sp);

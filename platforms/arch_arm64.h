@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-// Tests are linked statically (.bazelrc): platforms/held_pthreads.h has nothing to stand in front of.
+// Tests are linked statically (.bazelrc), without a library for held_pthreads.h to stand before.
 #define GORT_ARCH_COUNTS_PTHREADS 0
 
 namespace gort::rt::arch {

@@ -1,6 +1,6 @@
 // platforms/sigctx.h: the registers in a signal frame, by role instead of by CPU.
-// What      a view of the frame: SigCtx copies nothing and owns nothing. Where a register lies is in
-//           sigctx_regs_<os>_<cpu>.h.
+// What      a view of the frame: SigCtx copies nothing and owns nothing. Where a register lies is
+//           in sigctx_regs_<os>_<cpu>.h.
 // Layer     2. Signal handlers only: the context dies with the handler.   Go: signal_amd64.go,
 //           sigctxt
 #ifndef GORT_PLATFORMS_SIGCTX_H_
@@ -17,7 +17,7 @@ namespace gort::rt {
 // A view of the ucontext_t that a handler was given; writing changes how the thread resumes.
 class SigCtx {
  public:
-  // Bytes that a call pushes: at a function's first instruction sp is so much below a multiple of 16.
+  // Bytes that a call pushes: where a function begins, sp is so much below a multiple of 16.
   static constexpr int kCallBytes = arch::SigRegs::kCallBytes;
   // The index of the pc in what ToDwarf stores; the registers that DWARF numbers come before it.
   static constexpr int kDwarfPc = arch::SigRegs::kDwarfPc;

@@ -1,5 +1,5 @@
-// preempt/async_frame_linux_amd64.cc: the kernel's signal frame on x86-64: a ucontext, and elsewhere an
-// XSAVE area that the ucontext points to.
+// preempt/async_frame_linux_amd64.cc: the kernel's signal frame on x86-64: a ucontext, and
+// elsewhere an XSAVE area that the ucontext points to.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

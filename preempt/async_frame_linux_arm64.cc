@@ -1,5 +1,5 @@
-// preempt/async_frame_linux_arm64.cc: the kernel's signal frame on arm64: a siginfo_t and a ucontext whose
-// __reserved bytes hold a record for each kind of vector state.
+// preempt/async_frame_linux_arm64.cc: the kernel's signal frame on arm64: a siginfo_t and a
+// ucontext whose __reserved bytes hold a record for each kind of vector state.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -18,8 +18,8 @@ bool CodeIs(uintptr_t pc, const unsigned char* code, size_t n) {
   return memcmp(reinterpret_cast<const void*>(pc), code, n) == 0;
 }
 
-// clock_nanosleep for a time, not until one, ended by a signal. Which clock it was is gone with x0,
-// and for a time any clock that runs will do.
+// Whether a signal ended clock_nanosleep for a time (not until one). x0, which held the clock, is
+// overwritten; for a time any clock that runs will do.
 bool EndedSleep(const SigCtx& ctx) {
   const auto& regs = ctx.raw()->uc_mcontext.regs;
   return regs[8] == SYS_clock_nanosleep && regs[0] == static_cast<uint64_t>(-EINTR) &&

@@ -1,4 +1,4 @@
-// tests/preempt/arch_arm64.h: the registers of arm64, and the ways to have random bits in all of them.
+// tests/preempt/arch_arm64.h: the registers of arm64, and the ways to fill them all.
 // Layer     tests only. Included as "gort/tests/preempt/arch.h".
 #ifndef GORT_TESTS_PREEMPT_ARCH_ARM64_H_
 #define GORT_TESTS_PREEMPT_ARCH_ARM64_H_

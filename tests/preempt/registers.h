@@ -1,12 +1,15 @@
 // tests/preempt/registers.h: every register at once, for a while.
-// What      a way is a function that loads all registers from a State, counts `spins` down in memory
-//           below the stack pointer (where there is a red zone: in it) or on the stack, and stores all
-//           registers to the State again. Each is written in assembly (registers_<cpu>.S) under a C++
-//           name, so that it is user code like any other. arch_<cpu>.h provides
-//             State                          every register; gpr are the general ones, v the vectors
-//             int Ways(Way* ways)            fills in up to kMaxWays ways that this CPU has; how many
-//             void FixControl(State*)        makes random contents of control words such as it takes
-//             bool ControlSame(a, b, way)    whether flags and control words came through
+// What      a way is a function that loads all registers from a State, counts `spins` down in
+//           memory below the stack pointer (where there is a red zone: in it) or on the stack, and
+//           stores all registers to the State again. Each is written in assembly
+//           (registers_<cpu>.S) under a C++ name, so that it is user code like any other.
+//           arch_<cpu>.h provides
+//
+//             State                        every register: gpr are the general ones, v the vectors
+//             int Ways(Way* ways)          fills in up to kMaxWays ways that the CPU has; how many
+//             void FixControl(State*)      makes random control words such as the CPU takes
+//             bool ControlSame(a, b, way)  whether flags and control words came through
+//
 // Layer     tests only.
 #ifndef GORT_TESTS_PREEMPT_REGISTERS_H_
 #define GORT_TESTS_PREEMPT_REGISTERS_H_
