@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "gort/base/throw.h"
-#include "gort/gmp/asm_offsets.h"
+#include "gort/gmp/arch.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 

@@ -3,33 +3,18 @@
 #include <cstring>
 
 #include "gort/base/bits.h"
-#include "gort/gmp/asm_offsets.h"
+#include "gort/gmp/arch.h"
 
 namespace gort::rt {
 
 uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
-  top = AlignDown(top, 16);
-#if defined(__x86_64__)
-  // A function finds its return address at the stack pointer, 8 below a multiple of 16.
-  top -= 8;
-  *reinterpret_cast<uintptr_t*>(top) = reinterpret_cast<uintptr_t>(&gort_goexit) + 1;
+  // One byte in: an unwinder looks up the byte before a return address (proc/goexit_<cpu>.S).
+  top = arch::PushReturn(AlignDown(top, 16), reinterpret_cast<uintptr_t>(&gort_goexit) + 1);
   uintptr_t sp = top - sizeof(SwitchFrame);
-#else
-  uintptr_t sp = top - sizeof(SwitchFrame);
-#endif
   SwitchFrame* frame = reinterpret_cast<SwitchFrame*>(sp);
   memset(static_cast<void*>(frame), 0, sizeof *frame);
   frame->pc = reinterpret_cast<uintptr_t>(&gort_gostart);
-#if defined(__x86_64__)
-  frame->mxcsr = __builtin_ia32_stmxcsr();
-  asm volatile("fnstcw %0" : "=m"(frame->fpucw));
-  frame->r12 = reinterpret_cast<uintptr_t>(fn);
-  frame->r13 = reinterpret_cast<uintptr_t>(arg);
-#else
-  asm volatile("mrs %0, fpcr" : "=r"(frame->fpcr));
-  frame->x19 = reinterpret_cast<uintptr_t>(fn);
-  frame->x20 = reinterpret_cast<uintptr_t>(arg);
-#endif
+  arch::FillFrame(frame, fn, arg);
   return sp;
 }
 

@@ -24,6 +24,7 @@
 #include <cstdint>
 
 #include "gort/base/attributes.h"
+#include "gort/gmp/arch.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
@@ -56,32 +57,21 @@ uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg);
 
 namespace internal {
 
-// Zeroes the register that p is in. An address of something thread-local that is left behind in a
-// register looks to preempt/safe_point.h as if the goroutine still needed it.
-template <class T>
-GORT_ALWAYS_INLINE void Forget(T* p) {
-#if defined(__x86_64__)
-  asm volatile("xorl %k0, %k0" : "+r"(p) : : "cc");
-#else
-  asm volatile("mov %0, xzr" : "+r"(p));
-#endif
-}
-
 inline void SaveThreadState(G* from, M* mp) {
   EhGlobals* eh = mp->eh;
   from->eh = *eh;
-  Forget(eh);
+  arch::Forget(eh);
   int* errno_ptr = mp->errno_ptr;
   from->saved_errno = *errno_ptr;
-  Forget(errno_ptr);
+  arch::Forget(errno_ptr);
 }
 inline void RestoreThreadState(G* gp, M* mp) {
   EhGlobals* eh = mp->eh;
   *eh = gp->eh;
-  Forget(eh);
+  arch::Forget(eh);
   int* errno_ptr = mp->errno_ptr;
   *errno_ptr = gp->saved_errno;
-  Forget(errno_ptr);
+  arch::Forget(errno_ptr);
 }
 
 }  // namespace internal

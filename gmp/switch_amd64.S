@@ -1,5 +1,5 @@
 // gmp/switch_amd64.S: the context switch for the System V x86-64 ABI.
-#include "gort/gmp/asm_offsets.h"
+#include "gort/gmp/arch.h"
 #include "gort/platforms/asm.h"
 
 // void gort_switch(uintptr_t* save /* rdi */, uintptr_t to_sp /* rsi */)

@@ -1,5 +1,5 @@
 // gmp/switch_arm64.S: the context switch for AAPCS64.
-#include "gort/gmp/asm_offsets.h"
+#include "gort/gmp/arch.h"
 #include "gort/platforms/asm.h"
 
 // void gort_switch(uintptr_t* save /* x0 */, uintptr_t to_sp /* x1 */)

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "gort/platforms/arch.h"
+
 namespace gort::rt {
 
 struct CpuInfo {
@@ -40,13 +42,7 @@ constexpr int DefaultProcs(int affinity, int quota) {
 // A hint to the core that this is a spin loop, `cycles` times (tens of nanoseconds each on recent
 // x86-64, about ten on arm64). Safe anywhere. Go: procyield.
 inline void ProcYield(int cycles) {
-  for (int i = 0; i < cycles; ++i) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    asm volatile("isb" ::: "memory");
-#endif
-  }
+  for (int i = 0; i < cycles; ++i) arch::Pause();
 }
 
 }  // namespace gort::rt

@@ -1,9 +1,10 @@
 """What a BUILD file of gort needs to know about compilers, operating systems and CPUs.
 
-The only file with a `select()`: everything else asks here.
+The only file with a `select()`: everything else asks here. It names no CPU: platforms/BUILD.bazel does, once, and the names of
+files do.
 """
 
-_NO_MATCH = "gort has no port to this platform yet; platforms/README.md lists what one must provide"
+load(":port_files.bzl", "PORT_FILES")
 
 # For every library and binary. Warnings become errors in .bazelrc, for builds of this workspace alone.
 GORT_COPTS = [
@@ -40,37 +41,135 @@ GORT_BENCHMARK_FEATURES = ["-fully_static_link"]
 
 # target_compatible_with of everything that is not portable by itself.
 SUPPORTED = select({
-    "//platforms:is_linux_amd64": [],
-    "//platforms:is_linux_arm64": [],
+    "//platforms:is_supported": [],
     "//conditions:default": ["@platforms//:incompatible"],
 })
 
-def arch_srcs(name):
-    """The assembly source of `name` for the target's CPU: name_amd64.S or name_arm64.S."""
-    return select({
-        "//platforms:is_linux_amd64": [name + "_amd64.S"],
-        "//platforms:is_linux_arm64": [name + "_arm64.S"],
-    }, no_match_error = _NO_MATCH)
+def _role(file, oses, cpus):
+    """The name of a file with its port left open: "gmp/arch_{cpu}.h"."""
+    for cpu in cpus:
+        file = file.replace("_%s." % cpu, "_{cpu}.")
+    for os in oses:
+        file = file.replace("/%s/" % os, "/{os}/").replace("_%s_" % os, "_{os}_").replace("_%s." % os, "_{os}.")
+    return file
 
-def os_srcs(name):
-    """The source of `name` for the target's operating system: name_linux.cc."""
-    return select({
-        "//platforms:is_linux_amd64": [name + "_linux.cc"],
-        "//platforms:is_linux_arm64": [name + "_linux.cc"],
-    }, no_match_error = _NO_MATCH)
+def _lacking(os, cpu, roles):
+    """The files that other ports have and this one lacks."""
+    files = sorted([role.format(os = os, cpu = cpu) for role in roles])
+    return [file for file in files if file not in PORT_FILES]
+
+def _any_of(name, settings):
+    """A config_setting that matches where one of `settings` does: each step asks for one and goes on to the next."""
+    for i in range(len(settings)):
+        rest = settings[-1] if i + 1 == len(settings) else "%s.%d" % (name, i + 1)
+        native.alias(
+            name = "%s.%d" % (name, i) if i else name,
+            actual = select({settings[i]: settings[i], "//conditions:default": rest}),
+            visibility = ["//visibility:public"],
+        )
+
+def gort_ports(oses, cpus):
+    """Defines the settings and platforms of every port; fails with the list of files if a port lacks some.
+
+    For each port :linux_amd64 is the platform and :is_linux_amd64, :is_linux and :is_amd64 are settings. :entry_point makes
+    the linker begin programs at _rt0_amd64_linux.
+
+    Args:
+      oses: Go's name of each operating system, and Bazel's constraint value.
+      cpus: the same for CPUs.
+    """
+    roles = {_role(file, oses, cpus): None for file in PORT_FILES}.keys()
+    errors = []
+    ports = {}
+    for os in oses:
+        for cpu in cpus:
+            ports["%s_%s" % (os, cpu)] = (os, cpu)
+            lacking = _lacking(os, cpu, roles)
+            if lacking:
+                errors.append("gort: %s/%s lacks (platforms/PORTING.md):\n  %s" % (os, cpu, "\n  ".join(lacking)))
+    if errors:
+        fail("\n" + "\n".join(errors))
+
+    for name, constraint in dict(oses, **cpus).items():
+        native.config_setting(
+            name = "is_" + name,
+            constraint_values = [constraint],
+            visibility = ["//visibility:public"],
+        )
+    for port, (os, cpu) in ports.items():
+        native.config_setting(
+            name = "is_" + port,
+            constraint_values = [cpus[cpu], oses[os]],
+            visibility = ["//visibility:public"],
+        )
+        native.platform(
+            name = port,
+            constraint_values = [cpus[cpu], oses[os]],
+            visibility = ["//visibility:public"],
+        )
+        native.cc_library(
+            name = "entry_point." + port,
+            linkopts = ["-Wl,-e,_rt0_%s_%s" % (cpu, os)],
+        )
+    _any_of("is_supported", [":is_" + port for port in ports])
+    native.alias(
+        name = "entry_point",
+        actual = select({":is_" + port: ":entry_point." + port for port in ports}),
+        visibility = ["//rt0:__pkg__"],
+    )
+
+def _choice(pattern, files):
+    """What select() takes: for each of `files`, which are `pattern` with a port in the place of *, the setting of that port."""
+    before, _, after = pattern.partition("*")
+    return {
+        "//platforms:is_" + file[len(before):len(file) - len(after)]: file
+        for file in files
+    }
+
+def _of_port(name, parts):
+    """The files that `name` stands for, by the setting that each is for.
+
+    Args:
+      name: "switch.h" stands for switch_<cpu>.h; without an ending it is assembly.
+      parts: 1: <cpu>; 2: <os>_<cpu>.
+    """
+    stem, _, ending = name.partition(".")
+    pattern = "%s_*.%s" % (stem, ending or "S")
+    other = ["%s_%s.*" % (stem, word) for word in ("test", "benchmark", "fuzz")]
+    files = [f for f in native.glob([pattern], exclude = other) if f[len(stem) + 1:].count("_") == parts - 1]
+    return _choice(pattern, files)
+
+def _no_match(pattern):
+    return "gort: //%s has no %s for this platform; platforms/PORTING.md lists what one must provide" % (native.package_name(), pattern)
+
+def _select_file(choice, pattern):
+    if not choice:
+        fail(_no_match(pattern))
+    return select(choice, no_match_error = _no_match(pattern))
+
+def _select_files(choice, pattern):
+    return _select_file({setting: [file] for setting, file in choice.items()}, pattern)
+
+def arch_file(name):
+    """The file of `name` for the target's CPU, for an attribute that is one label: "arch.h" stands for arch_<cpu>.h."""
+    return _select_file(_of_port(name, 1), name)
+
+def os_arch_file(name):
+    """The same for operating system and CPU: "arch.h" stands for arch_<os>_<cpu>.h."""
+    return _select_file(_of_port(name, 2), name)
+
+def arch_srcs(name):
+    """The source of `name` for the target's CPU, as a list: "switch" stands for switch_<cpu>.S, "cpu.cc" for cpu_<cpu>.cc."""
+    return _select_files(_of_port(name, 1), name)
 
 def os_arch_srcs(name):
-    """The assembly source of `name` for both: name_linux_amd64.S or name_linux_arm64.S."""
-    return select({
-        "//platforms:is_linux_amd64": [name + "_linux_amd64.S"],
-        "//platforms:is_linux_arm64": [name + "_linux_arm64.S"],
-    }, no_match_error = _NO_MATCH)
+    """The same for operating system and CPU: "rt0" stands for rt0_<os>_<cpu>.S."""
+    return _select_files(_of_port(name, 2), name)
 
-# The entry point of programs that link //rt0:main.
-RT0_LINKOPTS = select({
-    "//platforms:is_linux_amd64": ["-Wl,-e,_rt0_amd64_linux"],
-    "//platforms:is_linux_arm64": ["-Wl,-e,_rt0_arm64_linux"],
-}, no_match_error = _NO_MATCH)
+def os_srcs(name):
+    """The source of `name` for the target's operating system, as a list: "mem.cc" stands for <os>/mem.cc."""
+    pattern = "*/" + name
+    return _select_files(_choice(pattern, native.glob([pattern])), pattern)
 
 # What runs a fuzzer: libFuzzer with --config=fuzz, else a main function that tries the corpus.
 FUZZ_ENGINE = select({

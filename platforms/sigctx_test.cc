@@ -50,12 +50,7 @@ uintptr_t wanted_sp;
 void Redirect(int, siginfo_t*, void* ucontext) {
   SigCtx ctx(ucontext);
   wanted_sp = AlignDown(ctx.sp() - (16 << 10), 16);
-#if defined(__x86_64__)
-  ctx.set_sp(wanted_sp - 8);  // as if called: a return address lies on top
-#else
-  ctx.set_sp(wanted_sp);
-  ctx.set_lr(0);
-#endif
+  ctx.set_sp(wanted_sp - SigCtx::kCallBytes);  // as if called
   ctx.set_pc(reinterpret_cast<uintptr_t>(&Landed));
   if (ctx.pc() != reinterpret_cast<uintptr_t>(&Landed)) _exit(9);
 }
@@ -69,23 +64,38 @@ TEST(SigCtx, WritingItChangesWhereAndOnWhichStackTheThreadResumes) {
   EXPECT_EQ(r.exit_status, 7) << r.err;
 }
 
+uintptr_t wanted_fp;
+
+void CompareFp(int, siginfo_t*, void* ucontext) {
+  _exit(SigCtx(ucontext).fp() == wanted_fp ? 7 : 8);
+}
+
 TEST(SigCtx, FramePointerIsTheRegisterOfThatRole) {
   testing::ChildResult r = testing::RunInChild([] {
-    SigInstall(
-        SIGUSR1,
-        [](int, siginfo_t*, void* ucontext) {
-          SigCtx ctx(ucontext);
-#if defined(__x86_64__)
-          bool same = ctx.fp() == uintptr_t(ctx.raw()->uc_mcontext.gregs[REG_RBP]);
-#else
-          bool same = ctx.fp() == ctx.raw()->uc_mcontext.regs[29];
-#endif
-          _exit(same ? 7 : 8);
-        },
-        nullptr);
+    // What a trap raises differs from CPU to CPU.
+    SigInstall(SIGILL, &CompareFp, nullptr);
+    SigInstall(SIGTRAP, &CompareFp, nullptr);
+    wanted_fp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+    __builtin_trap();
+  });
+  EXPECT_EQ(r.exit_status, 7) << r.err;
+}
+
+void CompareDwarf(int, siginfo_t*, void* ucontext) {
+  SigCtx ctx(ucontext);
+  uintptr_t regs[SigCtx::kDwarfPc + 1] = {};
+  ctx.ToDwarf(regs);
+  int sps = 0;
+  for (int i = 0; i < SigCtx::kDwarfPc; ++i) sps += regs[i] == ctx.sp() ? 1 : 0;
+  _exit(regs[SigCtx::kDwarfPc] == ctx.pc() && sps >= 1 ? 7 : 8);
+}
+
+TEST(SigCtx, ByDwarfNumberThePcIsTheLast) {
+  testing::ChildResult r = testing::RunInChild([] {
+    SigInstall(SIGUSR1, &CompareDwarf, nullptr);
     raise(SIGUSR1);
   });
-  EXPECT_EQ(r.exit_status, 7);
+  EXPECT_EQ(r.exit_status, 7) << r.err;
 }
 
 }  // namespace

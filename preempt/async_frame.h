@@ -1,22 +1,23 @@
 // preempt/async_frame.h: an interrupted context, parked on its goroutine's stack.
-// What      the handler copies the kernel's signal frame to the goroutine's stack, below what is in
-//           use there, and makes the thread return into gort_async_preempt with that copy on top of
-//           its stack. When the goroutine runs again, rt_sigreturn(2) loads the copy.
+// What      the handler copies the kernel's signal frame to the G's stack, below what is in use
+//           there, and makes the thread return into gort_async_preempt with that copy on top of the
+//           stack. When the G runs again, rt_sigreturn(2) loads the copy.
 //
 // Why the kernel's frame   a goroutine has to continue between any two instructions, with no
 //           register to spare. No sequence of instructions does that on arm64: whatever branches
 //           needs the address in a register. rt_sigreturn loads pc, sp, flags and all registers at
 //           once; that is what it is for, and every return from a signal handler is the proof.
-//           And the frame holds all there is: the kernel wrote it with XSAVE in the size that the
-//           process has in use (AVX-512, AMX, what comes next), on arm64 with one record for each
-//           of FPSIMD, SVE, ZA. We need not know any of them.
+//           And the frame holds every register: the kernel wrote it with XSAVE in the size that the
+//           process has in use (AVX-512, AMX, what comes next), on arm64 with a record for each of
+//           FPSIMD, SVE, ZA. gort need not know what is in them.
 //           Rejected: pushing registers in assembly and returning with `ret $128` on amd64. It
 //           saves a system call, 100 times a second, and has to be told of every extension.
-// What must change before it is loaded, since it may be on another thread: the signal mask and the
-//           alternate signal stack, which rt_sigreturn sets too. AsyncFrameRetarget makes both the
-//           resuming thread's own. Pointers into the frame (the FP area on amd64, the extra record
-//           on arm64) are made to point into the copy when it is made; the copy never moves.
-// Red zone  on amd64 the 128 bytes below the stack pointer are the interrupted function's.
+// Another thread   rt_sigreturn sets the signal mask and the alternate signal stack too, and may
+//           run on another thread than the signal did. AsyncFrameRetarget puts the resuming
+//           thread's own into the frame. Pointers into the frame (the FP area on amd64, the extra
+//           record on arm64) are made to point into the copy when it is made; the copy does not
+//           move.
+// Red zone  arch::kRedZone bytes below the stack pointer are the interrupted function's.
 // Layer     7. AsyncFrameBytes, AsyncFramePush: signal handlers.
 #ifndef GORT_PREEMPT_ASYNC_FRAME_H_
 #define GORT_PREEMPT_ASYNC_FRAME_H_
@@ -33,6 +34,10 @@ void gort_async_preempt();
 
 namespace gort::rt {
 
+// Of the C library's sigset_t, which ends a ucontext, the kernel writes and reads this much.
+inline constexpr size_t kKernelSigSetBytes = 8;
+
+// In async_frame_<os>_<cpu>.cc.
 struct AsyncFrame;
 
 // Bytes that AsyncFramePush needs below the interrupted stack pointer, red zone included; 0: the

@@ -27,9 +27,10 @@ constinit int preempt_signal = 0;  // const after PreemptInstall
 constinit std::atomic<int64_t> counts[static_cast<int>(SafePoint::kCount)];
 constinit std::atomic<int> pinned{0};
 
-// What user code finds in the thread at an interrupted instruction and expects to find there at the
-// next, beyond what SwitchTo carries along: where std::call_once, inlined into user code, puts the
-// callable for the C library's pthread_once.
+// std::call_once, inlined into user code, leaves its callable in two thread-local variables, where
+// the C library's pthread_once finds it. A G that is pre-empted between the two may go on on
+// another thread, so gort_async_preempt2 carries the variables there. (What else user code keeps in
+// the thread from one instruction to the next, exception state and errno, SwitchTo carries.)
 struct CallOnceState {
 #ifdef _GLIBCXX_HAVE_TLS
   void* callable = std::__once_callable;
@@ -45,15 +46,15 @@ GORT_NOINLINE void Restore(const CallOnceState& s) {
 #endif
 }
 
-// False: too many threads are kept already.
+// False: kMaxPinned Gs keep their threads already.
 bool TakePin() {
   if (pinned.fetch_add(1, std::memory_order_relaxed) < kMaxPinned) return true;
   pinned.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
 
-// The interrupted goroutine is in a system call: makes it without a P. The frames below are the C
-// library's, so it must come back to this thread.
+// Makes the system call that the interrupted G stands at, without a P. The frames below are the C
+// library's, so the G stays on this thread.
 void MakeCall(AsyncFrame* frame) {
   LockOSThread();
   EnterSyscallBlock();
@@ -76,8 +77,8 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   if (gp == nullptr || gp->m == nullptr) return false;
   M* mp = gp->m;
   if (info->si_code != SI_TKILL || info->si_pid != ProcessId()) {
-    // Of two that wait for one thread the kernel keeps the first. If ours was the second it is gone
-    // and must be sent again; if it is not, this one merges with it.
+    // Not ours, but ours was sent too. The kernel keeps one signal of a number for each thread: if
+    // this one came first, ours is lost. So ours is sent again; if it is pending, the two merge.
     if (mp->signal_pending.load(std::memory_order_relaxed) != 0) {
       ThreadKill(mp->tid.load(std::memory_order_relaxed), preempt_signal);
     }
@@ -85,7 +86,7 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   }
   // pairs with: PreemptM
   if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) return false;
-  // A request that was overtaken: the goroutine it was for has left already.
+  // The request came too late: the G that it was for has left this M.
   if (!gp->preempt.load(std::memory_order_relaxed)) {
     if (gp->goid != 0 && BlockedCallAt(ctx)) BlockedCallRewind(ctx);
     return true;
@@ -93,9 +94,10 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   SafePoint answer = JudgeSafePoint(ctx, gp, AsyncFrameBytes(ctx));
   if (answer == SafePoint::kPin && !TakePin()) answer = SafePoint::kPinned;
   counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);
-  // A call must not end by EINTR for us, if we can help it. Not where we will ask again and again:
-  // a sleep that begins anew each time has no end. An unknown function will be known the next time,
-  // and a goroutine that has given up its P (Blocking) is not asked again.
+  // Our signal shall not end a system call with EINTR: the call is made again where that happens
+  // once. It happens once for an unknown function, which is known at the next request, and for a G
+  // that has given its P up (Blocking), which is not asked again. Elsewhere the monitor asks again
+  // and again, and a sleep that begins anew each time has no end.
   bool once =
       answer == SafePoint::kUnknown || answer == SafePoint::kNotUserG || answer == SafePoint::kNoP;
   bool again = once && gp->goid != 0 && BlockedCallAt(ctx);
@@ -106,12 +108,12 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
 
 // sched_hooks.preempt_m. Go: preemptM
 void PreemptM(M* mp) {
-  // StopTheWorld asks on a goroutine's behalf, whose errno this is; looking functions up calls the
-  // C library.
+  // StopTheWorld calls this on a goroutine, whose errno this is, and ResolveWanted calls the C
+  // library.
   int saved_errno = errno;
   ResolveWanted();
   errno = saved_errno;
-  // The M may be about to end, or be another thread's by now: the signal is then for nobody.
+  // The M's thread may have ended, and another may have the M by now: then nobody needs the signal.
   int tid = mp->tid.load(std::memory_order_relaxed);
   if (tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
   if (!ThreadKill(tid, preempt_signal)) {

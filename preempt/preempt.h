@@ -1,8 +1,9 @@
 // preempt/preempt.h: taking the CPU away from a goroutine that does not give it up.
-// What      the answer to PreemptOne (proc/preempt_request.cc): a signal to the thread. Its handler
-//           does nothing when the point is not safe (safe_point.h); the asker asks again. Else it
-//           parks the interrupted context on the goroutine's stack (async_frame.h), and the
-//           goroutine goes to the end of the global queue as if it had called Gosched there.
+// What      the answer to PreemptOne (proc/preempt_request.cc): a signal to the M's thread. The
+//           handler judges the interrupted instruction (safe_point.h). If it is no safe point, the
+//           handler does nothing, and the asker asks again. If it is one, the handler parks the
+//           interrupted context on the G's stack (async_frame.h), and the G goes to the end of the
+//           global queue as if it had called Gosched there.
 //
 //             asker                       thread
 //             PreemptM: signal_pending
@@ -12,11 +13,11 @@
 //                                           another thread; retarget the frame
 //                                         rt_sigreturn: the interrupted instruction
 //
-// Signal    SIGURG, as Go: nobody uses it, it is ignored by default, and libraries do not care.
+// Signal    SIGURG, as in Go: it is ignored by default, and few programs use it.
 //           GODEBUG=preemptsignal=N takes another. A signal of that number that PreemptM did not
-//           send goes to the application's handler. (One that arrives while ours is pending for
-//           the same thread is merged with it by the kernel, and lost: signals below 32 are not
-//           counted.) An application that installs its own handler later takes the signal away.
+//           send goes to the application's handler. The kernel does not count signals below 32: one
+//           that arrives while ours is pending for the same thread merges with ours, and is lost.
+//           An application that installs a handler of its own later takes the signal away.
 // Off       GODEBUG=asyncpreemptoff=1; and always under ThreadSanitizer, which calls handlers later
 //           and on another context than the one that was interrupted.
 // Layer     7.                                                       Go: preempt.go, signal_unix.go

@@ -7,6 +7,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/status.h"
+#include "gort/preempt/arch.h"
 #include "gort/preempt/blocked_call.h"
 #include "gort/preempt/user_text.h"
 #include "gort/traceback/unwind.h"
@@ -14,7 +15,8 @@
 namespace gort::rt {
 namespace {
 
-// For gort_async_preempt2 and what it calls on the goroutine's stack before it has left it.
+// Room on the G's stack for gort_async_preempt2 and for what it calls before the G leaves the
+// stack.
 constexpr uintptr_t kRoom = GORT_ASAN ? 8 << 10 : 2 << 10;
 
 // ---- whose code? ----
@@ -23,7 +25,7 @@ struct Judge {
   SafePoint answer = SafePoint::kSafe;
   int frames = 0;
   uintptr_t caller_sp = 0;  // where the innermost frame ends
-  bool blocked = false;     // at a system call, and no frame so far is the runtime's
+  bool blocked = false;     // the G is at a system call, and no frame so far is the runtime's
 };
 
 bool JudgeFrame(const Frame& frame, void* arg) {
@@ -36,7 +38,7 @@ bool JudgeFrame(const Frame& frame, void* arg) {
   TextClass cls;
   if (!UserTextLookup(frame.lookup_pc(), &cls)) {
     j->answer = SafePoint::kUnknown;
-    return true;  // so that all the frames that are unknown become known at once
+    return true;  // the walk goes on: one walk notes every frame that is unknown
   }
   if (cls == TextClass::kUser || (cls == TextClass::kCarrier && j->frames > 1)) return true;
   if (j->answer == SafePoint::kSafe) {
@@ -48,10 +50,11 @@ bool JudgeFrame(const Frame& frame, void* arg) {
 
 // ---- the thread's static TLS ----
 
-constinit uintptr_t tls_below = 0;  // bytes of it below / above the thread pointer
-constinit uintptr_t tls_above = 0;  // const after SafePointInit
+// Bytes below and above the thread pointer; const after SafePointInit.
+constinit uintptr_t tls_below = 0;
+constinit uintptr_t tls_above = 0;
 
-// The C library's own record of a thread, beside the thread pointer: 2304 bytes in glibc 2.36.
+// The C library keeps a record of the thread beside the thread pointer: 2304 bytes in glibc 2.36.
 constexpr uintptr_t kThreadRecord = 4096;
 // The loader keeps some room for libraries that are loaded later.
 constexpr uintptr_t kTlsSurplus = 4096;
@@ -61,32 +64,17 @@ bool InTls(uintptr_t word) {
   return word >= tp - tls_below && word < tp + tls_above;
 }
 
-#if defined(__x86_64__)
-
-constexpr uintptr_t kRedZone = 128;
-
 bool RegisterInTls(const SigCtx& ctx) {
-  const greg_t* regs = ctx.raw()->uc_mcontext.gregs;
-  for (int i = REG_R8; i <= REG_RCX; ++i) {
-    if (InTls(static_cast<uintptr_t>(regs[i]))) return true;
+  uintptr_t regs[SigCtx::kDwarfPc + 1];
+  ctx.ToDwarf(regs);
+  for (int i = 0; i < SigCtx::kDwarfPc; ++i) {
+    if (InTls(regs[i])) return true;
   }
   return false;
 }
 
-#elif defined(__aarch64__)
-
-constexpr uintptr_t kRedZone = 0;
-
-bool RegisterInTls(const SigCtx& ctx) {
-  for (unsigned long long reg : ctx.raw()->uc_mcontext.regs) {
-    if (InTls(reg)) return true;
-  }
-  return false;
-}
-
-#endif
-
-// Reads a stack that is another function's: no red zones of a sanitizer's mind.
+// Whether a word of the frame from lo to hi points into the thread's static TLS. The frame is
+// another function's, of which AddressSanitizer would report the reads.
 GORT_NO_ASAN bool FrameInTls(uintptr_t lo, uintptr_t hi) {
   constexpr uintptr_t kMost = 4 << 10;  // of a larger frame the innermost part
   if (hi - lo > kMost) hi = lo + kMost;
@@ -100,8 +88,8 @@ GORT_NO_ASAN bool FrameInTls(uintptr_t lo, uintptr_t hi) {
 }  // namespace
 
 void SafePointInit() {
-  // The first walk of a statically linked program makes libgcc sort its tables, in memory from
-  // malloc: not in a signal handler.
+  // In a statically linked program the first walk makes libgcc sort its tables, in memory from
+  // malloc. A signal handler must not do that, so the first walk is here.
   UnwindCurrent(
       0, [](const Frame&, void*) { return true; }, nullptr);
   uintptr_t total = 0;
@@ -116,13 +104,8 @@ void SafePointInit() {
         return 0;
       },
       &total);
-#if defined(__x86_64__)
-  tls_below = total + kTlsSurplus;
-  tls_above = kThreadRecord;
-#else
-  tls_below = kThreadRecord;
-  tls_above = total + kTlsSurplus;
-#endif
+  tls_below = arch::kTlsBelow ? total + kTlsSurplus : kThreadRecord;
+  tls_above = arch::kTlsBelow ? kThreadRecord : total + kTlsSurplus;
 }
 
 SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
@@ -143,7 +126,7 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
   TextClass cls;
   Judge judge;
   judge.blocked = BlockedCallAt(ctx);
-  // No walk from code that may be anything.
+  // A walk begins in code that was looked up: other code may have tables that are wrong.
   if (!UserTextLookup(ctx.pc(), &cls)) return SafePoint::kUnknown;
   if (cls != TextClass::kUser && (!judge.blocked || cls == TextClass::kRuntime)) {
     return SafePoint::kNotText;
@@ -156,7 +139,8 @@ SafePoint JudgeSafePoint(const SigCtx& ctx, G* gp, size_t frame_bytes) {
   uintptr_t frame_end = judge.caller_sp > ctx.sp() && gp->stack.Contains(judge.caller_sp)
                             ? judge.caller_sp
                             : gp->stack.hi;
-  if (RegisterInTls(ctx) || FrameInTls(ctx.sp() - kRedZone, frame_end)) return SafePoint::kPin;
+  if (RegisterInTls(ctx) || FrameInTls(ctx.sp() - arch::kRedZone, frame_end))
+    return SafePoint::kPin;
   return SafePoint::kSafe;
 }
 

@@ -12,8 +12,11 @@ load(
     "GORT_COPTS",
     "GORT_TEST_COPTS",
     "SUPPORTED",
+    _arch_file = "arch_file",
     _arch_files = "arch_srcs",
+    _os_arch_file = "os_arch_file",
     _os_arch_files = "os_arch_srcs",
+    _os_files = "os_srcs",
 )
 
 _ROOT = "_include"
@@ -45,8 +48,8 @@ _include_root = rule(
 def _is_header(file):
     return file.endswith(".h")
 
-def _linked(header, include_prefix):
-    """The label of the link to `header`, which is made if it is not there yet."""
+def _linked(header, include_prefix, file = None):
+    """The label of the link to `header`, which is made if it is not there yet; `file`: what it leads to, if it has another name."""
     if header.startswith("//"):
         package, _, file = header[2:].partition(":")
         return "//%s:%s/gort/%s/%s" % (package, _ROOT, package, file)
@@ -55,7 +58,7 @@ def _linked(header, include_prefix):
     if not native.existing_rule(rule_name):
         _header_link(
             name = rule_name,
-            header = header,
+            header = file or header,
             link = link,
             visibility = ["//:__subpackages__"],
         )
@@ -80,10 +83,14 @@ def _attributes(kwargs, is_test):
     include_prefix = kwargs.pop("include_prefix", None)
     sources = [s for s in srcs if not _is_header(s)]
     inner = [s for s in srcs if _is_header(s)]
-    for stem in kwargs.pop("arch_srcs", []):
-        sources = sources + _arch_files(stem)
-    for stem in kwargs.pop("os_arch_srcs", []):
-        sources = sources + _os_arch_files(stem)
+    for name in kwargs.pop("arch_srcs", []):
+        sources = sources + _arch_files(name)
+    for name in kwargs.pop("os_arch_srcs", []):
+        sources = sources + _os_arch_files(name)
+    for name in kwargs.pop("os_srcs", []):
+        sources = sources + _os_files(name)
+    port_hdrs = [_linked(h, include_prefix, _arch_file(h)) for h in kwargs.pop("arch_hdrs", [])]
+    port_hdrs += [_linked(h, include_prefix, _os_arch_file(h)) for h in kwargs.pop("os_arch_hdrs", [])]
     copts = GORT_TEST_COPTS if is_test or kwargs.get("testonly") else GORT_COPTS
     result = dict(
         srcs = sources + [_linked(h, include_prefix) for h in inner],
@@ -94,8 +101,8 @@ def _attributes(kwargs, is_test):
         # Initial-exec TLS and hidden assembly symbols do not cross a shared library.
         linkstatic = True,
     )
-    if hdrs:
-        result["hdrs"] = [_linked(h, include_prefix) for h in hdrs]
+    if hdrs or port_hdrs:
+        result["hdrs"] = [_linked(h, include_prefix) for h in hdrs] + port_hdrs
     result.update(kwargs)
     return result
 
@@ -105,7 +112,9 @@ def gort_cc_library(name, **kwargs):
     Args:
       name: as in cc_library.
       **kwargs: as in cc_library. In `srcs` and `hdrs` headers and sources are named as they stand in the folder, and included as
-        "gort/<package>/<file>.h". `arch_srcs = ["switch"]` adds switch_<cpu>.S, `os_arch_srcs` the same with the operating system;
+        "gort/<package>/<file>.h". What differs from port to port is a file for each: `arch_srcs = ["switch", "cpu.cc"]` adds
+        switch_<cpu>.S and cpu_<cpu>.cc, `os_arch_srcs` the same with <os>_<cpu>, `os_srcs = ["mem.cc"]` <os>/mem.cc, and
+        `arch_hdrs = ["arch.h"]` makes arch_<cpu>.h what "gort/<package>/arch.h" includes (`os_arch_hdrs`: arch_<os>_<cpu>.h).
         `include_prefix` takes the place of "gort/<package>"; `copts` and `features` add to gort's own.
     """
     native.cc_library(name = name, **_attributes(kwargs, False))

@@ -5,6 +5,7 @@
 #include "gort/base/attributes.h"
 #include "gort/gmp/switch.h"
 #include "gort/platforms/mem.h"
+#include "gort/traceback/arch.h"
 #include "gort/traceback/unwind_regs.h"
 
 extern "C" {
@@ -29,7 +30,7 @@ struct Walk {
 };
 
 bool InGoexit(uintptr_t pc) {
-  // The routine is a nop, a call and a trap.
+  // The routine is a nop, a call and a trap, on every CPU.
   return pc - reinterpret_cast<uintptr_t>(&gort_goexit) < 16;
 }
 
@@ -52,19 +53,6 @@ _Unwind_Reason_Code OnFrame(_Unwind_Context* context, void* arg) {
 
 // No page of code begins so low.
 bool IsCode(uintptr_t pc) { return pc >= 4096 && MemReadable(reinterpret_cast<void*>(pc)); }
-
-// Undoes a call that jumped into the void: the context is then that of a return to the caller.
-bool PopReturn(UnwindRegs* regs) {
-#if defined(__x86_64__)
-  uintptr_t sp = regs->sp();
-  if (sp % sizeof(uintptr_t) != 0 || !MemReadable(reinterpret_cast<void*>(sp))) return false;
-  regs->r[GORT_UNWIND_PC] = *reinterpret_cast<uintptr_t*>(sp);
-  regs->r[GORT_UNWIND_SP] = sp + sizeof(uintptr_t);
-#else
-  regs->r[GORT_UNWIND_PC] = regs->r[30];
-#endif
-  return true;
-}
 
 }  // namespace
 
@@ -89,7 +77,8 @@ bool UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg) {
     return walk.reached_end;
   }
   if (!fn({regs.pc(), 0, true}, arg)) return false;
-  if (PopReturn(&regs)) gort_unwind_from(&regs, &OnFrame, &walk);
+  // A call jumped into the void: the walk goes on where that call returns to.
+  if (arch::PopReturn(regs.r)) gort_unwind_from(&regs, &OnFrame, &walk);
   return walk.reached_end;
 }
 

@@ -3,11 +3,11 @@
 // How       all three by the compiler's own unwind tables (CFI) and libgcc's _Unwind_Backtrace. For
 //           a context that is not ours, gort_unwind_from calls it with tables that say "the
 //           caller's registers are in this record", so the unwinder steps from our frame into the
-//           other context as if it had called us. Nothing switches and nothing of the other stack
-//           is written: the stack that is walked may be full, guarded, or another thread's past.
-// Why not frame pointers   gort and its users are compiled with them (but for --config=opt), the C
-//           library is not, and a goroutine may be parked below a callback from it. The tables are
-//           exact at every instruction: everything is compiled with asynchronous ones.
+//           other context as if it had called us. No stack is switched, and the walked stack is not
+//           written to: it may be full, guarded, or one that its thread has left.
+// Why not frame pointers   the C library is compiled without them, and a goroutine may be parked
+//           below a callback from it (so is gort with --config=opt). The tables are exact at every
+//           instruction in code that was compiled with -fasynchronous-unwind-tables, as gort is.
 // End       gort_goexit's return address is undefined, which ends the walk; its frame is not given.
 //           A frame without tables (generated code) ends it too.
 // Layer     5. Allocates nothing. Signal handlers: yes, with what libgcc 12 and glibc 2.36 do

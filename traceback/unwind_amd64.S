@@ -1,6 +1,6 @@
 // traceback/unwind_amd64.S: _Unwind_Backtrace from any context.
 #include "gort/platforms/asm.h"
-#include "gort/traceback/unwind_regs.h"
+#include "gort/traceback/arch.h"
 
 // Register number n was saved at rbx + 8 * n: DW_CFA_expression n, { DW_OP_breg3 8 * n }, the offset as a
 // signed LEB128 of two bytes.

@@ -1,6 +1,6 @@
 // traceback/unwind_arm64.S: _Unwind_Backtrace from any context.
 #include "gort/platforms/asm.h"
-#include "gort/traceback/unwind_regs.h"
+#include "gort/traceback/arch.h"
 
 // Column `col` was saved at x19 + 8 * n: DW_CFA_expression col, { DW_OP_breg19 8 * n }, the offset as a
 // signed LEB128 of two bytes.

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "gort/platforms/arch.h"
+
 namespace gort::rt {
 namespace {
 
@@ -16,14 +18,6 @@ int64_t Read(clockid_t clock) {
 int64_t Nanotime() { return Read(CLOCK_MONOTONIC); }
 int64_t Walltime() { return Read(CLOCK_REALTIME); }
 
-int64_t CpuTicks() {
-#if defined(__x86_64__)
-  return static_cast<int64_t>(__builtin_ia32_rdtsc());
-#else
-  int64_t v;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(v));
-  return v;
-#endif
-}
+int64_t CpuTicks() { return arch::Ticks(); }
 
 }  // namespace gort::rt

@@ -1,6 +1,6 @@
 #include "gort/platforms/held_pthreads.h"
 
-#if GORT_DEBUG && !GORT_ASAN && !GORT_TSAN && defined(__x86_64__)
+#if GORT_DEBUG && !GORT_ASAN && !GORT_TSAN && GORT_ARCH_COUNTS_PTHREADS
 
 #include <dlfcn.h>
 #include <pthread.h>

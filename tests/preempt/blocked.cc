@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <resolv.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "gflags/gflags.h"
 #include "gort/base/attributes.h"
 #include "gort/platforms/clock.h"
+#include "gort/preempt/arch.h"
 #include "gort/preempt/preempt.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
@@ -43,12 +45,8 @@ using gort::rt::Nanotime;
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kBlockNs = 300 * kMs;
-// A poll that a signal ends cannot be made again on arm64 (preempt/blocked_call.h).
-#if defined(__aarch64__)
-constexpr bool kMayBeInterrupted = true;
-#else
-constexpr bool kMayBeInterrupted = false;
-#endif
+// A poll that a signal ended is not made again everywhere (preempt/blocked_call.h).
+constexpr bool kMayBeInterrupted = !gort::rt::arch::kCallKeepsArguments;
 
 [[noreturn]] void Fail(const char* what) {
   std::printf("FAILED: %s errno=%d\n", what, errno);
@@ -131,8 +129,7 @@ int64_t Poll() {
 
 // The resolver waits for a name server that never answers.
 int64_t Getaddrinfo() {
-#if defined(__GLIBC__) && \
-    !defined(__aarch64__)  // statically linked there, and then it needs plug-ins
+  if (getauxval(AT_BASE) == 0) return 0;  // statically linked: the resolver would look for plug-ins
   int server = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in own = {};
   own.sin_family = AF_INET;
@@ -163,9 +160,6 @@ int64_t Getaddrinfo() {
       [](int64_t) {});
   close(server);
   return longest;
-#else
-  return 0;
-#endif
 }
 
 void SixWrappedCalls() {

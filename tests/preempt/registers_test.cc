@@ -23,6 +23,7 @@
 #include "gort/preempt/preempt.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
+#include "gort/tests/preempt/arch.h"
 #include "gort/timer/sleep.h"
 
 DEFINE_int32(seconds, 4, "how long at least");
@@ -33,76 +34,13 @@ int gort_main(int argc, char** argv);
 namespace registers_test {
 
 using registers::State;
+using registers::Way;
 
 std::atomic<bool> stop{false};
 std::atomic<int> live{0};
 std::atomic<int64_t> moved{0};
 std::atomic<int64_t> rounds{0};
 std::atomic<bool> failed{false};
-
-struct Way {
-  const char* name;
-  void (*spin)(State*, uint64_t);
-  size_t vector_bytes;
-  int vectors;
-  bool masks;
-  int not_kept;  // index in gpr; -1: all are
-};
-
-#if defined(__x86_64__)
-
-constexpr uint64_t kCarry = 1;
-constexpr uint64_t kDirection = 1 << 10;
-
-int Ways(Way* ways) {
-  int n = 0;
-  ways[n++] = {"sse", &registers::SpinSse, 16, 16, false, -1};
-  if (__builtin_cpu_supports("avx")) ways[n++] = {"avx", &registers::SpinAvx, 32, 16, false, -1};
-  if (__builtin_cpu_supports("avx512bw")) {
-    ways[n++] = {"avx512", &registers::SpinAvx512, 64, 32, true, -1};
-  }
-  return n;
-}
-
-// Contents that the CPU takes: exceptions masked, no reserved bits.
-void FixControl(State* s) {
-  s->mxcsr = (s->mxcsr & 0xe03f) | 0x1f80;
-  s->fpucw = static_cast<uint16_t>((s->fpucw & 0x0c00) | 0x037f);
-  for (auto& x : s->x87) {  // normal numbers
-    x[7] |= 0x80;
-    x[8] = static_cast<unsigned char>(x[8] & 0x7f) | 1;
-    x[9] = static_cast<unsigned char>(x[9] & 0xbf) | 0x01;
-  }
-}
-
-bool ControlSame(const State& a, const State& b, const Way& way) {
-  if ((b.flags & kCarry) == 0 || (b.flags & kDirection) == 0) return false;
-  for (int i = 0; i < 3; ++i) {
-    if (memcmp(a.x87[i], b.x87[i], 10) != 0) return false;
-  }
-  return a.mxcsr == b.mxcsr && a.fpucw == b.fpucw &&
-         (!way.masks || memcmp(a.k, b.k, sizeof a.k) == 0);
-}
-
-#else
-
-int Ways(Way* ways) {
-  ways[0] = {"x28", &registers::SpinX28, 16, 32, false, 28};
-  ways[1] = {"x1", &registers::SpinX1, 16, 32, false, 1};
-  return 2;
-}
-
-void FixControl(State* s) {
-  s->flags &= uint64_t{0xf} << 28;
-  s->fpcr &= uint64_t{0x7} << 22;  // rounding, flush to zero
-  s->fpsr &= 0x0800001f;
-}
-
-bool ControlSame(const State& a, const State& b, const Way&) {
-  return a.flags == b.flags && a.fpcr == b.fpcr && a.fpsr == b.fpsr;
-}
-
-#endif
 
 bool Same(const State& a, const State& b, const Way& way) {
   for (int i = 0; i < static_cast<int>(sizeof a.gpr / sizeof a.gpr[0]); ++i) {
@@ -111,7 +49,7 @@ bool Same(const State& a, const State& b, const Way& way) {
   for (int i = 0; i < way.vectors; ++i) {
     if (memcmp(a.v[i], b.v[i], way.vector_bytes) != 0) return false;
   }
-  return ControlSame(a, b, way);
+  return registers::ControlSame(a, b, way);
 }
 
 void Worker(const Way* way, uint64_t seed) {
@@ -121,7 +59,7 @@ void Worker(const Way* way, uint64_t seed) {
   while (!stop.load(std::memory_order_relaxed)) {
     auto* words = reinterpret_cast<unsigned char*>(&before);
     for (size_t i = 0; i < sizeof before; ++i) words[i] = static_cast<unsigned char>(rand.Next());
-    FixControl(&before);
+    registers::FixControl(&before);
     State after = before;
     int tid = gort::rt::ThreadId();
     way->spin(&after, 200'000);
@@ -152,8 +90,8 @@ int gort_main(int argc, char** argv) {
   uint64_t seed = FLAGS_seed != 0 ? FLAGS_seed : static_cast<uint64_t>(gort::rt::Nanotime());
   std::printf("seed %" PRIu64 "\n", seed);
   gort::rt::GoMaxProcs(2);
-  Way ways[3];
-  int n = Ways(ways);
+  Way ways[registers::kMaxWays];
+  int n = registers::Ways(ways);
   for (int i = 0; i < 2 * n + 1; ++i) {
     live.fetch_add(1);
     gort::Go([way = &ways[i % n], seed, i] { Worker(way, seed + static_cast<uint64_t>(i)); });

@@ -3,6 +3,7 @@
 import os
 import re
 
+from tools.checks import porting
 from tools.checks.tree import walk
 
 _INCLUDE = re.compile(r"^\s*#\s*include\s+([\"<])([^\">]+)[\">]", re.MULTILINE)
@@ -15,6 +16,8 @@ def check(root):
     """An error for each include of a header of ours that is not "gort/<package>/<file>.h", or of one that is not there."""
     errors = []
     sources = {}
+    # gmp/arch.h stands there as gmp/arch_<cpu>.h.
+    of_a_port = {role.replace("_<os>", "").replace("_<cpu>", "") for role in porting.port_files(root)}
     for folder, path in walk(root):
         if path.endswith((".h", ".cc", ".S")):
             sources[path] = folder
@@ -24,14 +27,8 @@ def check(root):
         for mark, name in names:
             if name.startswith("gort/"):
                 header = _INCLUDED_AS.get(name, name[len("gort/"):])
-                if header not in sources and not _of_a_cpu(header, sources):
+                if header not in sources and header not in of_a_port:
                     errors.append("%s: no such header of gort: %s" % (path, name))
             elif name in sources or (mark == '"' and os.path.join(folder, name) in sources):
                 errors.append("%s: a header of gort is included as \"gort/<package>/<file>.h\", this one as %s" % (path, name))
     return errors
-
-
-def _of_a_cpu(header, sources):
-    """Whether "gmp/arch.h" stands there as gmp/arch_amd64.h."""
-    stem, _, ending = header.rpartition(".")
-    return "%s_amd64.%s" % (stem, ending) in sources

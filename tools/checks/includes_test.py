@@ -9,7 +9,7 @@ from tools.checks.testing import run
 class IncludesTest(unittest.TestCase):
 
     def check(self, files):
-        return run(includes.check, files)
+        return run(includes.check, {"platforms/BUILD.bazel": 'gort_ports(cpus = {"amd64": ""}, oses = {"linux": ""})', **files})
 
     def assert_finds(self, text, files):
         errors = self.check(files)
@@ -26,7 +26,10 @@ class IncludesTest(unittest.TestCase):
         self.assert_finds("no such header", {**header, "proc/m.cc": '#include "gort/base/trow.h"\n'})
 
     def test_headers_of_one_cpu(self):
-        self.assertEqual(self.check({"gmp/arch_amd64.h": "", "gmp/switch.cc": '#include "gort/gmp/arch.h"\n'}), [])
+        user = {"gmp/switch.cc": '#include "gort/gmp/arch.h"\n'}
+        self.assertEqual(self.check({"gmp/arch_amd64.h": "", **user}), [])
+        self.assertEqual(self.check({"gmp/arch_linux_amd64.h": "", **user}), [])
+        self.assert_finds("no such header", {"gmp/arch_of.h": "", **user})
 
 
 if __name__ == "__main__":

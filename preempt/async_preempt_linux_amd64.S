@@ -1,6 +1,6 @@
-// preempt/async_preempt_amd64.S: where a pre-empted goroutine waits.
+// preempt/async_preempt_linux_amd64.S: where a pre-empted goroutine waits.
 #include "gort/platforms/asm.h"
-#include "gort/preempt/async_offsets.h"
+#include "gort/preempt/arch.h"
 
 // Register `n` of DWARF was saved at rsp + off: DW_CFA_expression n, { DW_OP_breg7 off }, the offset as a signed
 // LEB128 of two bytes.

@@ -1,6 +1,6 @@
-// preempt/async_preempt_arm64.S: where a pre-empted goroutine waits.
+// preempt/async_preempt_linux_arm64.S: where a pre-empted goroutine waits.
 #include "gort/platforms/asm.h"
-#include "gort/preempt/async_offsets.h"
+#include "gort/preempt/arch.h"
 
 // Column `col` was saved at sp + off: DW_CFA_expression col, { DW_OP_breg31 off }, the offset as a signed LEB128 of
 // two bytes.
