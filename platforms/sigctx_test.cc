@@ -6,10 +6,10 @@
 #include <cstdint>
 
 #include "gort/base/bits.h"
-#include "gort/base/testing/child.h"
 #include "gort/platforms/mem.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -66,7 +66,7 @@ TEST(SigCtx, WritingItChangesWhereAndOnWhichStackTheThreadResumes) {
     raise(SIGUSR1);
     _exit(10);
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7) << r.output;
 }
 
 TEST(SigCtx, FramePointerIsTheRegisterOfThatRole) {
@@ -85,7 +85,7 @@ TEST(SigCtx, FramePointerIsTheRegisterOfThatRole) {
         nullptr);
     raise(SIGUSR1);
   });
-  EXPECT_EQ(r.exit_status, 7);
+  EXPECT_EQ(r.status, 7);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 #include "gort/base/panic.h"
 #include "gort/sync/once.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

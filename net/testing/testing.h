@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "gort/gmp/sched.h"
 #include "gort/net/net.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::testing {

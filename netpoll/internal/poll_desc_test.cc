@@ -20,7 +20,7 @@
 #include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
 #include "gort/platforms/clock.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
