@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -17,8 +17,8 @@ std::string Complaints(const std::string& text) {
     Godebug g;
     ParseGodebug(text.c_str(), &g);
   });
-  EXPECT_EQ(r.exit_status, 0);
-  return r.err;
+  EXPECT_EQ(r.status, 0);
+  return r.output;
 }
 
 bool Parses(const char* s, int64_t want) {

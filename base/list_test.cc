@@ -6,7 +6,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/rand.h"
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -95,8 +95,8 @@ TEST(List, DebugBuildsRefuseASecondInsertion) {
     a.PushBack(&item);
     b.PushBack(&item);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("t->list == nullptr"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("t->list == nullptr"), std::string::npos) << r.output;
 }
 
 TEST(List, DebugBuildsRefuseRemovalFromAnotherList) {
@@ -107,8 +107,8 @@ TEST(List, DebugBuildsRefuseRemovalFromAnotherList) {
     a.PushBack(&item);
     b.Remove(&item);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("t->list == this"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("t->list == this"), std::string::npos) << r.output;
 }
 
 }  // namespace

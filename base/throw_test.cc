@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -80,8 +80,8 @@ TEST(Printer, WritesEverythingInOrderWhenItsBufferOverflows) {
   });
   std::string want;
   for (int i = 0; i < 1000; ++i) want += std::to_string(i) + ',';
-  EXPECT_EQ(r.err, want + '\n');
-  EXPECT_EQ(r.exit_status, 0);
+  EXPECT_EQ(r.output, want + '\n');
+  EXPECT_EQ(r.status, 0);
 }
 
 TEST(Printer, OneLineIsOneWriteAtTheFlush) {
@@ -90,7 +90,7 @@ TEST(Printer, OneLineIsOneWriteAtTheFlush) {
     p << "second\n";
     if (write(STDERR_FILENO, "first\n", 6) != 6) _exit(1);
   });
-  EXPECT_EQ(r.err, "first\nsecond\n");
+  EXPECT_EQ(r.output, "first\nsecond\n");
 }
 
 TEST(Printer, LeavesErrnoAloneEvenWhenStderrIsClosed) {
@@ -100,7 +100,7 @@ TEST(Printer, LeavesErrnoAloneEvenWhenStderrIsClosed) {
     Printer() << "lost\n";
     _exit(errno == 1234 ? 7 : 1);
   });
-  EXPECT_EQ(r.exit_status, 7);
+  EXPECT_EQ(r.status, 7);
 }
 
 TEST(Printer, WaitsForRoomInANonBlockingStderr) {
@@ -110,13 +110,13 @@ TEST(Printer, WaitsForRoomInANonBlockingStderr) {
     Printer p;
     for (int i = 0; i < kBytes; ++i) p << 'z';
   });
-  EXPECT_EQ(r.err.size(), static_cast<size_t>(kBytes));
+  EXPECT_EQ(r.output.size(), static_cast<size_t>(kBytes));
 }
 
 TEST(Throw, PrintsItsTextAndExitsWithStatus2) {
   ChildResult r = RunInChild([] { Throw("the sky fell"); });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: the sky fell\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: the sky fell\n");
 }
 
 TEST(Throw, AsksForTheCurrentGoroutineAndFatalForAll) {
@@ -125,14 +125,14 @@ TEST(Throw, AsksForTheCurrentGoroutineAndFatalForAll) {
     fatal_report_hook.Set(hook);
     Throw("t");
   });
-  EXPECT_EQ(thrown.err, "fatal error: t\ncurrent\n");
-  EXPECT_EQ(thrown.exit_status, 2);
+  EXPECT_EQ(thrown.output, "fatal error: t\ncurrent\n");
+  EXPECT_EQ(thrown.status, 2);
   ChildResult fatal = RunInChild([&] {
     fatal_report_hook.Set(hook);
     Fatal("f");
   });
-  EXPECT_EQ(fatal.err, "fatal error: f\nall\n");
-  EXPECT_EQ(fatal.exit_status, 2);
+  EXPECT_EQ(fatal.output, "fatal error: f\nall\n");
+  EXPECT_EQ(fatal.status, 2);
 }
 
 TEST(Throw, RunsNoExitHandler) {
@@ -140,7 +140,7 @@ TEST(Throw, RunsNoExitHandler) {
     atexit([] { Printer() << "handler ran\n"; });
     Throw("t");
   });
-  EXPECT_EQ(r.err, "fatal error: t\n");
+  EXPECT_EQ(r.output, "fatal error: t\n");
 }
 
 TEST(Throw, ThreadsThatDieTogetherPrintOneReport) {
@@ -161,8 +161,8 @@ TEST(Throw, ThreadsThatDieTogetherPrintOneReport) {
     a.join();
     b.join();
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: one of two\nend of report\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: one of two\nend of report\n");
 }
 
 TEST(Throw, ADeathInsideTheReportAddsOneLineAndExits) {
@@ -170,8 +170,8 @@ TEST(Throw, ADeathInsideTheReportAddsOneLineAndExits) {
     fatal_report_hook.Set([](bool) { Throw("the traceback broke"); });
     Throw("first");
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err,
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output,
             "fatal error: first\n"
             "fatal error: the traceback broke (while reporting the above)\n");
 }
@@ -188,8 +188,8 @@ TEST(Throw, AFaultInsideTheReportExitsWithStatus2) {
     fatal_report_hook.Set([](bool) { *static_cast<volatile char*>(no_access) = 0; });
     Throw("first");
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: first\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: first\n");
 }
 
 TEST(Throw, AFaultInsideAReportFromASignalHandlerExitsWithStatus2) {
@@ -204,16 +204,16 @@ TEST(Throw, AFaultInsideAReportFromASignalHandlerExitsWithStatus2) {
     fatal_report_hook.Set([](bool) { *static_cast<volatile char*>(no_access) = 0; });
     raise(SIGUSR1);
   });
-  EXPECT_EQ(r.exit_status, 2) << "signal " << r.signal;
-  EXPECT_EQ(r.err, "fatal error: from a handler\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: from a handler\n");
 }
 
 TEST(Check, PassesSilentlyAndFailsWithTextAndPlace) {
   GORT_CHECK(1 + 1 == 2);
   ChildResult r = RunInChild([] { GORT_CHECK(1 + 1 == 3); });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("check failed: 1 + 1 == 3 at base/throw_test.cc:"), std::string::npos)
-      << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("check failed: 1 + 1 == 3 at base/throw_test.cc:"), std::string::npos)
+      << r.output;
 }
 
 TEST(Check, DebugFormIsEvaluatedInDebugBuildsOnly) {

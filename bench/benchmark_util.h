@@ -2,11 +2,6 @@
 #ifndef GORT_BENCH_BENCHMARK_UTIL_H_
 #define GORT_BENCH_BENCHMARK_UTIL_H_
 
-#include <unistd.h>
-
-#include <cstdint>
-#include <cstdio>
-
 #include "benchmark/benchmark.h"
 #include "gort/runtime.h"
 
@@ -27,17 +22,6 @@ void InGort(int procs, F&& f) {
 // is not where the timing is.
 inline void Procs(benchmark::internal::Benchmark* b) {
   b->ArgName("procs")->Arg(1)->Arg(2)->UseRealTime()->MeasureProcessCPUTime();
-}
-
-// Bytes of memory that this process occupies.
-inline int64_t ResidentBytes() {
-  long long total = 0;
-  long long resident = 0;
-  if (FILE* f = fopen("/proc/self/statm", "re")) {
-    if (fscanf(f, "%lld %lld", &total, &resident) != 2) resident = 0;  // NOLINT(cert-err34-c)
-    fclose(f);
-  }
-  return resident * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace gort::bench

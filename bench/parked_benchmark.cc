@@ -13,12 +13,13 @@
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/wait_group.h"
+#include "gort/tests/support/process.h"
 
 namespace gort::bench {
 namespace {
 
 void Report(benchmark::State& state, int64_t before, int64_t n) {
-  const auto grown = static_cast<double>(ResidentBytes() - before);
+  const auto grown = static_cast<double>(testing::ResidentBytes() - before);
   state.counters["bytes"] = grown / static_cast<double>(n);
 }
 
@@ -31,7 +32,7 @@ void BM_ParkedGoroutines(benchmark::State& state) {
       WaitGroup down;
       up.Add(n);
       down.Add(n);
-      const int64_t before = ResidentBytes();
+      const int64_t before = testing::ResidentBytes();
       for (int64_t i = 0; i < n; ++i) {
         Go([&gate, &up, &down] {
           up.Done();
@@ -64,7 +65,7 @@ void BM_ParkedThreads(benchmark::State& state) {
     up.Add(static_cast<int>(n));
     std::vector<std::thread> threads;
     threads.reserve(static_cast<size_t>(n));
-    const int64_t before = ResidentBytes();
+    const int64_t before = testing::ResidentBytes();
     for (int64_t i = 0; i < n; ++i) {
       threads.emplace_back([&] {
         up.Done();

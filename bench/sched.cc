@@ -18,6 +18,7 @@
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
+#include "gort/tests/support/process.h"
 
 namespace gort::bench {
 
@@ -80,27 +81,13 @@ Values Skynet(int64_t n) {
 
 namespace {
 
-// Bytes in memory, VmRSS.
-int64_t Rss() {
-  FILE* f = fopen("/proc/self/status", "re");
-  Check(f != nullptr);
-  long long kb = -1;
-  char line[256];
-  while (fgets(line, sizeof(line), f) != nullptr) {
-    if (sscanf(line, "VmRSS: %lld kB", &kb) == 1) break;  // NOLINT(cert-err34-c)
-  }
-  fclose(f);
-  Check(kb >= 0);
-  return kb << 10;
-}
-
 Values Park(int64_t n) {
   const Chan<Unit> gate = MakeChan<Unit>();
   WaitGroup up;
   WaitGroup down;
   up.Add(n);
   down.Add(n);
-  const int64_t before = Rss();
+  const int64_t before = testing::ResidentBytes();
   Clock::time_point start = Clock::now();
   for (int64_t i = 0; i < n; ++i) {
     Go([&gate, &up, &down] {
@@ -111,7 +98,7 @@ Values Park(int64_t n) {
   }
   up.Wait();
   const Clock::duration create = Clock::now() - start;
-  const int64_t grown = Rss() - before;
+  const int64_t grown = testing::ResidentBytes() - before;
   start = Clock::now();
   gate.Close();
   down.Wait();

@@ -1,8 +1,11 @@
 #!/bin/bash
 # workloads_test.sh PROGRAM: every workload at a small size prints its lines, and wrong use ends with status 2.
 set -u
-read -r -a run <<<"${GORT_RUN_UNDER:-}"
-run+=("$1")
+
+# shellcheck source-path=SCRIPTDIR source=../tests/support/test_lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tests/support/test_lib.sh"
+
+run=("${under[@]}" "$1")
 failed=0
 
 # fails TEXT...: says what was wrong.
@@ -30,10 +33,9 @@ expect fanin 20 ns_per_op
 expect skynet 1000 total_ms
 expect preempt 20 p50_us p99_us max_us samples
 expect timers 10 overshoot_ms cpu_ms
-# An emulator does not follow the program into its child.
-if [[ -z ${GORT_RUN_UNDER:-} ]]; then
+if ! emulated; then
   expect parked 1000 rss_per_goroutine create_ms release_ms
-else
+else  # it would start itself
   [[ $("${run[@]}" parked-once -n 1000) =~ ^\[.*\]$ ]] || fails parked-once
 fi
 "${run[@]}" startup || fails startup

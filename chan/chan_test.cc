@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "gort/chan/select.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

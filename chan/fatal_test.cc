@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 
 void ExpectDies(const std::string& scenario, const std::string& text) {
-  testing::ChildResult r = testing::RunChild("chan/fatal_scenarios", {scenario});
+  testing::ChildResult r = testing::RunProgram("chan/fatal_scenarios", {scenario});
   EXPECT_EQ(r.status, 2) << scenario << '\n' << r.output;
   EXPECT_THAT(r.output, HasSubstr(text)) << scenario;
 }

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

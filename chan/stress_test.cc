@@ -9,7 +9,7 @@
 #include "gort/base/rand.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

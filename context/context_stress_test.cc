@@ -13,7 +13,7 @@
 #include "gort/base/rand.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

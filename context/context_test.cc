@@ -16,7 +16,7 @@
 #include "absl/time/time.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gort/timer/sleep.h"
 
 namespace gort {

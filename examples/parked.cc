@@ -1,7 +1,5 @@
 // examples/parked.cc: very many goroutines parked at once, every one with a guarded stack of its
 // own, and what becomes of their memory when they have ended.
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <cinttypes>
@@ -15,6 +13,7 @@
 #include "gort/chan/chan.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
+#include "gort/tests/support/process.h"
 #include "gort/timer/sleep.h"
 
 DEFINE_int64(n, 1'000'000, "how many goroutines");
@@ -24,23 +23,12 @@ DEFINE_int32(seconds, 30, "how long to wait for that");
 
 namespace {
 
+using gort::testing::ResidentBytes;
+
 bool FromOne(const char*, int64_t n) { return n >= 1; }
 DEFINE_validator(n, &FromOne);
 
-double Mib(int64_t kib) { return static_cast<double>(kib) / 1024; }
-
-// Of /proc/self/status, in KiB.
-int64_t ResidentKib() {
-  int64_t kib = -1;
-  if (FILE* f = std::fopen("/proc/self/status", "re")) {
-    char line[256];
-    while (std::fgets(line, sizeof line, f) != nullptr) {
-      if (std::sscanf(line, "VmRSS: %" SCNd64, &kib) == 1) break;
-    }
-    std::fclose(f);
-  }
-  return kib;
-}
+double Mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 int64_t Mappings() {
   int64_t lines = 0;
@@ -61,7 +49,7 @@ int gort_main(int argc, char** argv) {
   if (!apps::ParseFlags(argc, argv, "usage: parked [flags]", __FILE__).empty()) {
     apps::BadUsage("there are no arguments");
   }
-  const int64_t before = ResidentKib();
+  const int64_t before = ResidentBytes();
   auto begin = std::chrono::steady_clock::now();
   gort::Chan<gort::Unit> gate = gort::MakeChan<gort::Unit>();
   std::atomic<int64_t> arrived{0};
@@ -73,13 +61,12 @@ int gort_main(int argc, char** argv) {
     });
   }
   while (arrived.load() < FLAGS_n) gort::Gosched();
-  const int64_t peak = ResidentKib();
+  const int64_t peak = ResidentBytes();
   std::printf("%d goroutines parked after %.2f s: %.0f MiB resident, %.0f bytes each, %" PRId64
               " mappings\n",
               gort::NumGoroutine() - 1, Since(begin), Mib(peak),
-              1024.0 * static_cast<double>(peak - before) / static_cast<double>(FLAGS_n),
-              Mappings());
-  bool ok = FLAGS_max_mib == 0 || peak <= FLAGS_max_mib * 1024;
+              static_cast<double>(peak - before) / static_cast<double>(FLAGS_n), Mappings());
+  bool ok = FLAGS_max_mib == 0 || peak <= FLAGS_max_mib << 20;
   if (!ok) std::printf("more than %" PRId64 " MiB\n", FLAGS_max_mib);
 
   begin = std::chrono::steady_clock::now();
@@ -87,9 +74,9 @@ int gort_main(int argc, char** argv) {
   all.Wait();
   std::printf("all ended after %.2f s\n", Since(begin));
   begin = std::chrono::steady_clock::now();
-  int64_t now = ResidentKib();
+  int64_t now = ResidentBytes();
   for (double next = 0; now * 4 >= peak && FLAGS_fall && Since(begin) < FLAGS_seconds;
-       now = ResidentKib()) {
+       now = ResidentBytes()) {
     if (Since(begin) >= next) {
       std::printf("%.1f s later: %.0f MiB resident\n", Since(begin), Mib(now));
       next = next == 0 ? 0.5 : next * 2;

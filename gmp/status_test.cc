@@ -5,9 +5,9 @@
 #include <atomic>
 #include <thread>
 
-#include "gort/base/testing/child.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/p.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt {
 namespace {
@@ -33,10 +33,10 @@ TEST(GStatus, LegalTransitionsHappenAndOthersAreFatal) {
     g.atomicstatus.store(kGWaiting);
     CasGStatus(&g, kGWaiting, kGDead);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("status waiting -> dead"), std::string::npos) << r.err;
-  EXPECT_NE(r.err.find("fatal error: casgstatus: bad goroutine status"), std::string::npos)
-      << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("status waiting -> dead"), std::string::npos) << r.output;
+  EXPECT_NE(r.output.find("fatal error: casgstatus: bad goroutine status"), std::string::npos)
+      << r.output;
 }
 
 TEST(GStatus, AStateOtherThanTheOneExpectedIsFatal) {
@@ -45,8 +45,9 @@ TEST(GStatus, AStateOtherThanTheOneExpectedIsFatal) {
     g.atomicstatus.store(kGSyscall);
     CasGStatus(&g, kGRunnable, kGRunning);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("status runnable -> running, found syscall"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("status runnable -> running, found syscall"), std::string::npos)
+      << r.output;
 }
 
 TEST(GStatus, AScannerHoldsTheStateUntilItLetsGo) {

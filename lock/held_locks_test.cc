@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
 #include "gort/lock/mutex.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -25,8 +25,8 @@ class HeldLocks : public ::testing::Test {
   // Runs fn in a child, which must die of it with a text that contains `want`.
   static void ExpectFatal(const std::string& want, const std::function<void()>& fn) {
     ChildResult r = RunInChild(fn);
-    EXPECT_EQ(r.exit_status, 2);
-    EXPECT_NE(r.err.find(want), std::string::npos) << r.err;
+    EXPECT_EQ(r.status, 2);
+    EXPECT_NE(r.output.find(want), std::string::npos) << r.output;
   }
 };
 

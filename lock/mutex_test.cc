@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -136,9 +136,9 @@ TEST(Mutex, UnlockOfAnUnlockedLockIsFatal) {
     Mutex mu;
     mu.Unlock();
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, kDebug ? "fatal error: unlock of a lock that this thread does not hold\n"
-                          : "fatal error: unlock of unlocked lock\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, kDebug ? "fatal error: unlock of a lock that this thread does not hold\n"
+                             : "fatal error: unlock of unlocked lock\n");
 }
 
 TEST(Mutex, AssertHeldIsFatalInDebugBuildsOnly) {
@@ -146,8 +146,8 @@ TEST(Mutex, AssertHeldIsFatalInDebugBuildsOnly) {
     Mutex mu;
     mu.AssertHeld();
   });
-  EXPECT_EQ(r.exit_status, kDebug ? 2 : 0);
-  EXPECT_EQ(r.err, kDebug ? "fatal error: lock is not held\n" : "");
+  EXPECT_EQ(r.status, kDebug ? 2 : 0);
+  EXPECT_EQ(r.output, kDebug ? "fatal error: lock is not held\n" : "");
 }
 
 constinit Mutex static_mutex{LockRank::kSched};

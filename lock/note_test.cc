@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <thread>
 
-#include "gort/base/testing/child.h"
 #include "gort/platforms/clock.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -94,8 +94,8 @@ TEST(Note, ASecondWakeupIsFatal) {
     note.Wakeup();
     note.Wakeup();
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: notewakeup - double wakeup\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: notewakeup - double wakeup\n");
 }
 
 TEST(Note, LeavesErrnoAlone) {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
 #include "gort/lock/note.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -124,15 +124,15 @@ TEST(RWMutex, LeavingWithoutHavingEnteredIsFatal) {
     RWMutex mu;
     mu.RUnlock();
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, kDebug ? "fatal error: unlock of a lock that this thread does not hold\n"
-                          : "fatal error: runlock of unlocked rwmutex\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, kDebug ? "fatal error: unlock of a lock that this thread does not hold\n"
+                             : "fatal error: runlock of unlocked rwmutex\n");
   ChildResult w = RunInChild([] {
     RWMutex mu;
     mu.Unlock();
   });
-  EXPECT_EQ(w.exit_status, 2);
-  EXPECT_EQ(w.err, "fatal error: unlock of unlocked rwmutex\n");
+  EXPECT_EQ(w.status, 2);
+  EXPECT_EQ(w.output, "fatal error: unlock of unlocked rwmutex\n");
 }
 
 TEST(RWMutex, DebugBuildsHoldReadersAndWritersToTheOrder) {
@@ -143,13 +143,13 @@ TEST(RWMutex, DebugBuildsHoldReadersAndWritersToTheOrder) {
     inner.Lock();
     outer.RLock();
   });
-  EXPECT_NE(r.err.find("lock ordering problem"), std::string::npos) << r.err;
+  EXPECT_NE(r.output.find("lock ordering problem"), std::string::npos) << r.output;
   ChildResult twice = RunInChild([] {
     RWMutex mu;
     mu.RLock();
     mu.RLock();
   });
-  EXPECT_NE(twice.err.find("lock taken twice by one thread"), std::string::npos) << twice.err;
+  EXPECT_NE(twice.output.find("lock taken twice by one thread"), std::string::npos) << twice.output;
 }
 
 }  // namespace

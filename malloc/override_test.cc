@@ -19,6 +19,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/malloc/malloc.h"
+#include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
 
 // clang declares the sized forms only when asked to.
@@ -198,7 +199,7 @@ TEST(OverrideTest, ForkWhileOthersAllocate) {
     });
   }
   // qemu-user cannot start a thread in the child of a process that had several.
-  const bool emulated = getenv("GORT_RUN_UNDER") != nullptr;
+  const bool emulated = testing::Emulated();
   for (int i = 0; i < 30; ++i) {
     pid_t pid = fork();
     if (pid == 0) {

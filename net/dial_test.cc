@@ -25,7 +25,7 @@
 #include "gort/net/fake_lookup.h"
 #include "gort/net/listen.h"
 #include "gort/net/testing.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort {

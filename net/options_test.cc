@@ -13,7 +13,7 @@
 #include "gort/net/syscalls.h"
 #include "gort/net/testing.h"
 #include "gort/netpoll/poller.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

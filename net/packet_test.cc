@@ -8,7 +8,7 @@
 #include "gort/net/net.h"
 #include "gort/net/testing/testing.h"
 #include "gort/proc/go.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort {

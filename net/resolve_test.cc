@@ -17,7 +17,7 @@
 #include "gort/net/testing.h"
 #include "gort/netpoll/poller.h"
 #include "gort/netpoll/wait_fd.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -12,7 +12,7 @@
 #include "gort/net/fd.h"
 #include "gort/net/syscalls.h"
 #include "gort/net/testing.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

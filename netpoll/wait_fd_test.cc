@@ -19,7 +19,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

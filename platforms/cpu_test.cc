@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -44,7 +44,7 @@ TEST(Cpu, AffinityFollowsAPinnedProcess) {
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(101);
     _exit(NumCpuAffinity());
   });
-  EXPECT_EQ(r.exit_status, 1);
+  EXPECT_EQ(r.status, 1);
 }
 
 TEST(Cpu, CountingLeavesErrnoAlone) {

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "gort/base/testing/child.h"
 #include "gort/platforms/clock.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -91,8 +91,8 @@ TEST(Futex, WakeOfFreedMemoryIsHarmless) { FutexWake(NoMemory(), 1); }
 
 TEST(Futex, SleepOnFreedMemoryIsFatal) {
   testing::ChildResult r = testing::RunInChild([] { FutexSleep(NoMemory(), 0, -1); });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: futex wait failed\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: futex wait failed\n");
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "gort/base/bits.h"
-#include "gort/base/testing/child.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -22,8 +22,8 @@ bool Faults(const void* p) {
     char c = *static_cast<const volatile char*>(p);
     _exit(c != 0 ? 1 : 0);
   });
-  EXPECT_TRUE(r.exit_status == 77 || r.exit_status == 0 || r.exit_status == 1) << r.err;
-  return r.exit_status == 77;
+  EXPECT_TRUE(r.status == 77 || r.status == 0 || r.status == 1) << r.output;
+  return r.status == 77;
 }
 
 bool AllBytesAre(const void* p, size_t bytes, char value) {

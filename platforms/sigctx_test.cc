@@ -6,10 +6,10 @@
 #include <cstdint>
 
 #include "gort/base/bits.h"
-#include "gort/base/testing/child.h"
 #include "gort/platforms/mem.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -61,7 +61,7 @@ TEST(SigCtx, WritingItChangesWhereAndOnWhichStackTheThreadResumes) {
     raise(SIGUSR1);
     _exit(10);
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7) << r.output;
 }
 
 uintptr_t wanted_fp;
@@ -78,7 +78,7 @@ TEST(SigCtx, FramePointerIsTheRegisterOfThatRole) {
     wanted_fp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
     __builtin_trap();
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7) << r.output;
 }
 
 void CompareDwarf(int, siginfo_t*, void* ucontext) {
@@ -95,7 +95,7 @@ TEST(SigCtx, ByDwarfNumberThePcIsTheLast) {
     SigInstall(SIGUSR1, &CompareDwarf, nullptr);
     raise(SIGUSR1);
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7);
 }
 
 }  // namespace

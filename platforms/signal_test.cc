@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "gort/base/bits.h"
-#include "gort/base/testing/child.h"
 #include "gort/platforms/auxv.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -120,8 +120,8 @@ TEST(SigStack, OneThatIsTooSmallIsFatal) {
     static char tiny[64];
     SigStackSet(tiny, sizeof tiny);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_EQ(r.err, "fatal error: sigaltstack failed\n");
+  EXPECT_EQ(r.status, 2);
+  EXPECT_EQ(r.output, "fatal error: sigaltstack failed\n");
 }
 
 }  // namespace

@@ -10,10 +10,10 @@
 #include <cstring>
 
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/mem.h"
 #include "gort/platforms/signal.h"
+#include "gort/tests/support/child.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -175,8 +175,8 @@ TEST(Thread, TheLimitOnThreadsIsReportedAsAnError) {
     }
     _exit(err == 0 ? 1 : h != 0 ? 3 : errno != 1234 ? 4 : err == EAGAIN || err == ENOMEM ? 7 : 5);
   });
-  if (r.exit_status == 1) GTEST_SKIP() << "the limit is not enforced here";
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  if (r.status == 1) GTEST_SKIP() << "the limit is not enforced here";
+  EXPECT_EQ(r.status, 7) << r.output;
 }
 
 }  // namespace

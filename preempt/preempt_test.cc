@@ -26,7 +26,6 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/godebug.h"
-#include "gort/base/testing/child.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
@@ -34,12 +33,13 @@
 #include "gort/gmp/status.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt {
 namespace {
 
-using gort::rt::testing::ChildResult;
-using gort::rt::testing::RunInChild;
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
 
 int application = 0;  // signals that came to the application's handler
 void Application(int) { ++application; }
@@ -70,8 +70,8 @@ bool Takes(void (*settings)(), int sig) {
     ThreadKill(m.tid, sig);
     _exit(m.signal_pending == 0 ? 35 : 36);
   });
-  EXPECT_TRUE(r.exit_status == 33 || r.exit_status == 34 || r.exit_status == 35) << r.err;
-  return r.exit_status == 35;
+  EXPECT_TRUE(r.status == 33 || r.status == 34 || r.status == 35) << r.output;
+  return r.status == 35;
 }
 
 TEST(PreemptSettings, WhichSignalAndWhether) {

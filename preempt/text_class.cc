@@ -158,7 +158,7 @@ constexpr string_view kCarriers[] = {
     "_ZN4gort2rt12_GLOBAL__N_14boot",
     "_ZZN4gort3RunE",
     "_ZN4gort2rt12_GLOBAL__N_13$_",  // clang's lambdas in initialisers of variables
-    // tests/testing: helpers of tests, which run what they are given
+    // tests/support: helpers of tests, which run what they are given
     "_ZN4gort7testing",
     "_ZZN4gort7testing",
     "_ZNK4gort7testing",

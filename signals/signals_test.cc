@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "gort/base/attributes.h"
-#include "gort/base/testing/child.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
@@ -20,14 +19,15 @@
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
 #include "gort/signals/sig_table.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt {
 namespace {
 
-using gort::rt::testing::ChildResult;
 using gort::rt::testing::Coroutine;
-using gort::rt::testing::RunInChild;
 using gort::rt::testing::TestThread;
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
 
 volatile uintptr_t bad_address = 8;
 GORT_NOINLINE void Fault() { *reinterpret_cast<volatile int*>(bad_address) = 1; }
@@ -63,20 +63,20 @@ TEST(SigTable, Lookup) {
 
 TEST(Signals, FaultOfAGoroutineIsReported) {
   ChildResult r = OnGoroutine([] {}, &Fault);
-  EXPECT_EQ(r.exit_status, 2) << r.err;
-  EXPECT_EQ(r.err.rfind("fatal error: unexpected signal during runtime execution\n"
-                        "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x",
-                        0),
+  EXPECT_EQ(r.status, 2) << r.output;
+  EXPECT_EQ(r.output.rfind("fatal error: unexpected signal during runtime execution\n"
+                           "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x",
+                           0),
             0u)
-      << r.err;
-  EXPECT_NE(r.err.find("]\n\ngoroutine 7 [running]:\n"), std::string::npos) << r.err;
+      << r.output;
+  EXPECT_NE(r.output.find("]\n\ngoroutine 7 [running]:\n"), std::string::npos) << r.output;
 }
 
 TEST(Signals, QuitDumpsAndExits) {
   ChildResult r = OnGoroutine([] {}, [] { raise(SIGQUIT); });
-  EXPECT_EQ(r.exit_status, 2) << r.err;
-  EXPECT_EQ(r.err.rfind("SIGQUIT: quit\nPC=0x", 0), 0u) << r.err;
-  EXPECT_NE(r.err.find("\ngoroutine 7 [running]:\n"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2) << r.output;
+  EXPECT_EQ(r.output.rfind("SIGQUIT: quit\nPC=0x", 0), 0u) << r.output;
+  EXPECT_NE(r.output.find("\ngoroutine 7 [running]:\n"), std::string::npos) << r.output;
 }
 
 TEST(Signals, FaultOfAThreadWithoutAGDumpsCoreAtTheFault) {
@@ -85,8 +85,8 @@ TEST(Signals, FaultOfAThreadWithoutAGDumpsCoreAtTheFault) {
     InstallSignals();
     Fault();
   });
-  EXPECT_EQ(r.signal, SIGSEGV) << r.err;
-  EXPECT_EQ(r.err.find("fatal error"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 128 + SIGSEGV) << r.output;
+  EXPECT_EQ(r.output.find("fatal error"), std::string::npos) << r.output;
 }
 
 TEST(Signals, SentFaultSignalOfAThreadWithoutAGKills) {
@@ -95,7 +95,7 @@ TEST(Signals, SentFaultSignalOfAThreadWithoutAGKills) {
     InstallSignals();
     raise(SIGSEGV);
   });
-  EXPECT_EQ(r.signal, SIGSEGV) << r.err;
+  EXPECT_EQ(r.status, 128 + SIGSEGV) << r.output;
 }
 
 TEST(Signals, ApplicationsHandlerComesBeforeTheReport) {
@@ -109,9 +109,9 @@ TEST(Signals, ApplicationsHandlerComesBeforeTheReport) {
         sigaction(SIGSEGV, &sa, nullptr);
       },
       &Fault);
-  EXPECT_EQ(r.exit_status, 33) << r.err;
+  EXPECT_EQ(r.status, 33) << r.output;
   r = OnGoroutine([] { signal(SIGSEGV, [](int sig) { _exit(sig); }); }, &Fault);
-  EXPECT_EQ(r.exit_status, SIGSEGV) << r.err;
+  EXPECT_EQ(r.status, SIGSEGV) << r.output;
 }
 
 sigjmp_buf jump;
@@ -123,7 +123,7 @@ TEST(Signals, ApplicationsHandlerMayJumpAway) {
                                 if (sigsetjmp(jump, 1) == 0) Fault();
                                 _exit(Getg() == before ? 44 : 45);
                               });
-  EXPECT_EQ(r.exit_status, 44) << r.err;
+  EXPECT_EQ(r.status, 44) << r.output;
 }
 
 int calls = 0;
@@ -169,20 +169,20 @@ TEST(Signals, UnhandledSignalWithDefaultIgnoreIsIgnored) {
     raise(SIGCHLD);
     _exit(7);
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7) << r.output;
   r = RunInChild([] {
     SignalRegister(SIGUSR1, [](siginfo_t*, SigCtx&, G*) { return false; });
     raise(SIGUSR1);
     _exit(7);
   });
-  EXPECT_EQ(r.signal, SIGUSR1) << r.err;
+  EXPECT_EQ(r.status, 128 + SIGUSR1) << r.output;
   r = RunInChild([] {
     signal(SIGUSR1, SIG_IGN);
     SignalRegister(SIGUSR1, [](siginfo_t*, SigCtx&, G*) { return false; });
     raise(SIGUSR1);
     _exit(7);
   });
-  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.status, 7) << r.output;
 }
 
 TEST(Signals, FaultInTheReportEndsIt) {
@@ -195,7 +195,7 @@ TEST(Signals, FaultInTheReportEndsIt) {
         });
       },
       &Fault);
-  EXPECT_EQ(r.exit_status, 2) << r.err;
+  EXPECT_EQ(r.status, 2) << r.output;
 }
 
 TEST(SignalStack, IsUsedAgainAndOldOneComesBack) {

@@ -14,7 +14,7 @@
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
 #include "gort/proc/sched_seed.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

@@ -6,13 +6,13 @@
 
 #include "gort/base/attributes.h"
 #include "gort/platforms/held_pthreads.h"
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort {
 namespace {
 
 void ExpectDies(const std::string& scenario, const std::string& text) {
-  testing::ChildResult r = testing::RunChild("sync/fatal_scenarios", {scenario});
+  testing::ChildResult r = testing::RunProgram("sync/fatal_scenarios", {scenario});
   EXPECT_EQ(r.status, 2) << scenario << '\n' << r.output;
   EXPECT_THAT(r.output, ::testing::HasSubstr(text)) << scenario;
 }
@@ -36,7 +36,7 @@ TEST(SyncFatalTest, WaitGroup) {
 // What debug builds report, and others let pass.
 void ExpectReported(bool checked, const std::string& scenario, const std::string& text) {
   if (checked) return ExpectDies(scenario, text);
-  testing::ChildResult r = testing::RunChild("sync/fatal_scenarios", {scenario});
+  testing::ChildResult r = testing::RunProgram("sync/fatal_scenarios", {scenario});
   EXPECT_EQ(r.status, 0) << scenario << '\n' << r.output;
 }
 

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "gort/context/context.h"
 #include "gort/sync/sync.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

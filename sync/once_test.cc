@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "gort/sync/wait_group.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gort/sync/wait_group.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

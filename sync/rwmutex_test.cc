@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "gort/sync/wait_group.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 // Locks taken in one lambda and released in another, and the results of TryLock inside EXPECT_TRUE,
 // are beyond the analysis.

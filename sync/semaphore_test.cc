@@ -12,7 +12,7 @@
 #include "gort/base/rand.h"
 #include "gort/context/context.h"
 #include "gort/sync/wait_group.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

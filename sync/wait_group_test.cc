@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "gort/base/panic.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

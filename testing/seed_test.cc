@@ -4,13 +4,13 @@
 #include <set>
 #include <string>
 
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort {
 namespace {
 
 std::string Trace(int seed) {
-  testing::ChildResult r = testing::RunChild(
+  testing::ChildResult r = testing::RunProgram(
       "testing/schedule_trace", {}, {"GOMAXPROCS=1", "GODEBUG=schedseed=" + std::to_string(seed)});
   EXPECT_EQ(r.status, 0) << r.output;
   return r.output;

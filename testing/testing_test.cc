@@ -20,7 +20,7 @@
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
 #include "gort/sync/sync.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
 

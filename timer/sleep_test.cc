@@ -23,7 +23,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gort/timer/testing/latch.h"
 #include "gtest/gtest.h"
 

@@ -12,7 +12,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gort/timer/testing/latch.h"
 #include "gort/timer/timer.h"
 #include "gtest/gtest.h"

@@ -13,9 +13,8 @@ import threading
 import time
 import unittest
 
-from tests.support.terminate import terminate
+from tests.support.program import UNDER, terminate
 
-UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 HTTPD = None
 HELLO = b"Hello, World!"
 PATIENCE = 60  # seconds, for anything that must happen

@@ -18,9 +18,8 @@ import unittest
 import zlib
 
 from apps.common.resp_client import Client, Failure
-from tests.support.terminate import terminate
+from tests.support.program import UNDER, terminate
 
-UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 RESPD = None
 PATIENCE = 120  # seconds, for anything that must happen
 

@@ -15,7 +15,7 @@
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/proc/sched_seed.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

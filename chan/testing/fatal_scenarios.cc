@@ -6,7 +6,7 @@
 
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {

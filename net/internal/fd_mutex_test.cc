@@ -5,7 +5,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/panic.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -15,7 +15,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/net/addr.h"
 #include "gort/net/net.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
 namespace gort::testing {

@@ -10,7 +10,6 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/godebug.h"
-#include "gort/base/testing/child.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/testing/coroutine.h"
 #include "gort/platforms/signal.h"
@@ -18,14 +17,15 @@
 #include "gort/stack/internal/stack_alloc.h"
 #include "gort/stack/internal/stack_check.h"
 #include "gort/stack/internal/stack_layout.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt {
 namespace {
 
-using gort::rt::testing::ChildResult;
 using gort::rt::testing::Coroutine;
-using gort::rt::testing::RunInChild;
 using gort::rt::testing::TestThread;
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
 
 void OnSignal(int sig, siginfo_t* info, void* ucontext) {
   SigCtx ctx(ucontext);
@@ -71,15 +71,15 @@ const std::string kReport =
 constexpr char kFatal[] = "\nfatal error: stack overflow\n\n";
 
 void ExpectOverflow(const ChildResult& r) {
-  EXPECT_EQ(r.exit_status, 2) << r.err;
-  EXPECT_EQ(r.err.rfind(kReport, 0), 0u) << r.err;
-  EXPECT_NE(r.err.find(kFatal), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2) << r.output;
+  EXPECT_EQ(r.output.rfind(kReport, 0), 0u) << r.output;
+  EXPECT_NE(r.output.find(kFatal), std::string::npos) << r.output;
 }
 
 TEST(Overflow, SmallFrames) {
   ChildResult r = RunOnStack([] { Recurse<64>(0); }, 0);
   ExpectOverflow(r);
-  EXPECT_NE(r.err.find("goroutine 7 [running]:\n"), std::string::npos) << r.err;
+  EXPECT_NE(r.output.find("goroutine 7 [running]:\n"), std::string::npos) << r.output;
 }
 TEST(Overflow, FramesOfAPage) {
   ExpectOverflow(RunOnStack([] { Recurse<4096>(0); }, 0));
@@ -106,17 +106,17 @@ TEST(Overflow, CanaryIsFoundAtASwitch) {
       },
       2);
   ExpectOverflow(r);
-  EXPECT_NE(r.err.find("goroutine 7 [running]:\n"), std::string::npos) << r.err;
+  EXPECT_NE(r.output.find("goroutine 7 [running]:\n"), std::string::npos) << r.output;
 }
 
 TEST(Overflow, OtherFaultsAreNot) {
   ChildResult r = RunOnStack(&WildWrite, 0);
-  EXPECT_EQ(r.exit_status, 77) << r.err;
+  EXPECT_EQ(r.status, 77) << r.output;
 }
 
 TEST(Overflow, ASignalThatSomebodySentIsNot) {
   ChildResult r = RunOnStack([] { raise(SIGSEGV); }, 0);
-  EXPECT_EQ(r.exit_status, 77) << r.err;
+  EXPECT_EQ(r.status, 77) << r.output;
 }
 
 TEST(Overflow, FreeingTwiceAndFreeingNonsenseAreFatal) {
@@ -125,17 +125,17 @@ TEST(Overflow, FreeingTwiceAndFreeingNonsenseAreFatal) {
     StackFree(b, nullptr);
     StackFree(b, nullptr);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("fatal error: stackfree: freed twice"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("fatal error: stackfree: freed twice"), std::string::npos) << r.output;
   r = RunInChild([] {
     StackBounds b = StackAlloc(0, nullptr);
     b.lo += 4096;
     StackFree(b, nullptr);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("fatal error: stackfree: not a stack"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("fatal error: stackfree: not a stack"), std::string::npos) << r.output;
   r = RunInChild([] { StackFree({4096, 8192}, nullptr); });
-  EXPECT_EQ(r.exit_status, 2);
+  EXPECT_EQ(r.status, 2);
 }
 
 StackCheckResult checked = StackCheckResult::kOk;

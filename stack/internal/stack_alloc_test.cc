@@ -16,6 +16,7 @@
 #include "gort/platforms/mem.h"
 #include "gort/stack/internal/guard.h"
 #include "gort/stack/internal/stack_layout.h"
+#include "gort/tests/support/process.h"
 
 namespace gort::rt {
 namespace {
@@ -28,15 +29,6 @@ void Fill(StackBounds b, size_t bytes) {
   memset(reinterpret_cast<void*>(b.hi - bytes), 0xa5, bytes);
 }
 
-// Bytes of this process that are in memory.
-int64_t ResidentBytes() {
-  long total = 0, resident = 0;
-  FILE* f = fopen("/proc/self/statm", "r");
-  EXPECT_EQ(fscanf(f, "%ld %ld", &total, &resident), 2);
-  fclose(f);
-  return resident * static_cast<int64_t>(PageSize());
-}
-
 int Mappings() {
   FILE* f = fopen("/proc/self/maps", "r");
   int n = 0;
@@ -45,7 +37,7 @@ int Mappings() {
   return n;
 }
 
-class StackTest : public testing::Test {
+class StackTest : public ::testing::Test {
  protected:
   void SetUp() override {
     godebug.stackguard = 0;
@@ -269,7 +261,7 @@ TEST_F(StackTest, ScavengeReturnsMemoryAndKeepsGuards) {
     all.push_back(StackAlloc(kDefaultStack, nullptr));
     Fill(all.back(), kTouched);
   }
-  int64_t full = ResidentBytes();
+  int64_t full = testing::ResidentBytes();
   // One stack in use keeps its chunk from going whole.
   StackBounds keep = all[0];
   for (int i = 1; i < kStacks; ++i) StackFree(all[i], nullptr);
@@ -278,7 +270,7 @@ TEST_F(StackTest, ScavengeReturnsMemoryAndKeepsGuards) {
   int64_t done = 0;
   while (StackScavengeDebt() != 0) done += StackScavenge(100 * kDefaultStack, 0);
   EXPECT_EQ(done, debt);
-  EXPECT_LT(ResidentBytes(), full - static_cast<int64_t>(kStacks * kTouched * 9 / 10));
+  EXPECT_LT(testing::ResidentBytes(), full - static_cast<int64_t>(kStacks * kTouched * 9 / 10));
   EXPECT_EQ(*reinterpret_cast<unsigned char*>(keep.hi - 1), 0xa5);
   // Used again: guarded, zero.
   StackBounds again = StackAlloc(kDefaultStack, nullptr);

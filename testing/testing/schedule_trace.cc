@@ -6,7 +6,7 @@
 #include "gort/chan/select.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 GORT_TEST_LEAVES_GOROUTINES_BEHIND
 

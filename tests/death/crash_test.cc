@@ -5,7 +5,7 @@
 
 #include "gort/platforms/mem.h"
 #include "gort/stack/internal/stack_layout.h"
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::testing {
 namespace {
@@ -15,8 +15,8 @@ const char* const kEnv[] = {"ASAN_OPTIONS=handle_segv=0:detect_stack_use_after_r
                             "TSAN_OPTIONS=handle_segv=0"};
 
 ChildResult RunScenario(const std::string& scenario, const std::string& godebug = "") {
-  return RunChild("tests/death/crash_scenarios", {scenario},
-                  {kEnv[0], kEnv[1], "GODEBUG=" + godebug});
+  return RunProgram("tests/death/crash_scenarios", {scenario},
+                    {kEnv[0], kEnv[1], "GODEBUG=" + godebug});
 }
 
 size_t Count(const std::string& text, const std::string& what) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::testing {
 namespace {
@@ -60,7 +60,7 @@ class Report : public ::testing::TestWithParam<Ending> {};
 
 TEST_P(Report, SaysWhatHappenedAndEndsWithItsStatus) {
   const Ending& want = GetParam();
-  ChildResult r = RunChild("tests/death/report_scenarios", {want.scenario}, want.env);
+  ChildResult r = RunProgram("tests/death/report_scenarios", {want.scenario}, want.env);
   EXPECT_EQ(r.status, want.status) << r.output;
   std::istringstream text(r.output);
   std::vector<std::string> lines;

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::testing {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 constexpr char kDeadlock[] = "fatal error: all goroutines are asleep - deadlock!";
 
 ChildResult RunScenario(const std::string& name) {
-  return RunChild("tests/death/run_scenarios", {name});
+  return RunProgram("tests/death/run_scenarios", {name});
 }
 
 void ExpectDeadlock(const std::string& scenario) {

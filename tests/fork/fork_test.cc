@@ -14,7 +14,7 @@
 #include "gort/base/attributes.h"
 #include "gort/runtime.h"
 #include "gort/sync/wait_group.h"
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 extern char** environ;
 

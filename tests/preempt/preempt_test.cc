@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "gort/base/attributes.h"
-#include "gort/tests/testing/child.h"
+#include "gort/tests/support/child.h"
 
 namespace {
 
 using gort::testing::ChildResult;
-using gort::testing::RunChild;
+using gort::testing::RunProgram;
 
 ChildResult RunScenario(const char* name, const std::vector<std::string>& env = {}) {
-  ChildResult r = RunChild("tests/preempt/scenarios", {name}, env);
+  ChildResult r = RunProgram("tests/preempt/scenarios", {name}, env);
   EXPECT_EQ(r.status, 0) << r.output;
   return r;
 }

@@ -22,9 +22,8 @@ import tempfile
 import threading
 import time
 
-from tests.support.terminate import terminate
+from tests.support.program import UNDER, terminate
 
-UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 PATIENCE = 120  # seconds, for anything that must happen
 SETTLE = 60  # seconds, for the server to notice that everybody is gone
 

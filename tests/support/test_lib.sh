@@ -1,8 +1,13 @@
 #!/bin/bash
 # tests/support/test_lib.sh: for tests in shell: running a program of ours, and how large a test may be.
 
-# Words that go before a program of ours: nothing, or an emulator.
+# The words to put before a program of ours: an emulator's, or none.
 read -r -a under <<<"${GORT_RUN_UNDER:-}"
+
+# emulated: programs of ours run under an emulator, which does not follow execve.
+emulated() {
+  [[ ${#under[@]} -gt 0 ]]
+}
 
 die() {
   printf 'FAIL: %s\n' "$*" >&2
@@ -19,7 +24,7 @@ symbols() {
   readelf --symbols --wide -- "$1" | awk '$2 ~ /^[0-9a-f]+$/ { print $2, $NF }'
 }
 
-# instrumented PROGRAM: it is slow and large: built with a sanitizer, or for an emulator.
+# instrumented PROGRAM: the program is slow and large: it was built with a sanitizer, or is emulated.
 instrumented() {
-  [[ ${#under[@]} -gt 0 || $(symbols "$1") =~ \ __[at]san_init ]]
+  emulated || [[ $(symbols "$1") =~ \ __[at]san_init ]]
 }

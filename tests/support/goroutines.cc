@@ -1,4 +1,4 @@
-#include "gort/tests/testing/goroutines.h"
+#include "gort/tests/support/goroutines.h"
 
 #include "gort/gmp/status.h"
 #include "gort/gmp/wait_reason.h"

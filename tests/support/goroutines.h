@@ -1,8 +1,8 @@
-// tests/testing/goroutines.h: for tests that run goroutines.
+// tests/support/goroutines.h: for tests that run goroutines.
 // What      the body of a test as a goroutine, waiting for a condition without sleeping, and
 //           telling whether a goroutine has parked, and why.
-#ifndef GORT_TESTS_TESTING_GOROUTINES_H_
-#define GORT_TESTS_TESTING_GOROUTINES_H_
+#ifndef GORT_TESTS_SUPPORT_GOROUTINES_H_
+#define GORT_TESTS_SUPPORT_GOROUTINES_H_
 
 #include <atomic>
 #include <functional>
@@ -111,4 +111,4 @@ class Probe {
 
 }  // namespace gort::testing
 
-#endif  // GORT_TESTS_TESTING_GOROUTINES_H_
+#endif  // GORT_TESTS_SUPPORT_GOROUTINES_H_

@@ -1,0 +1,28 @@
+"""How a test in Python runs a program of ours, and ends it."""
+
+import ctypes
+import os
+import signal
+
+# The words to put before the program: an emulator's, or none.
+UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
+
+
+def has_tsan(program):
+    """Whether the program was built with ThreadSanitizer."""
+    with open(program, "rb") as f:
+        return b"__tsan_init" in f.read()
+
+
+def terminate(process, program):
+    """Sends SIGTERM to a running program.
+
+    ThreadSanitizer keeps a signal back until its thread enters a call that it knows, and a thread that sleeps in the scheduler
+    enters none. So each thread gets the signal there; the thread in the poller takes it at once.
+    """
+    if not has_tsan(program):
+        process.send_signal(signal.SIGTERM)
+        return
+    tgkill = 234  # on x86-64, the only CPU on which we use the sanitizer
+    for tid in os.listdir("/proc/%d/task" % process.pid):
+        ctypes.CDLL(None).syscall(tgkill, process.pid, int(tid), signal.SIGTERM)
