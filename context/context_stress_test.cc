@@ -14,6 +14,7 @@
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 
 namespace gort {
 namespace {
@@ -22,11 +23,7 @@ using ::gort::testing::AttachedThread;
 using ::gort::testing::InGort;
 using ::gort::testing::Procs;
 
-#if defined(__aarch64__)
-constexpr int kScale = 20;
-#else
-constexpr int kScale = GORT_TEST_SANITIZED ? 10 : 1;
-#endif
+const int kScale = gort::testing::Slow() ? 20 : 1;
 
 struct Node {
   Context ctx;

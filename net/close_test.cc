@@ -18,6 +18,7 @@
 #include "gort/proc/go.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
 
 namespace gort {
@@ -34,11 +35,7 @@ using testing::Procs;
 using testing::ReadN;
 using testing::TcpPair;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kRaces = 1'000;
-#else
-constexpr int kRaces = 100'000;
-#endif
+const int kRaces = gort::testing::Slow() ? 1'000 : 100'000;
 
 constexpr absl::StatusCode kTimeout = absl::StatusCode::kDeadlineExceeded;
 constexpr absl::StatusCode kCancelled = absl::StatusCode::kCancelled;

@@ -22,9 +22,9 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "gort/net/fake_lookup.h"
 #include "gort/net/listen.h"
-#include "gort/net/testing.h"
+#include "gort/net/testing/fake_lookup.h"
+#include "gort/net/testing/testing.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 

@@ -7,7 +7,7 @@
 //   | closing            | Close, while an operation waits    | that one kCancelled                   |
 //   | closed             | Close, Drop                        | kFailedPrecondition                   |
 //   | without an object  | FdHandle moved from                | kFailedPrecondition (NoConnection)    |
-#include "gort/net/fd.h"
+#include "gort/net/internal/fd.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -22,8 +22,8 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "gort/net/testing.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/testing/testing.h"
+#include "gort/netpoll/internal/poller.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"

@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "gort/net/dial.h"
-#include "gort/net/testing.h"
+#include "gort/net/testing/testing.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 

@@ -21,6 +21,7 @@
 #include "gort/proc/go.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
 
 namespace gort {
@@ -35,11 +36,7 @@ using testing::Procs;
 using testing::ReadN;
 using testing::TcpPair;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kRounds = 500;
-#else
-constexpr int kRounds = 10'000;
-#endif
+const int kRounds = gort::testing::Slow() ? 500 : 10'000;
 
 std::string TempPath(const char* name) {
   return "/tmp/gort_net_" + std::to_string(getpid()) + "_" + name;

@@ -1,5 +1,5 @@
 // What the options are in the kernel after each call, and what is refused.
-#include "gort/net/options.h"
+#include "gort/net/internal/options.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,10 +9,10 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "gort/net/fd.h"
-#include "gort/net/syscalls.h"
-#include "gort/net/testing.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/internal/fd.h"
+#include "gort/net/internal/syscalls.h"
+#include "gort/net/testing/testing.h"
+#include "gort/netpoll/internal/poller.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
 // From the words of Listen and Dial to addresses: what needs no look-up, what a look-up is asked
 // and may answer, how many are made at once, and what becomes of one that nobody waits for any
 // more.
-#include "gort/net/resolve.h"
+#include "gort/net/internal/resolve.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "gort/net/fake_lookup.h"
-#include "gort/net/testing.h"
-#include "gort/netpoll/poller.h"
+#include "gort/net/testing/fake_lookup.h"
+#include "gort/net/testing/testing.h"
+#include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"

@@ -1,5 +1,5 @@
 // Which socket an address gets, in which order it is made, and what is left when a step fails.
-#include "gort/net/sockets.h"
+#include "gort/net/internal/sockets.h"
 
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -9,9 +9,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "gort/net/fd.h"
-#include "gort/net/syscalls.h"
-#include "gort/net/testing.h"
+#include "gort/net/internal/fd.h"
+#include "gort/net/internal/syscalls.h"
+#include "gort/net/testing/testing.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 

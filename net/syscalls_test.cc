@@ -1,5 +1,5 @@
 // What each call answers: done, partly done, not now, never. No runtime: the calls do not wait.
-#include "gort/net/syscalls.h"
+#include "gort/net/internal/syscalls.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 #include <string>
 #include <thread>
 
-#include "gort/net/fd.h"
+#include "gort/net/internal/fd.h"
 #include "gort/platforms/thread.h"
 #include "gtest/gtest.h"
 

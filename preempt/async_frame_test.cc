@@ -27,6 +27,8 @@ constexpr int kTrapSkips = 0;  // int3 has been executed when SIGTRAP comes
 #elif defined(__aarch64__)
 constexpr uintptr_t kRedZone = 0;
 constexpr int kTrapSkips = 4;  // brk has not
+#else
+#error "what does this test see on this CPU?"
 #endif
 
 void (*with_frame)(SigCtx& ctx) = nullptr;
@@ -42,6 +44,8 @@ GORT_NOINLINE void Trap() {
   asm volatile("int3" ::: "memory");
 #elif defined(__aarch64__)
   asm volatile("brk #0" ::: "memory");
+#else
+#error "what does this test see on this CPU?"
 #endif
 }
 
@@ -196,6 +200,8 @@ TEST(AsyncFrameForm, EachKindOfFrame) {
   }
 }
 
+#else
+#error "what does this test see on this CPU?"
 #endif
 
 // ---- the copy ----
@@ -247,6 +253,8 @@ const char* FpOf(const ucontext_t* uc) {
   return reinterpret_cast<const char*>(uc->uc_mcontext.__reserved);
 }
 size_t FpBytesOf(const ucontext_t*) { return 528; }  // the FPSIMD record is the first
+#else
+#error "what does this test see on this CPU?"
 #endif
 
 // Pushes the frame to the fake stack and looks at what is there; the thread itself goes on as if
@@ -325,6 +333,8 @@ void Clobber() {
       "mov x0, xzr\n\t mov x1, xzr\n\t mov x9, xzr\n\t mov x16, xzr\n\t mov x17, xzr\n\t"
       "movi v0.16b, #0\n\t movi v31.16b, #0\n\t cmp x0, #1" ::
           : "x0", "x1", "x9", "x16", "x17", "v0", "v31", "cc");
+#else
+#error "what does this test see on this CPU?"
 #endif
 }
 
@@ -376,6 +386,8 @@ GORT_NOINLINE void TrapWith(const Registers& in, Registers* out) {
       "add x11, %1, #56\n\t str q0, [x11]\n\t str q31, [x11, #16]" ::"r"(&in),
       "r"(out)
       : "x9", "x10", "x11", "x16", "x17", "v0", "v31", "cc", "memory");
+#else
+#error "what does this test see on this CPU?"
 #endif
 }
 
@@ -401,6 +413,8 @@ TEST_F(AsyncFrameTest, TheInterruptedInstructionFindsEverything) {
   EXPECT_EQ(out.flags & 0x401, 0x401u);  // carry and direction
 #elif defined(__aarch64__)
   EXPECT_EQ(out.flags >> 28, 0x6u);  // zero and carry
+#else
+#error "what does this test see on this CPU?"
 #endif
 }
 

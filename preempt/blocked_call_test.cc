@@ -72,6 +72,8 @@ void SetNumber(ucontext_t* uc, long v) { uc->uc_mcontext.regs[8] = static_cast<u
 int64_t Result(const ucontext_t& uc) { return static_cast<int64_t>(uc.uc_mcontext.regs[0]); }
 void SetResult(ucontext_t* uc, long v) { uc->uc_mcontext.regs[0] = static_cast<uint64_t>(v); }
 void SetArg(ucontext_t* uc, int i, uint64_t v) { uc->uc_mcontext.regs[i] = v; }
+#else
+#error "what does this test see on this CPU?"
 #endif
 
 uintptr_t At(const Code& code, size_t offset) {
@@ -108,6 +110,8 @@ constexpr Call kCalls[] = {
     {"poll", SYS_poll, true},
     {"select", SYS_select, true},
     {"epoll_wait", SYS_epoll_wait, true},
+#else
+#error "what does this test see on this CPU?"
 #endif
     // Returns at once.
     {"getpid", SYS_getpid, false},
@@ -225,6 +229,8 @@ TEST(BlockedCall, EndedByASignal) {
   }
 }
 
+#else
+#error "what does this test see on this CPU?"
 #endif
 
 // ---- making it ----

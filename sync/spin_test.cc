@@ -1,6 +1,6 @@
 // When a goroutine that wants a lock may spin: each condition alone, on one thread with made-up
 // counts.
-#include "gort/sync/spin.h"
+#include "gort/sync/internal/spin.h"
 
 #include <gtest/gtest.h>
 

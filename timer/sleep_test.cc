@@ -24,6 +24,7 @@
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gort/timer/testing/latch.h"
 #include "gtest/gtest.h"
 
@@ -35,11 +36,7 @@ using rt::Nanotime;
 using testing::InGort;
 using testing::Latch;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kSleepers = 10'000;
-#else
-constexpr int kSleepers = 200'000;
-#endif
+const int kSleepers = gort::testing::Slow() ? 10'000 : 200'000;
 
 // Runs f as a goroutine with n Ps.
 void RunWith(int procs, void (*f)()) {

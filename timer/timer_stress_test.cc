@@ -13,6 +13,7 @@
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gort/timer/testing/latch.h"
 #include "gort/timer/timer.h"
 #include "gtest/gtest.h"
@@ -23,11 +24,7 @@ namespace {
 using testing::InGort;
 using testing::Latch;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kScale = 20;
-#else
-constexpr int kScale = 1;
-#endif
+const int kScale = gort::testing::Slow() ? 20 : 1;
 
 // Each round a timer is due at about the moment it is stopped. Either Stop says true and there is
 // no time to receive, or it says false and there is (it was received before, or is being).

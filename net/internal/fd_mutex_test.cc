@@ -6,6 +6,7 @@
 #include "gort/base/attributes.h"
 #include "gort/base/panic.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -15,11 +16,7 @@ using testing::Eventually;
 using testing::InGort;
 using testing::Probe;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kRounds = 500;
-#else
-constexpr int kRounds = 20'000;
-#endif
+const int kRounds = gort::testing::Slow() ? 500 : 20'000;
 
 TEST(FdMutex, TheLastToLeaveIsToldOnce) {
   FdMutex mu;

@@ -16,6 +16,7 @@
 #include "gort/netpoll/internal/poller.h"
 #include "gort/platforms/clock.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -26,11 +27,7 @@ using testing::InGort;
 using testing::Probe;
 using testing::Procs;
 
-#if GORT_ASAN || GORT_TSAN || defined(__aarch64__)
-constexpr int kRounds = 500;
-#else
-constexpr int kRounds = 10'000;
-#endif
+const int kRounds = gort::testing::Slow() ? 500 : 10'000;
 
 struct Pipe {
   Pipe() { EXPECT_EQ(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0); }

@@ -12,7 +12,7 @@
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/status.h"
 #include "gort/gmp/switch.h"
-#include "gort/malloc/current_mcache.h"
+#include "gort/malloc/internal/current_mcache.h"
 #include "gort/platforms/cpu.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"

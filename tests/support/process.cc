@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "gort/base/attributes.h"
+
 namespace gort::testing {
 
 std::vector<std::string> RunUnder() {
@@ -17,6 +19,8 @@ std::vector<std::string> RunUnder() {
 }
 
 bool Emulated() { return !RunUnder().empty(); }
+
+bool Slow() { return GORT_ASAN || GORT_TSAN || Emulated(); }
 
 // /proc/self/statm: the size of the address space in pages, then what of it is resident.
 int64_t ResidentBytes() {

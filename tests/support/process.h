@@ -15,6 +15,10 @@ std::vector<std::string> RunUnder();
 // This process runs under an emulator (--config=linux-arm64).
 bool Emulated();
 
+// This process runs many times slower than a program does: under an emulator or a sanitizer. A test
+// then does fewer rounds.
+bool Slow();
+
 // Bytes of this process that are in memory.
 int64_t ResidentBytes();
 

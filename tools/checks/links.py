@@ -4,7 +4,9 @@
 - Where the text of a link to a source file is one code span, the file has that word: [`GoPark`](proc/park.cc) says where GoPark is.
 - A code span that is a path or a label of ours names a file or a target: `proc/park.cc`, `runq.{h,cc}`, `//proc:go`. In a package's
   README a bare file name is one of that package.
-- A command in a block of ```sh names programs, targets and files that are there.
+- A command in a block of ```sh, or in a code span that begins with `bazel`, `bazel-bin/` or `tools/`, names programs, targets and files
+  that are there.
+- Code is fenced: what is only indented would not be looked at.
 """
 
 import fnmatch
@@ -21,6 +23,8 @@ _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _HEADING = re.compile(r"^#{1,6} +(.*?) *#*$", re.MULTILINE)
 _PATH = re.compile(r"^[\w.*{},/+-]+\.(?:h|cc|S|py|sh|md|txt|bzl|bazel|pml|dot|\{[a-z,]+\})(?:/\.\w+)?$")
+_COMMAND = re.compile(r"(?<!`)`((?:[A-Z]+=\S+ )*(?:bazel|bazel-bin/[^`\s]+|tools/[^`\s]+) [^`\n]+)`")
+_INDENTED = re.compile(r"\n\n {4,}(?![-*0-9])[^\n]*\n")
 _TOOL = re.compile(r"^tools/\w+$")
 _LABEL = re.compile(r"^(?:@gort)?//[\w/.-]*(?::[\w/.+-]+)?$")
 # Files by the name of their include, and files that stand in a user's tree.
@@ -160,11 +164,16 @@ def _commands(text):
 
 
 def _check_commands(tree, document, text):
-    for number, block in blocks(text, "sh"):
+    found = list(blocks(text, "sh"))
+    found += [(text.count("\n", 0, m.start()) + 1, m.group(1)) for m in _COMMAND.finditer(text)]
+    for number, block in found:
         for words in _commands(block):
             program = words[0]
             if program not in _COMMANDS and not program.startswith("bazel-bin/") and program not in tree.known:
                 yield "%s:%d: no such program: %s" % (document, number, program)
+            if program == "tools/run" and len(words) > 1 and not words[1].isupper():  # tools/run NAME
+                if not tree.label("//examples:" + words[1]) and not tree.label("//apps/" + words[1]):
+                    yield "%s:%d: no such program to run: %s" % (document, number, words[1])
             for word in words:
                 if program == "bazel" and _LABEL.match(word) and not word.startswith("//:") and not tree.label(word):
                     yield "%s:%d: no such target: %s" % (document, number, word)
@@ -184,4 +193,5 @@ def check(root):
         errors += _check_links(tree, document, prose, slugs)
         errors += _check_spans(tree, document, prose)
         errors += _check_commands(tree, document, text)
+        errors += ["%s: code without a fence: %s" % (document, m.group(0).strip()) for m in _INDENTED.finditer(prose)]
     return errors

@@ -13,6 +13,7 @@ TREE = {
     "proc/runq.cc": "",
     "proc/internal/m.h": "",
     "tools/run": "",
+    "examples/BUILD.bazel": "gort_cc_binary(name = 'hello')",
 }
 
 
@@ -31,6 +32,15 @@ class LinksTest(unittest.TestCase):
 
     def test_fences_are_no_prose(self):
         self.assertEqual(self.check("```cpp\n[a](b) `no/such.h`\n```\n"), [])
+
+    def test_command_in_a_span(self):
+        self.assertEqual(self.check("`bazel test //proc:go`, `tools/run hello you`, `GODEBUG=x=1 bazel-bin/proc/go -n 1`\n"), [])
+        self.assertEqual(self.check("a\n`bazel test //proc:gone`\n"), ["docs/page.md:2: no such target: //proc:gone"])
+        self.assertEqual(self.check("`tools/run prog`\n"), ["docs/page.md:1: no such program to run: prog"])
+
+    def test_code_without_a_fence(self):
+        self.assert_finds("code without a fence: tools/run x", "Do:\n\n    tools/run x\n\nDone.\n")
+        self.assertEqual(self.check("1. Do\n   this:\n   ```sh\n   tools/run hello\n   ```\n"), [])
 
     def test_file(self):
         self.assert_finds("no such file: gone.md", "[x](gone.md)\n")
@@ -57,7 +67,7 @@ class LinksTest(unittest.TestCase):
         self.assert_finds("no such target: //pros", "`//pros`\n")
 
     def test_commands(self):
-        self.assertEqual(self.check("```sh\nA=b tools/run x | bazel test //proc:go && bazel-bin/proc/go '//no'  # why\n```\n"), [])
+        self.assertEqual(self.check("```sh\nA=b tools/run hello | bazel test //proc:go && bazel-bin/proc/go '//no'  # why\n```\n"), [])
         self.assertEqual(self.check("\n```sh\ntools/walk\n```\n"), ["docs/page.md:3: no such program: tools/walk"])
         self.assertEqual(self.check("```sh\nbazel run //proc:gone -- x\n```\n"), ["docs/page.md:2: no such target: //proc:gone"])
         self.assertEqual(self.check("```sh\nX=1 bazel-bin/proc/gone\n```\n"), ["docs/page.md:2: no such target: //proc:gone"])

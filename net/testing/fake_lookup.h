@@ -1,7 +1,7 @@
-// net/fake_lookup.h: the C library's getaddrinfo, as a test wants it. A test that includes this
+// net/testing/fake_lookup.h: the C library's getaddrinfo, as a test wants it. A test that includes this
 // defines getaddrinfo and freeaddrinfo, and so no name is looked up anywhere else.
-#ifndef GORT_NET_FAKE_LOOKUP_H_
-#define GORT_NET_FAKE_LOOKUP_H_
+#ifndef GORT_NET_TESTING_FAKE_LOOKUP_H_
+#define GORT_NET_TESTING_FAKE_LOOKUP_H_
 
 #include <netdb.h>
 
@@ -110,4 +110,4 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
 }
 extern "C" void freeaddrinfo(addrinfo* list) noexcept { gort::testing::FakeLookup::Free(list); }
 
-#endif  // GORT_NET_FAKE_LOOKUP_H_
+#endif  // GORT_NET_TESTING_FAKE_LOOKUP_H_
