@@ -1,7 +1,7 @@
 // gmp/switch.h: leaving one stack for another.
 // What      SwitchTo is the one way to change contexts, between goroutines and between a goroutine
-//           and the scheduler's g0. Whoever is resumed finishes what the one that left could not do
-//           itself: while it was still on its stack, nobody else was allowed to run it.
+//           and the scheduler's g0. The context that is resumed finishes what the one that left
+//           could not do itself: while A is still on its own stack, no other M may run A.
 //
 //             on stack A                          on stack B, resumed from its own SwitchTo
 //             A's status is still kGRunning

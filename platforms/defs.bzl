@@ -74,6 +74,10 @@ def gort_ports(oses, cpus):
     For each port :linux_amd64 is the platform and :is_linux_amd64, :is_linux and :is_amd64 are settings. :entry_point makes
     the linker begin programs at _rt0_amd64_linux.
 
+    The check is made here, while Bazel loads BUILD files, because a new CPU has no compiler at first and the search for one would
+    fail before any rule of ours is asked. A BUILD file sees no files of other packages, so the list of them is written down
+    (port_files.bzl) and held to the tree by tools/checks/porting.py.
+
     Args:
       oses: Go's name of each operating system, and Bazel's constraint value.
       cpus: the same for CPUs.

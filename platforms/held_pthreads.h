@@ -15,7 +15,7 @@ namespace gort::rt {
 
 #if GORT_DEBUG && !GORT_ASAN && !GORT_TSAN && GORT_ARCH_COUNTS_PTHREADS
 inline constexpr bool kCountsHeldPthreads = true;
-// Never inlined: the caller may be another thread's the next time.
+// Not inlined: at the next call the goroutine may be on another thread.
 int HeldPthreads();
 #else
 inline constexpr bool kCountsHeldPthreads = false;

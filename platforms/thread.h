@@ -24,7 +24,7 @@ bool ThreadTryJoin(ThreadHandle h);
 // Lets the thread clean up after itself when it ends, before or after this call; the handle is
 // dead.
 void ThreadDetach(ThreadHandle h);
-// Kernel id of the calling thread: one system call, cached by nobody. Go: gettid.
+// Kernel id of the calling thread: one system call, and the answer is not cached. Go: gettid.
 int ThreadId();
 int ProcessId();
 // Usable bytes [*lo, *hi) of the calling thread's stack, without its guard. On the first thread *lo

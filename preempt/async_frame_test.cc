@@ -15,6 +15,7 @@
 #include "gort/base/bits.h"
 #include "gort/platforms/sigctx.h"
 #include "gort/platforms/signal.h"
+#include "gort/preempt/arch.h"
 
 namespace gort::rt {
 namespace {
@@ -22,10 +23,8 @@ namespace {
 // ---- a signal frame of the kernel's, to try things on ----
 
 #if defined(__x86_64__)
-constexpr uintptr_t kRedZone = 128;
 constexpr int kTrapSkips = 0;  // int3 has been executed when SIGTRAP comes
 #elif defined(__aarch64__)
-constexpr uintptr_t kRedZone = 0;
 constexpr int kTrapSkips = 4;  // brk has not
 #else
 #error "what does this test see on this CPU?"
@@ -139,7 +138,7 @@ TEST(AsyncFrameForm, EachKindOfFrame) {
       EXPECT_EQ(bytes, 0u) << c.what;
       continue;
     }
-    EXPECT_GE(bytes, kRedZone + c.fp_bytes) << c.what;
+    EXPECT_GE(bytes, arch::kRedZone + c.fp_bytes) << c.what;
     if (c.fp_bytes == 512) fxsave = bytes;
     EXPECT_EQ(bytes, fxsave - 512 + c.fp_bytes) << c.what;
   }
@@ -284,7 +283,7 @@ void PushToFake(SigCtx& ctx) {
   const size_t fp_bytes = FpBytesOf(ctx.raw());
   pushed.fp_same = memcmp(FpOf(copy), FpOf(ctx.raw()), fp_bytes) == 0;
   const auto fp = reinterpret_cast<uintptr_t>(FpOf(copy));
-  pushed.fp_inside = fp >= pushed.new_sp && fp + fp_bytes <= pushed.sp - kRedZone;
+  pushed.fp_inside = fp >= pushed.new_sp && fp + fp_bytes <= pushed.sp - arch::kRedZone;
   ctx.set_sp(sp);
   ctx.set_pc(pc);
 }
@@ -305,7 +304,7 @@ TEST_F(AsyncFrameTest, TheCopyIsWholeAndBelowWhatIsInUse) {
   // AsyncFrameBytes is the truth, and the red zone is left alone.
   EXPECT_GE(pushed.new_sp, pushed.sp - pushed.bytes);
   EXPECT_TRUE(stack.Untouched(stack.lo(), pushed.sp - pushed.bytes));
-  EXPECT_TRUE(stack.Untouched(pushed.sp - kRedZone, stack.hi() + 64));
+  EXPECT_TRUE(stack.Untouched(pushed.sp - arch::kRedZone, stack.hi() + 64));
 }
 
 // ---- there and back ----

@@ -3,12 +3,12 @@
 //           the handler could not answer for are noted; ResolveWanted, on an ordinary stack, looks
 //           their functions up in the symbol tables of the program and of the listed libraries,
 //           classifies them (text_class.h) and publishes the answer for the next time.
-// Why lazy  a program has ten thousands of functions and spends ten milliseconds without a call
-//           into the runtime in a handful: start-up pays nothing, and the first pre-emption of a
-//           function comes one retry later.
-// Table     entries are (function ∩ page), appended to one of kBuckets lists chosen by the page,
-//           never changed and never freed; at most kMaxEntries (what is not in them
-//           then is taken for the runtime's).
+// Why lazy  a program has tens of thousands of functions, and few of them run for ten milliseconds
+//           without a call into the runtime. So start-up looks none up, and the first pre-emption of
+//           a function comes one retry later.
+// Table     an entry is the part of a function that lies in one page. It is appended to one of
+//           kBuckets lists, which the page chooses, and is neither changed nor freed after that.
+//           When the table has kMaxEntries, a function that is not in it counts as the runtime's.
 // Layer     7.
 // Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | UserTextLookup |   x    | x  |  x   |    x    |    x    |   -   |     -     |
@@ -27,8 +27,8 @@ namespace gort::rt {
 // outside of every registered object (then *out is kLibrary and the answer is true).
 bool UserTextLookup(uintptr_t pc, TextClass* out);
 
-// Answers for what lookups noted. Cheap when there is nothing. Waits for nobody: false when another
-// thread is at it.
+// Looks up and publishes what lookups noted. Cheap when there is nothing. False, without waiting,
+// when another thread is in it.
 bool ResolveWanted();
 
 // Registers the main program. Once, before the first lookup. False: its file cannot be read, and

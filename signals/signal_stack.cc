@@ -27,14 +27,15 @@ void Map(M* mp) {
   size_t bytes = page + AlignUp(SigStackBytes() + sizeof(Top), page);
   char* p = static_cast<char*>(MemMap(bytes, page));
   if (p == nullptr) Throw("out of memory (signal stack)");
-  if (!MemGuardInstall(p, page)) MemProtectNone(p, page);  // neither: works without
+  if (!MemGuardInstall(p, page)) MemProtectNone(p, page);  // if both fail: no guard
   Top* top = ::new (p + bytes - AlignUp(sizeof(Top), alignof(Top))) Top;
   top->g.stack = {reinterpret_cast<uintptr_t>(p + page), reinterpret_cast<uintptr_t>(top)};
   top->g.atomicstatus.store(kGRunning, std::memory_order_relaxed);
   mp->gsignal = &top->g;
 }
 
-// What the process was started with, minus what every M lets through. Go: minitSignalMask
+// The mask that the process was started with, without the signals that every M lets through.
+// Go: minitSignalMask
 void SetMask() {
   SigSet mask = m0.sigmask;
   for (const SigEntry& e : kSigTable) {

@@ -16,8 +16,8 @@ namespace {
 constexpr int kSignals = 65;  // 1 .. 64 on Linux
 
 struct Slot {
-  std::atomic<SignalFn> fns[kMaxSignalFns] = {};  // from the first registered on; null: end
-  std::atomic<bool> installed{false};             // by whoever sets it
+  std::atomic<SignalFn> fns[kMaxSignalFns] = {};  // in the order of registering; null: end
+  std::atomic<bool> installed{false};             // the thread that sets it installs the handler
   struct sigaction before = {};                   // written before the handler is in place
 };
 constinit Slot slots[kSignals];
@@ -75,7 +75,7 @@ bool Forward(const struct sigaction& before, int sig, siginfo_t* info, void* uco
   return true;
 }
 
-// Lets the system do what it does without us.
+// Makes the system do what it does to a process without a handler.
 void DefaultAction(const SigEntry* entry, int sig, const siginfo_t* info,
                    const struct sigaction& before) {
   bool fault = IsFault(entry, info);
@@ -93,7 +93,8 @@ void Handler(int sig, siginfo_t* info, void* ucontext) {
   const SigEntry* entry = SigEntryOf(sig);
   SigCtx ctx(ucontext);
   G* gp = Getg();
-  // A fault in a report must come back here, where BeginFatal ends it, and not kill the process.
+  // A fault in a report shall come back to this handler, where BeginFatal ends the process with
+  // status 2: a blocked fault would kill it.
   if (IsFault(entry, info)) {
     for (const SigEntry& e : kSigTable) {
       if ((e.flags & kSigFault) != 0) SigUnblock(e.sig);
@@ -120,7 +121,7 @@ void Handler(int sig, siginfo_t* info, void* ucontext) {
 void Install(int sig) {
   Slot& slot = slots[sig];
   if (slot.installed.exchange(true, std::memory_order_acq_rel)) return;
-  // Asked for first and stored, so that the handler finds it from the first moment on.
+  // The handler reads slot.before, so it is stored before the handler is in place.
   if (!SigGetAction(sig, &slot.before) || !SigInstall(sig, &Handler, nullptr)) {
     Throw("signal cannot be caught");
   }

@@ -1,14 +1,17 @@
 // signals/signals.h: one handler for all signals that gort has to do with.
-// What      a signal goes to the functions registered for it, the last registered first; then to
-//           the handler that the application had installed before; then it has the effect that
-//           sig_table.h names (a report and exit status 2, on threads that run goroutines); then
-//           its default action. A fault that is nobody's is returned to with the default action in
-//           place, so that the core dump shows the faulting instruction.
-//           A sanitizer's handler is an application's: its report of a fault is the better one.
+// What      a signal goes to the first of these that takes it:
+//             1. the functions registered for it, the last registered first;
+//             2. the handler that the application had installed before;
+//             3. the report that sig_table.h names, and exit status 2 (on threads that run
+//                goroutines);
+//             4. the default action. To a fault that reaches this step the handler returns with
+//                the default action in place, so that the core dump shows the faulting instruction.
+//           A sanitizer's handler counts as the application's: its report of a fault is the better
+//           one.
 // Layer     5.                                            Go: sighandler, sigfwdgo (signal_unix.go)
-// Invariant errno, and the current G, are for the interrupted code as they were. While a registered
-//           function runs, Getg() is the M's gsignal. On threads with a signal stack (every M) it
-//           runs there, so a fault of a stack that is full is handled too.
+// Invariant after the handler errno and the current G are what they were for the interrupted code.
+//           While a registered function runs, Getg() is the M's gsignal. An M has a signal stack and
+//           the handler runs there, so that a fault on a full stack is handled too.
 // Contract  | call              | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | SignalRegister    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | MInitSignalStack  |   -    | x  |  x   |    -    |    x    |   -   |  from OS  |
@@ -35,21 +38,21 @@ using SignalFn = bool (*)(siginfo_t* info, SigCtx& ctx, G* gp);
 inline constexpr int kMaxSignalFns = 4;
 void SignalRegister(int sig, SignalFn fn);
 
-// Takes over the signals that the table says are to be taken. Called once, by boot.cc of
-// runtime. Go: initsig
+// Takes over the signals that sig_table.h marks kSigInstall. Called once, by
+// runtime/internal/boot.cc. Go: initsig
 void InstallSignals();
 
 // Prints the interrupted goroutine (all: then the others); the default prints the header alone. Set
 // by runtime/internal/boot.cc to TracebackReport. Runs in the handler.
 extern Hook<void(const G* gp, const SigCtx* ctx, bool all)> signal_report_hook;
 
-// Gives the calling thread, which runs mp, a signal stack with a guard, and its G, mp->gsignal;
-// those of an earlier thread of mp are used again. Then the thread's signal mask becomes the one of
-// the process's start (m0.sigmask), without the signals that every M lets through.
+// Gives the calling thread, which runs mp, a signal stack with a guard, and its G, mp->gsignal. If
+// mp had a thread before, that one's are used again. Then the thread's signal mask becomes the mask
+// that the process was started with (m0.sigmask), without the signals that every M lets through.
 // Fatal: no memory. Go: mpreinit, minitSignals
 void MInitSignalStack(M* mp);
-// Takes it away again: the thread has the signal stack that it had before. Stack and gsignal stay
-// with mp. Called by the thread itself, before it ends. Go: unminitSignals
+// Gives the thread the signal stack back that it had before. The M's stack and gsignal stay with
+// mp. Called by the thread itself, before it ends. Go: unminitSignals
 void MDropSignalStack(M* mp);
 
 }  // namespace gort::rt

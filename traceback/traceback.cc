@@ -32,9 +32,9 @@ bool FreezeG(G* gp, uint32_t status) {
          CasToGScanStatus(gp, status);
 }
 
-// Nothing stops while a report of others is made: the fields of a goroutine that runs, ends or is
-// used anew are its thread's own, and what is read of them may be a moment old. Each is one word,
-// and a G is never freed; only what hangs on the stack needs the freeze.
+// Goroutines go on while a report of others is made, so a field of a G that runs, ends or is used
+// anew may be a moment old when it is read. Each field is one word, and a G is never freed. What
+// lies on a stack is read under the freeze.
 GORT_NO_TSAN void PrintOther(Printer& p, G* gp) {
   uint32_t status = ReadGStatus(gp);
   if ((status & kGScan) != 0) status &= ~uint32_t{kGScan};  // another report is reading it
@@ -58,11 +58,11 @@ GORT_NO_TSAN bool Shown(const G* gp, const G* me) {
   return status != kGDead && status != kGIdle;
 }
 
-// The goroutine that the calling context belongs to; null: none, it is a system stack's.
+// The G that the calling context belongs to; null: none, as on a system stack.
 G* CallersG() {
   G* gp = Getg();
   if (gp == nullptr || gp->m == nullptr || gp != gp->m->g0) return gp;
-  // On g0: for a goroutine that called SystemStack, or for the scheduler itself.
+  // On g0 the M works for the G that called SystemStack, or for the scheduler itself.
   G* curg = gp->m->curg;
   return curg != nullptr && (ReadGStatus(curg) & ~uint32_t{kGScan}) == kGRunning ? curg : nullptr;
 }
@@ -111,7 +111,7 @@ GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {
     UnwindCurrent(0, &AddFrame, &frames);
   } else {
     UnwindGobuf(gp->sched, &AddFrame, &frames);
-    // It has never run: its first function is all there is to say.
+    // The G has never run: its first function is all that is known of it.
     if (frames.empty() && gp->startpc != 0) frames.Add({gp->startpc, 0, true});
   }
   frames.Finish();
@@ -167,7 +167,7 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
 
 GORT_NOINLINE void FatalReport(bool all) {
   const G* gp = CallersG();
-  // Found by the scheduler itself, the program at fault (a deadlock): its stack says nothing.
+  // The scheduler itself reports a fault of the program (a deadlock): its own stack says nothing.
   if (all && (gp == nullptr || gp->goid == 0)) {
     Printer p;
     TracebackOthers(p, gp);

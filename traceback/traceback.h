@@ -11,7 +11,7 @@
 // Layer     5. Functions that print to a Printer allocate nothing and take no lock of ours; those
 //           marked (signal) may run in signal handlers.                      Go: traceback.go
 // Freezing  another goroutine's stack is read while its status carries the scan bit, which keeps
-//           everybody from running it; one that runs on another thread is named, not walked.
+//           every M from running it. A goroutine that runs on another thread is named, not walked.
 #ifndef GORT_TRACEBACK_TRACEBACK_H_
 #define GORT_TRACEBACK_TRACEBACK_H_
 

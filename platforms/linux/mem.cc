@@ -116,8 +116,8 @@ void MemUnmap(void* p, size_t bytes) {
 
 bool MemRelease(void* p, size_t bytes) {
   if (Advise(p, bytes, MADV_DONTNEED)) return true;
-  // The program may have called mlockall: Linux 5.18 has advice for that. An emulator that agrees
-  // to advice that does not exist has not followed any.
+  // The program may have called mlockall: Linux 5.18 has advice for that. An emulator that answers
+  // 0 to advice that does not exist follows no advice.
   constexpr int kNoSuchAdvice = 9999;
   return !Advise(p, bytes, kNoSuchAdvice) && Advise(p, bytes, MADV_DONTNEED_LOCKED);
 }
@@ -166,8 +166,8 @@ bool MemReadable(const void* p) {
   char byte;
   iovec local{&byte, 1};
   iovec remote{const_cast<void*>(p), 1};
-  // By thread id: the process's first thread may have ended. By number: the sanitizers' wrapper
-  // would look at the address itself.
+  // The call names this thread, because the process's first may have ended. It is made by number,
+  // because the sanitizers' wrapper would read the address itself.
   long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0);
   if (n == 1) return true;
   if (errno == EFAULT) return false;

@@ -66,7 +66,7 @@ __attribute__((no_sanitize("address", "thread"))) int CountThreads() {
 
 constinit int count_at_entry = 0;
 
-// Before every constructor, also those of other libraries, which may start threads.
+// Runs before every constructor, those of other libraries too: a constructor may start threads.
 __attribute__((no_sanitize("address", "thread"))) void NoteCountAtEntry() {
   count_at_entry = CountThreads();
 }
