@@ -134,7 +134,7 @@ def _read_module(text):
 
 def _debian_absl_impl(ctx):
     pkgconfig = ctx.path("/usr/lib/%s/pkgconfig" % triplet(host_arch(ctx)))
-    require_headers(ctx, "libabsl-dev")
+    require_headers(ctx, ["libabsl-dev"])
     if not pkgconfig.get_child("absl_base.pc").exists:
         fail_missing("@com_google_absl is installed for another CPU only", ["libabsl-dev:" + host_arch(ctx)])
 

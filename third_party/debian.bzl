@@ -30,10 +30,11 @@ def fail_missing(what, packages, foreign = None):
     fail("\n\n  gort: %s. Install what is missing:\n\n    %ssudo apt-get install %s\n" %
          (what, first, " ".join(packages)))
 
-def require_headers(ctx, package):
-    """Fails unless `package` (one of _HEADERS) is installed."""
-    if not ctx.path(_HEADERS[package]).exists:
-        fail_missing("@%s comes from Debian's %s" % (ctx.name, package), [package])
+def require_headers(ctx, packages):
+    """Fails unless `packages` (of _HEADERS) are installed."""
+    missing = [p for p in packages if not ctx.path(_HEADERS[p]).exists]
+    if missing:
+        fail_missing("@%s comes from Debian's %s" % (ctx.name, " and ".join(packages)), missing)
 
 def _debian_tree_impl(ctx):
     if not ctx.path(ctx.attr.path).exists:
@@ -52,8 +53,7 @@ debian_tree = repository_rule(
 )
 
 def _debian_library_impl(ctx):
-    for package in ctx.attr.packages:
-        require_headers(ctx, package)
+    require_headers(ctx, ctx.attr.packages)
     for name in ctx.attr.headers:
         ctx.symlink("/usr/include/" + name, "include/" + name)
     ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
