@@ -104,24 +104,23 @@ void Sysmon() {
   int64_t look_again = INT64_MAX;
   int64_t last_scavenge = Nanotime();
   Tracer tracer;
-  for (int idle = 0;; ++idle) {
-    if (idle == 0) {
-      delay = kMinSleepNs;
-    } else if (idle > kIdleRounds) {
-      delay = delay * 2 > kMaxSleepNs ? kMaxSleepNs : delay * 2;
-    }
+  int idle = 0;  // rounds since the last success
+  while (true) {
+    if (idle == 0) delay = kMinSleepNs;
+    if (idle > kIdleRounds) delay = std::min(delay * 2, kMaxSleepNs);
     // Not beyond the end of somebody's time slice, as long as that is not the shortest sleep
     // anyway.
     ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle()) {
       DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, tracer.Due(Nanotime())));
       idle = 0;
+      delay = kMinSleepNs;
     }
     int64_t now = Nanotime();
     PollNetwork(now);
     Retaken retaken = Retake(now);
     look_again = retaken.look_again;
-    if (retaken.handed_off > 0) idle = 0;
+    idle = retaken.handed_off > 0 ? 0 : idle + 1;
     if (now - last_scavenge >= kScavengePeriodNs) {
       last_scavenge = now;
       ReturnMemory();

@@ -131,7 +131,11 @@ void WrapSleep(Note* note) {
 
 bool WrapTSleep(Note* note, int64_t ns) {
   if (world == nullptr) return RealTSleep(note, ns);
-  if (!note->IsSet() && world->on_sleep) world->on_sleep(note);
+  if (!note->IsSet() && world->on_timed_sleep) {
+    world->on_timed_sleep(note, ns);
+  } else if (!note->IsSet() && world->on_sleep) {
+    world->on_sleep(note);
+  }
   if (note->IsSet()) return true;
   if (ns < 0) Give("m0 would sleep for ever");
   world->now += ns;

@@ -79,6 +79,8 @@ class World {
   // Called when m0 must sleep on a note that nobody has woken. It has to wake the note, or,
   // in a sleep with a limit, may let the time pass.
   std::function<void(Note*)> on_sleep;
+  // The same, for sleeps with a limit (negative: none), in the place of on_sleep.
+  std::function<void(Note*, int64_t ns)> on_timed_sleep;
   // Called for a thread that sleeps for a time, after the clock has moved on.
   std::function<void(int64_t ns)> on_pause;
 
