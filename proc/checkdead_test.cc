@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 
-#include "gort/base/testing/child.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
 #include "gort/lock/mutex.h"
@@ -13,6 +12,7 @@
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
 namespace {
@@ -47,11 +47,11 @@ void RunRow(const Row& row, const std::function<void()>& check) {
     check();
   });
   if (row.report == nullptr) {
-    EXPECT_EQ(r.exit_status, 0) << r.err;
-    EXPECT_EQ(r.err, "");
+    EXPECT_EQ(r.status, 0) << r.output;
+    EXPECT_EQ(r.output, "");
   } else {
-    EXPECT_EQ(r.exit_status, 2);
-    EXPECT_NE(r.err.find(row.report), std::string::npos) << r.err;
+    EXPECT_EQ(r.status, 2);
+    EXPECT_NE(r.output.find(row.report), std::string::npos) << r.output;
   }
 }
 
@@ -219,8 +219,8 @@ TEST(CheckDead, FindsTheDeadlockWhenTheStrangerIsGone) {
     w.strangers = 0;
     RecheckDead();
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find(kDeadlock), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find(kDeadlock), std::string::npos) << r.output;
 }
 
 }  // namespace

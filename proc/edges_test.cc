@@ -6,12 +6,12 @@
 #include <set>
 #include <string>
 
-#include "gort/base/testing/child.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/status.h"
 #include "gort/proc/testing/world.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
 namespace {
@@ -79,8 +79,8 @@ TEST(Edges, EveryIllegalTransitionOfAGIsFatal) {
         g.atomicstatus.store(from);
         CasGStatus(&g, from, to);
       });
-      EXPECT_EQ(r.exit_status, 2) << GStatusName(from) << '>' << GStatusName(to);
-      EXPECT_NE(r.err.find("fatal error: casgstatus: bad goroutine status"), std::string::npos);
+      EXPECT_EQ(r.status, 2) << GStatusName(from) << '>' << GStatusName(to);
+      EXPECT_NE(r.output.find("fatal error: casgstatus: bad goroutine status"), std::string::npos);
     }
   }
   printf("illegal transitions of a G: %d\n", tried);
@@ -101,8 +101,8 @@ TEST(Edges, EveryIllegalTransitionOfAPIsFatalInDebugBuilds) {
             SetPStatus(&p, to);
           }
         });
-        EXPECT_EQ(r.exit_status, 2) << PStatusName(from) << '>' << PStatusName(to);
-        EXPECT_NE(r.err.find("check failed: PTransitionLegal"), std::string::npos) << r.err;
+        EXPECT_EQ(r.status, 2) << PStatusName(from) << '>' << PStatusName(to);
+        EXPECT_NE(r.output.find("check failed: PTransitionLegal"), std::string::npos) << r.output;
       }
     }
   }

@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 
-#include "gort/base/testing/child.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
@@ -15,6 +14,7 @@
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
 namespace {
@@ -127,8 +127,8 @@ TEST(Park, ACancelledParkCannotBeWokenToo) {
       w.Resume(gp);
       if (row.later) row.later(gp);
     });
-    EXPECT_EQ(r.exit_status, 2);
-    EXPECT_NE(r.err.find(row.text), std::string::npos) << r.err;
+    EXPECT_EQ(r.status, 2);
+    EXPECT_NE(r.output.find(row.text), std::string::npos) << r.output;
   }
 }
 
@@ -142,8 +142,9 @@ TEST(Park, AGThatIsNotOffItsStackCannotBeWoken) {
     w.Before("g", kGRunning, kGWaiting, [&] { w.As(other, [&] { GoReady(gp); }); });
     w.Resume(gp);
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("status waiting -> runnable, found running"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("status waiting -> runnable, found running"), std::string::npos)
+      << r.output;
 }
 
 // Between the cancelled park's two transitions another M takes what it can: nothing, for the G is

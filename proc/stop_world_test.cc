@@ -5,7 +5,6 @@
 #include <functional>
 #include <string>
 
-#include "gort/base/testing/child.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
@@ -16,6 +15,7 @@
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
 namespace {
@@ -277,8 +277,8 @@ TEST(StopTheWorld, OnlyAGoroutineMay) {
     World w(1);
     w.AsG(nullptr, [] { StopTheWorld(WaitReason::kStoppingTheWorld); });
   });
-  EXPECT_EQ(r.exit_status, 2);
-  EXPECT_NE(r.err.find("stopTheWorld: not on a goroutine"), std::string::npos) << r.err;
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("stopTheWorld: not on a goroutine"), std::string::npos) << r.output;
 }
 
 }  // namespace
