@@ -18,8 +18,8 @@ void InGort(int procs, F&& f) {
   });
 }
 
-// Rows are told apart by GOMAXPROCS or the number of threads, and timed by the wall clock: the work
-// is not where the timing is.
+// Adds a row for GOMAXPROCS (or threads) of 1 and of 2, timed by the wall clock: the work is done
+// on other threads than the one that times it.
 inline void Procs(benchmark::internal::Benchmark* b) {
   b->ArgName("procs")->Arg(1)->Arg(2)->UseRealTime()->MeasureProcessCPUTime();
 }

@@ -80,7 +80,7 @@ std::vector<Workload> AllWorkloads() {
   exit(2);
 }
 
-// At most two digits after the point, none that say nothing.
+// At most two digits after the point, without trailing zeros.
 std::string Format(double v) {
   char text[64];
   const int length = snprintf(text, sizeof(text), "%.2f", std::round(v * 100) / 100);
@@ -118,7 +118,7 @@ struct Flags {
   int64_t port;  // of a server; no workload has one yet
 };
 
-// -name value, -name=value; two dashes as well.
+// Accepts -name value and -name=value, with one dash or two.
 void Parse(int argc, char** argv, Flags* flags) {
   for (int i = 2; i < argc; ++i) {
     std::string_view arg = argv[i];

@@ -5,7 +5,7 @@
 #include "gort/bench/workload.h"
 #include "gort/timer/sleep.h"
 
-// A program's own code, as far as gort can tell: what lies in namespace gort is not pre-empted.
+// Code outside of namespace gort counts as the program's, and can be pre-empted.
 namespace spinner {
 namespace {
 

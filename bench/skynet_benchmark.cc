@@ -48,7 +48,7 @@ struct Task {
   std::atomic<int> left{10};
 };
 
-// A number for t: the last of a node's ten passes the sum on. Above the root is a latch.
+// Adds a number to t. The tenth one passes t's sum on to the node above; above the root is a latch.
 void Deliver(Task* t, int64_t v, Latch* done) {
   while (true) {
     t->sum.fetch_add(v, std::memory_order_relaxed);  // read by the last one alone, see below

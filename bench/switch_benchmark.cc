@@ -15,8 +15,8 @@
 namespace gort::bench {
 namespace {
 
-// Two goroutines, one of which runs at a time. Whoever has the turn gives it away: wakes the other
-// and parks in one step, as channels and locks do.
+// Two goroutines, of which one runs at a time. The one that has the turn wakes the other and parks
+// in one step, as channels and locks do.
 class Turns {
  public:
   // Gives the turn to the other goroutine and waits for it to come back.

@@ -1,12 +1,12 @@
 """README.md's server, as README.md has it: it starts, answers what a client of HTTP asks, and outlives a bad one."""
 
 import http.client
-import os
 import socket
 import subprocess
 import unittest
 
-UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
+from tests.support.program import UNDER
+
 SERVER = "docs/readme_server"
 PATIENCE = 60  # seconds, for anything that must happen
 

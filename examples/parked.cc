@@ -1,5 +1,5 @@
-// examples/parked.cc: very many goroutines parked at once, every one with a guarded stack of its
-// own, and what becomes of their memory when they have ended.
+// examples/parked.cc: a million goroutines parked at once, each with a guarded stack of its own,
+// and what becomes of their memory when they have ended.
 #include <atomic>
 #include <chrono>
 #include <cinttypes>

@@ -40,7 +40,7 @@ Rational operator+(Rational a, Rational b) {
   return Reduced(a.num * (lcm / a.den) + b.num * (lcm / b.den), lcm);
 }
 Rational operator*(Rational a, Rational b) {
-  // Crosswise first, to keep the factors small.
+  // Cancels crosswise first, which keeps the factors small.
   const Rational x = Reduced(a.num, b.den), y = Reduced(b.num, a.den);
   return {x.num * y.num, x.den * y.den};
 }
@@ -58,10 +58,9 @@ Series Make(F f) {
 
 Rational Next(const Series& s) { return s.Recv().value_or(Rational()); }
 
-// f, twice. Each of the two is read at its own pace: the slower one's coefficients are kept.
+// f, twice. Each of the two is read at its own pace; coefficients wait for the slower reader.
 std::pair<Series, Series> Split(const Series& f) {
-  // So many coefficients as are ever read fit, which keeps the slower one from holding up the
-  // other.
+  // Room for all coefficients that are read, so that the slower reader does not hold up the other.
   gort::Chan<Rational> a = gort::MakeChan<Rational>(32), b = gort::MakeChan<Rational>(32);
   gort::Go([f, a, b] {
     for (Rational c : f) {
@@ -101,8 +100,8 @@ Series Multiply(const Series& f, const Series& g) {
   });
 }
 
-// The integral of f that is `constant` at 0. Sends that before it reads anything, so that f may
-// depend on it.
+// The integral of f with the value `constant` at 0. Sends the constant before it reads from f, so
+// that f may depend on the integral.
 Series Integrate(Rational constant, const Series& f) {
   return Make([=](const Out& out) {
     out.Send(constant);

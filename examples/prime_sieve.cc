@@ -1,5 +1,5 @@
-// examples/prime_sieve.cc: the first primes, by a chain of goroutines: each passes on what its
-// prime does not divide.
+// examples/prime_sieve.cc: the first primes, by a chain of goroutines. Each has a prime, and passes
+// on the numbers that its prime does not divide.
 #include <cstdint>
 #include <cstdio>
 

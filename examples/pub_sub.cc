@@ -1,8 +1,8 @@
 // examples/pub_sub.cc: publishers, subscribers, and a broker between them that owns the lists.
 //
-// The broker is a goroutine that alone knows who has subscribed to what: no lock. A subscriber
-// stops when its context ends, which the broker sees in the same select as a message to deliver, so
-// one that has gone holds up nobody.
+// The broker is a goroutine that owns the lists of subscribers, so there is no lock. A subscription
+// ends with its context. The broker waits for that end in the same select in which it delivers, so a
+// subscriber that has gone holds up nobody.
 #include <algorithm>
 #include <atomic>
 #include <cinttypes>
@@ -107,7 +107,7 @@ int gort_main(int argc, char** argv) {
         }
       });
     }
-    // One that loses interest at the first message and reads no further.
+    // A subscriber that reads one message, loses interest, and ends its context.
     auto [short_ctx, leave] = gort::WithCancel(ctx);
     readers.Go([&, inbox = broker.Subscribe(short_ctx, t), leave = leave] {
       if (inbox.Recv().has_value()) ++early;

@@ -1,5 +1,5 @@
-// examples/skynet.cc: a tree of goroutines, ten children each, whose leaves send their numbers up;
-// every inner one sends the sum. 1,000,000 leaves sum up to 499999500000.
+// examples/skynet.cc: a tree of goroutines with ten children each. A leaf sends its number up, a
+// goroutine above sends the sum of its children. 1,000,000 leaves make 499999500000.
 #include <chrono>
 #include <cinttypes>
 #include <cstdint>

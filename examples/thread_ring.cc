@@ -1,5 +1,5 @@
-// examples/thread_ring.cc: goroutines in a ring pass a token on, so many times; who has it then
-// prints its number.
+// examples/thread_ring.cc: goroutines in a ring pass a token on, a given number of times. The last
+// goroutine to get it prints its own number.
 #include <cstdint>
 #include <cstdio>
 

@@ -1,5 +1,5 @@
-// examples/worker_pool.cc: workers that share jobs, at no more than a given rate, until all are
-// done, one fails, or the time is up.
+// examples/worker_pool.cc: workers share jobs at a limited rate, until all jobs are done, one
+// fails, or the time is up.
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>

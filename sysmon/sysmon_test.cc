@@ -11,15 +11,15 @@
 #include <vector>
 
 #include "gort/base/godebug.h"
-#include "gort/base/testing/child.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/status.h"
 #include "gort/lock/mutex.h"
-#include "gort/malloc/scavenge.h"
+#include "gort/malloc/internal/scavenge.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
 namespace {
@@ -274,13 +274,13 @@ TEST(Sysmon, PrintsTheStateAtEachPeriod) {
         }
       });
     });
-    EXPECT_EQ(r.exit_status, 0) << r.err;
+    EXPECT_EQ(r.status, 0) << r.output;
     int lines = 0;
-    for (size_t at = r.err.find("SCHED "); at != std::string::npos;
-         at = r.err.find("SCHED ", at + 1)) {
+    for (size_t at = r.output.find("SCHED "); at != std::string::npos;
+         at = r.output.find("SCHED ", at + 1)) {
       ++lines;
     }
-    EXPECT_EQ(lines, row.lines) << r.err;
+    EXPECT_EQ(lines, row.lines) << r.output;
   }
 }
 

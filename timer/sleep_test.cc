@@ -1,4 +1,4 @@
-// Sleeping with the whole runtime. How exactly it wakes is for //bench/timer:sleep_accuracy; here a
+// Sleeping with the whole runtime. How exactly it wakes is for //bench:sleep_accuracy; here a
 // sleep must not end early, must end, and must not hold anybody up.
 #include "gort/timer/sleep.h"
 

@@ -1,4 +1,4 @@
-"""gort_cc_library, gort_cc_test, gort_cc_binary and gort_cc_benchmark: how every C++ target of gort is built.
+"""gort_cc_library, gort_cc_test, gort_cc_binary, gort_cc_benchmark and gort_cc_fuzz_test: how every C++ target of gort is built.
 
 A header `<package>/<file>.h` is included as "gort/<package>/<file>.h", here and in every workspace that uses gort, so that no
 header of ours can be taken for somebody else's, nor somebody else's for ours. Bazel's own include_prefix would cost a -I flag for
@@ -8,6 +8,8 @@ compiler in a sandbox sees the headers of its direct and indirect dependencies a
 
 load(
     "//platforms:defs.bzl",
+    "FUZZ_ENGINE",
+    "FUZZ_LINKOPTS",
     "GORT_BENCHMARK_FEATURES",
     "GORT_COPTS",
     "GORT_TEST_COPTS",
@@ -77,7 +79,7 @@ def _include_roots(headers):
     return roots
 
 def _attributes(kwargs, is_test):
-    """What the four rules have in common: taken out of kwargs, filled in, and returned."""
+    """What these rules have in common: taken out of kwargs, filled in, and returned."""
     srcs = kwargs.pop("srcs", [])
     hdrs = kwargs.pop("hdrs", [])
     include_prefix = kwargs.pop("include_prefix", None)
@@ -131,3 +133,22 @@ def gort_cc_benchmark(name, **kwargs):
     """A program of Google Benchmark's, of which Debian has a shared library only; arguments as in gort_cc_library."""
     features = kwargs.pop("features", []) + GORT_BENCHMARK_FEATURES
     native.cc_binary(name = name, **_attributes(dict(kwargs, features = features, testonly = True), True))
+
+def gort_cc_fuzz_test(name, corpus, deps, **kwargs):
+    """A fuzzer (tests/fuzz/README.md): a test that tries its corpus, and with --config=fuzz a program of libFuzzer.
+
+    Args:
+      name: as in cc_test.
+      corpus: the folder of this package with the inputs to begin with.
+      deps: as in cc_test; //tests/fuzz is added.
+      **kwargs: as in gort_cc_library.
+    """
+    gort_cc_test(
+        name = name,
+        size = "small",
+        args = ["-runs=0", native.package_name() + "/" + corpus],
+        data = native.glob([corpus + "/*"]),
+        linkopts = FUZZ_LINKOPTS,
+        deps = deps + ["//tests/fuzz"] + FUZZ_ENGINE,
+        **kwargs
+    )

@@ -6,10 +6,11 @@
 
 namespace apps {
 
-// Catches both signals from now on. Once, before WaitForEndSignal; false: the system refused.
+// Catches both signals from now on. To be called once, before WaitForEndSignal. False: the system
+// refused.
 bool CatchEndSignals();
 
-// Parks the calling goroutine until one of them has come. False: it cannot be waited for.
+// Parks the calling goroutine until one of the signals has come. False: waiting failed.
 bool WaitForEndSignal();
 
 }  // namespace apps

@@ -1,5 +1,5 @@
-// apps/common/flags.h: command lines of the examples: gflags' flags, with errors in one line and
-// status 2.
+// apps/common/flags.h: command lines of programs: gflags' flags, with errors in one line and status
+// 2.
 #ifndef GORT_APPS_COMMON_FLAGS_H_
 #define GORT_APPS_COMMON_FLAGS_H_
 

@@ -12,11 +12,11 @@ namespace httpd {
 namespace {
 
 constexpr size_t kLargeBuffer = 16 << 10;
-// Answers to pipelined requests are gathered up to this before they are written.
+// Answers to pipelined requests are gathered until they are so long.
 constexpr size_t kFlushBytes = 64 << 10;
-// Of its memory a connection keeps this between two requests.
+// Between two requests a connection keeps at most so much of its output buffer.
 constexpr size_t kKeptBytes = 4 << 10;
-// Headers whose names are longer are of no interest.
+// A header with a longer name is not one that we look at.
 constexpr size_t kMaxField = 16;
 
 const char* Reason(int status) {
@@ -106,7 +106,8 @@ void HttpConn::OnHeader(const char* at, size_t n, bool value) {
   if (!value) {
     if (in_value_) field_.clear();
     in_value_ = false;
-    // One byte more than of interest tells the longer ones.
+    // A name that is too long is kept as kMaxField + 1 bytes, and so equals no name that we look
+    // for.
     field_.append(at, std::min(n, kMaxField + 1 - std::min(field_.size(), kMaxField + 1)));
     return;
   }
@@ -146,7 +147,8 @@ void HttpConn::Answer() {
   const bool keep = http_should_keep_alive(&parser_) != 0 && !draining_.load();
   Append(response, method == HTTP_HEAD, keep);
   if (!keep) closing_ = true;
-  // The parser goes on with what is pipelined; a client that does not read its answers waits here.
+  // The parser goes on with the pipelined requests. A client that does not read its answers waits
+  // here.
   if (out_.size() >= kFlushBytes && !Flush()) closing_ = true;
 }
 
@@ -185,8 +187,8 @@ bool HttpConn::Flush() {
   return !broken_;
 }
 
-// A whole request within `idle` of the one before. Moving the timer for each would be as good and
-// cost more: it is let be until a tenth has gone.
+// A whole request has to come within `idle` of the one before. To move the deadline for each
+// request would cost a timer each time, so it moves when it is off by a tenth of `idle`.
 void HttpConn::SetReadDeadline() {
   const absl::Time wanted = absl::Now() + settings_.idle;
   if (deadline_ != absl::InfiniteFuture() && wanted - deadline_ < settings_.idle / 10) return;
@@ -199,7 +201,7 @@ absl::Span<char> HttpConn::Buffer() {
 }
 
 bool HttpConn::ReadMore(size_t* n) {
-  // Also within a request, whose first bytes may have come with the end of the one before.
+  // Within a request too: its first bytes may have come together with the end of the one before.
   if (renew_) SetReadDeadline();
   renew_ = false;
   if (!in_request_) {
@@ -209,7 +211,7 @@ bool HttpConn::ReadMore(size_t* n) {
   }
   absl::StatusOr<size_t> got = conn_.Read(Buffer());
   if (!in_request_ && !idle_.exchange(false)) {
-    // Drain came first, but perhaps after the request's first bytes: then it gets its time.
+    // Drain ended the wait, perhaps after the first bytes of a request: that request gets its time.
     drain_mu_.Lock();
     deadline_ = absl::InfiniteFuture();
     if (got.ok()) SetReadDeadline();
@@ -242,12 +244,12 @@ void HttpConn::Serve() {
       large_.shrink_to_fit();
     }
   }
-  // Otherwise the client has ended it, or was silent.
+  // If closing_ is false, the client has closed the connection, or was silent for too long.
   if (Flush() && closing_) Linger();
 }
 
-// What is still coming is read and thrown away, for a while: closing with unread data would reset
-// the connection before the client has read the last answer.
+// What the client still sends is read and thrown away, for a while. To close a socket with unread
+// data would reset the connection, perhaps before the client has read the last answer.
 void HttpConn::Linger() {
   if (!conn_.CloseWrite().ok()) return;
   conn_.SetReadDeadline(absl::Now() + std::min(settings_.idle, absl::Seconds(1))).IgnoreError();

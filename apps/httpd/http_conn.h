@@ -1,10 +1,11 @@
 // apps/httpd/http_conn.h: one connection of an HTTP/1.1 server.
-// What      reads requests (parsed by http-parser), has them answered, writes the answers, as many
-//           of pipelined ones as there are at once; keeps the limits.
+// What      reads requests, parsed by http-parser, calls the handler for each, and writes the
+//           answers; answers to pipelined requests are written together. Keeps the limits.
 // Limits    a head longer than max_header_bytes: 431; a body longer than max_body_bytes: 413; no
 //           whole request within `idle`: closed, with 408 if a part of one was there; an answer
-//           that is not taken within `idle`: closed. What is no HTTP/1: 400. A server that ends
-//           answers what it has begun to read, says "Connection: close", and closes.
+//           that is not taken within `idle`: closed. What is not HTTP/1: 400. When the server
+//           ends, a connection answers the request that it has begun to read, says
+//           "Connection: close", and closes.
 #ifndef GORT_APPS_HTTPD_HTTP_CONN_H_
 #define GORT_APPS_HTTPD_HTTP_CONN_H_
 
@@ -48,16 +49,16 @@ void HttpSetMaxHeader(uint32_t bytes);
 
 class HttpConn {
  public:
-  // Both must outlive the object. draining: the server ends.
+  // `settings` and `draining` must outlive the object. `draining` is true once the server ends.
   HttpConn(gort::Conn conn, const HttpSettings& settings, const std::atomic<bool>& draining);
   HttpConn(const HttpConn&) = delete;
   HttpConn& operator=(const HttpConn&) = delete;
 
-  // Until the connection is at its end, for whatever reason.
+  // Returns when the connection has ended, for whatever reason.
   void Serve();
-  // From anywhere, after draining was set: ends a wait for the next request.
+  // From any goroutine or thread, after `draining` was set: ends a wait for the next request.
   void Drain();
-  // From anywhere: ends everything.
+  // From any goroutine or thread: ends the connection.
   void Abort() { conn_.Close().IgnoreError(); }
 
  private:
@@ -70,23 +71,24 @@ class HttpConn {
   void Answer();
   void Refuse(int status);
   void Append(const HttpResponse& response, bool head, bool keep_alive);
-  // False: nobody takes what we write.
+  // False: the client does not take what we write.
   bool Flush();
   void Linger();
   absl::Span<char> Buffer();
-  // True: n bytes in Buffer().
+  // True: Buffer() holds *n bytes more of the stream.
   bool ReadMore(size_t* n);
   void SetReadDeadline();
 
   gort::Conn conn_;
   const HttpSettings& settings_;
   const std::atomic<bool>& draining_;
-  // Between two requests, waiting for the first byte of one. Who makes it false ends the wait.
+  // True between two requests, while Serve waits for the first byte of the next. Serve or Drain
+  // sets it to false; the one that did ends the wait.
   std::atomic<bool> idle_{false};
   gort::Mutex drain_mu_;  // Drain holds it until the deadline that ends the wait is set
   http_parser parser_;
-  // What a connection at rest keeps lies here, on its goroutine's stack, of which a page is in use
-  // anyway; one whose reads fill it gets the large one.
+  // Reads go to small_, which lies on the goroutine's stack, in a page that is in use anyway. A
+  // connection whose reads fill small_ gets large_.
   char small_[512];
   std::string large_;
   std::string out_;
@@ -94,7 +96,7 @@ class HttpConn {
   std::string url_;
   std::string field_;  // the part of a header's name that is of interest
   bool in_value_ = false;
-  bool in_request_ = false;  // a byte of a request has come, its end not
+  bool in_request_ = false;  // a byte of a request has come, and its end has not
   bool expects_continue_ = false;
   int hosts_ = 0;
   int refused_ = 0;  // status of the answer with which the connection ends

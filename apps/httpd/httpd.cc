@@ -78,17 +78,17 @@ class Server {
  public:
   Server(gort::Listener listener, const httpd::HttpSettings& settings)
       : listener_(std::move(listener)), settings_(settings) {
-    running_.Add(1);  // Run itself: Shutdown waits for it, too
+    running_.Add(1);  // for Run, which Shutdown waits for too
   }
 
-  // Accepts until Shutdown; false: it failed. Once.
+  // Accepts until Shutdown. False: accepting failed. To be called once.
   bool Run() {
     const bool ok = AcceptAll();
     running_.Done();
     return ok;
   }
 
-  // Returns when every connection has ended, which takes at most `most` and a little.
+  // Returns when every connection has ended. Those that have not after `most` are cut.
   void Shutdown(absl::Duration most) {
     draining_.store(true);
     listener_.Close().IgnoreError();
@@ -111,7 +111,7 @@ class Server {
       absl::StatusOr<gort::Conn> conn = listener_.Accept();
       if (!conn.ok()) {
         if (draining_.load()) return true;
-        // Accept has paused already. Connections wait in the kernel's queue meanwhile.
+        // Accept has paused already. New connections wait in the kernel's queue.
         if (!absl::IsResourceExhausted(conn.status())) {
           std::fprintf(stderr, "httpd: %s\n", std::string(conn.status().message()).c_str());
           return false;
@@ -194,7 +194,7 @@ int gort_main(int argc, char** argv) {
     server.Shutdown(absl::Seconds(FLAGS_shutdown_seconds));
   });
   const bool ok = server.Run();
-  if (!ok) raise(SIGTERM);  // what has been begun is answered all the same
+  if (!ok) raise(SIGTERM);  // requests in progress are answered all the same
   ended.Wait();
   return ok ? 0 : 1;
 }

@@ -55,7 +55,7 @@ std::string TooLong(const char* what, size_t most) {
   return std::string("ERR ") + what + " is longer than " + std::to_string(most) + " bytes";
 }
 
-// When `amount` of `unit_ms` from now is; false: not to be said.
+// The time `amount` times `unit_ms` from now. False: it is out of range.
 bool ExpiryAt(int64_t now_ms, int64_t amount, int64_t unit_ms, int64_t* at_ms) {
   int64_t ms = 0;
   return !__builtin_mul_overflow(amount, unit_ms, &ms) &&
@@ -81,7 +81,7 @@ namespace {
 constexpr size_t kMany = std::numeric_limits<size_t>::max();
 }  // namespace
 
-// What redis-cli and redis-benchmark ask for besides gets an answer that satisfies them.
+// COMMAND and CONFIG answer what redis-cli and redis-benchmark ask at their start.
 const Commands::Command Commands::kCommands[] = {
     {"GET", 2, 2, &Commands::Get},
     {"SET", 3, kMany, &Commands::Set},
@@ -186,7 +186,7 @@ void Commands::Incr(Args args, int64_t now_ms, std::string* out) {
   if (n == std::numeric_limits<int64_t>::max()) {
     return RespError("ERR increment or decrement would overflow", out);
   }
-  // The result is logged, not the step: a record done twice is done once.
+  // The result is logged and not the step, so that to replay a record twice does no harm.
   Write(store_->Set(args[1], std::to_string(n + 1), expires));
   Integer(n + 1, out);
 }

@@ -20,7 +20,7 @@ constexpr char kName[] = "respd.log";
 constexpr char kNewName[] = "respd.log.new";
 constexpr size_t kHead = 12;
 constexpr uint32_t kMaxRecord = 512 << 20;
-// A mark's length, as it stands in its head: no record's.
+// The length field of a mark. No record is so long.
 constexpr uint32_t kMarkBit = 1u << 31;
 constexpr uint32_t kMarkLength = kMarkBit | 8;
 constexpr size_t kMark = kHead + 8;
@@ -114,8 +114,8 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const std::string& dir,
                                                int64_t* torn) {
   const int dir_fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir_fd < 0) return Failed("open directory", dir, errno);
-  // The directory is locked, not the file, which Rewrite replaces: who opened it before it had the
-  // lock could have one that is not there any more.
+  // The directory is locked and not the file, because Rewrite replaces the file: a process that
+  // opened the file before it got the lock could hold the old one.
   if (flock(dir_fd, LOCK_EX | LOCK_NB) != 0) {
     close(dir_fd);
     return absl::UnavailableError(dir + " is in use by another respd");
@@ -187,7 +187,8 @@ absl::Status Log::Load(const std::function<bool(std::string_view)>& replay, int6
   }
   *torn = end - at;
   if (*torn > 0 && ftruncate(fd_, at) != 0) return Failed("cut off", path_, errno);
-  // What a killed process had not synced yet is answered, and covered by a mark, from now on.
+  // A killed process may have left records that it had not synced. From now on they count as
+  // durable.
   if (fsync(fd_) != 0) return Failed("sync", path_, errno);
   size_ = at;
   if (is_mark) return absl::OkStatus();
@@ -214,7 +215,7 @@ int Log::FindMark(int64_t at, int64_t end, bool* found) const {
         return 0;
       }
     }
-    at += static_cast<int64_t>(got.size() - kMark + 1);  // one may begin at the buffer's end
+    at += static_cast<int64_t>(got.size() - kMark + 1);  // a mark may begin at the buffer's end
   }
   return 0;
 }
@@ -252,7 +253,7 @@ absl::Status Log::Rewrite(
 
 uint64_t Log::Append(std::string_view record) {
   mu_.Lock();
-  if (queue_.empty()) queue_.resize(kMark);  // Run knows its place
+  if (queue_.empty()) queue_.resize(kMark);  // for the mark, whose place Run knows
   PutRecord(&queue_, record);
   queued_ = ++appended_;
   mu_.Unlock();

@@ -1,15 +1,16 @@
 // apps/respd/log.h: the append-only log of respd.
-// What      records of bytes, of which each is there wholly or not at all after the process was
-//           killed. Append only queues; a goroutine writes and fsyncs what has gathered meanwhile
-//           in one go, and WaitDurable waits for that: many clients share one fsync.
+// What      a sequence of records. After the process was killed, a record is there wholly or not at
+//           all. Append queues a record; one goroutine writes and fsyncs all that are queued, and
+//           WaitDurable waits for that: many clients share one fsync.
 // File      DIR/respd.log: per record its length, its CRC-32 and the CRC-32 of these two (4 bytes
 //           each, little-endian), and the bytes. Each write begins with a mark, a record of its own
-//           kind that holds its place in the file: what is before it was on the disk when it was
-//           written. Of the write after the last mark a power cut may have kept any part. A bad
-//           record with a mark before it and none behind is thus torn, as is one that the end of
-//           the file cuts off: it was never acknowledged, and Open cuts it off with all that
-//           follows. Any other bad record is not our doing: Open refuses. That includes logs from
-//           before there were marks, which are read, and have one at their end from then on.
+//           kind that holds its place in the file. All bytes before a mark were on the disk when
+//           the mark was written. Of the write after the last mark, a power cut may have kept any
+//           part.
+// Damage    A bad record is torn if the end of the file cuts it off, or if there is a mark before it
+//           and none behind it. It was never acknowledged; Open cuts off the record and what
+//           follows. Open refuses a log with any other bad record. A log without marks, from an
+//           older version, is read and gets a mark at its end.
 #ifndef GORT_APPS_RESPD_LOG_H_
 #define GORT_APPS_RESPD_LOG_H_
 
@@ -28,10 +29,10 @@ namespace respd {
 class Log {
  public:
   // Opens or makes the log in dir, locks it against other processes, and calls replay for each
-  // record. dir, and what is wrong with it, is in the error. *torn: bytes that were cut off.
+  // record. The error names dir and what is wrong with it. *torn: how many bytes were cut off.
   static absl::StatusOr<std::unique_ptr<Log>> Open(
       const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn);
-  // Flush must have been called, if it matters.
+  // Records that WaitDurable has not waited for may be lost.
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -64,13 +65,13 @@ class Log {
   const std::string path_;
   const int dir_fd_;
   int fd_;
-  int64_t size_ = 0;       // from Run on, its own
-  uint64_t appended_ = 0;  // the callers' of Append
+  int64_t size_ = 0;       // Run's, once it has begun
+  uint64_t appended_ = 0;  // guarded by whatever the callers of Append hold
 
   gort::Mutex mu_;
   gort::Cond work_{mu_};
   gort::Cond done_{mu_};
-  std::string queue_;    // guarded by mu_, as the next ones
+  std::string queue_;    // guarded by mu_, as what follows
   uint64_t queued_ = 0;  // place of the last record in queue_
   uint64_t durable_ = 0;
   bool stop_ = false;

@@ -86,7 +86,7 @@ RespParser::Result RespParser::Fail(std::string text) {
   return Result::kError;
 }
 
-// The arguments lie in the buffer: it is cut only when the next command is asked for.
+// Does not cut the buffer yet, because the arguments lie in it: Next does.
 void RespParser::Consume(size_t to) {
   start_ = to;
   need_ = 0;
@@ -162,7 +162,7 @@ RespParser::Result RespParser::Array(std::vector<std::string_view>* args) {
     const size_t end = at + static_cast<size_t>(length) + 2;
     if (end - start_ > kRespMaxCommand) return Fail("command too long");
     if (buffer_.size() < end) {
-      need_ = end - start_;  // not looked at again before that much is there
+      need_ = end - start_;  // Next does not look again before there are so many
       return Result::kMore;
     }
     if (buffer_[end - 2] != '\r' || buffer_[end - 1] != '\n') {

@@ -27,8 +27,9 @@ class RespParser {
 
   // Appends what has been received.
   void Feed(std::string_view bytes) { buffer_.append(bytes); }
-  // The next command in *args (an empty one: nothing to do), which point into the parser until the
-  // next call of Feed or Next. kMore: Feed first. kError: see error().
+  // Puts the next command into *args; no arguments: there is nothing to do. The arguments point
+  // into the parser, until the next call of Feed or Next. kMore: call Feed first. kError: see
+  // error().
   Result Next(std::vector<std::string_view>* args);
   const std::string& error() const { return error_; }
 
@@ -41,10 +42,11 @@ class RespParser {
   void Consume(size_t to);
 
   std::string buffer_;
-  size_t start_ = 0;  // of what is not used yet
-  size_t need_ = 0;   // bytes from start_ on without which the command cannot be whole
-  // How far an array is understood: behind its last whole part, from start_ on; the arguments that
-  // are to come, -1 before their number; those that are there, from start_ on, and their lengths.
+  size_t start_ = 0;  // where the bytes begin that are not used yet
+  size_t need_ = 0;   // the command is not whole before there are so many bytes from start_ on
+  // How much of an array is parsed. at_: the end of its last whole part, from start_ on. left_: how
+  // many arguments are still to come; -1: their number is. found_: where the arguments that have
+  // come begin, from start_ on, and their lengths.
   size_t at_ = 0;
   int64_t left_ = -1;
   std::vector<std::pair<size_t, size_t>> found_;

@@ -1,9 +1,9 @@
 // apps/respd/respd.cc: a small server of the Redis protocol, with a log that survives kill -9.
 //
-// One goroutine for each connection. It carries out all the commands that have come, under one
-// lock, and then waits until what anybody has changed up to then is on the disk (respd_log.h); only
-// then it answers. So no answer speaks of what a crash could undo, and clients that write at the
-// same time share an fsync.
+// Each connection has a goroutine. It carries out the commands that have come, under one lock, waits
+// until every change made so far, by this client or another, is on the disk (log.h), and then
+// answers. So no answer speaks of what a crash could undo, and clients that write at the same time
+// share an fsync.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -57,11 +57,11 @@ Prints "listening on 127.0.0.1:PORT" when it is ready. SIGTERM and SIGINT end it
 // Answers gathered before they are written, bytes.
 constexpr size_t kFlushBytes = 64 << 10;
 constexpr size_t kReadBytes = 16 << 10;
-// Others get their turn after this, though more commands have come.
+// A connection with more commands gives up the lock after so long.
 constexpr int64_t kLockMs = 5;
-// A client that does not take its answers is let go after this.
+// A client that takes none of its answers for so long is disconnected.
 constexpr absl::Duration kWriteTime = absl::Seconds(60);
-// The log is written anew at the start if it has more than this and is twice what is in it.
+// At the start the log is written anew if it is longer than this and than twice what is in it.
 constexpr int64_t kRewriteBytes = 1 << 20;
 constexpr int kSweepAtOnce = 20;
 
@@ -113,7 +113,7 @@ class Server {
     conns_mu_.Unlock();
   }
 
-  // Nothing is lost by it: what was not answered was not promised.
+  // Loses nothing: a command that was not answered was not promised.
   void CloseAll() {
     conns_mu_.Lock();
     all_closed_ = true;
@@ -140,8 +140,8 @@ class Server {
       }
       if (out.capacity() > kFlushBytes) out.shrink_to_fit();
     }
-    // What is still coming is read and thrown away, for a while: closing with unread data would
-    // reset the connection before the client has read why.
+    // What the client still sends is read and thrown away, for a while. To close a socket with
+    // unread data would reset the connection, perhaps before the client has read why.
     if (!conn->CloseWrite().ok()) return;
     conn->SetReadDeadline(absl::Now() + absl::Seconds(1)).IgnoreError();
     for (int reads = 0; reads < 64; ++reads) {
@@ -151,11 +151,12 @@ class Server {
   }
 
   // Carries commands out until there are no more (*all), the connection is to end (!*more), the
-  // answers have become long, or others have waited. Returns the place in the log that they depend
-  // on.
+  // answers have become long, or other clients have waited. Returns the place in the log on which
+  // the answers depend.
   uint64_t ExecuteSome(RespParser* parser, std::string* out, bool* more, bool* all) {
     std::vector<std::string_view> args;
-    // Not under the lock: this command may be long. Those behind it have come with one read.
+    // Parsed outside of the lock, because the first command may be long. The commands behind it
+    // came with one read.
     RespParser::Result result = parser->Next(&args);
     if (result == RespParser::Result::kMore) {
       *all = true;
@@ -183,7 +184,7 @@ class Server {
     return place;
   }
 
-  // A server that cannot keep its promise makes none.
+  // Ends the process: a server that cannot write its log can promise nothing.
   [[noreturn]] void Die() {
     std::fprintf(stderr, "respd: %s\n", log_->Failure().c_str());
     std::_Exit(1);

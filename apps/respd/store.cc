@@ -12,7 +12,8 @@ constexpr char kExpire = 'E';
 constexpr char kDelete = 'D';
 constexpr size_t kHead = 1 + 8 + 4;
 
-// A step of a scan ends beyond this: bytes of keys, each as often as it may be compared.
+// A step of a scan ends when its keys, each as often as the pattern may compare it, have more bytes
+// than this.
 constexpr size_t kScanWork = kMaxKey * kMaxPattern;
 
 std::string Record(char op, int64_t expires_ms, std::string_view key, std::string_view data) {
@@ -66,7 +67,8 @@ bool MatchOne(std::string_view pattern, size_t* at, char c) {
 
 }  // namespace
 
-// Only the last star met has to be tried again: what came before it has matched as early as it can.
+// When the rest does not match, it is enough to try again from the last star: what came before that
+// star has matched as early as it can.
 bool GlobMatch(std::string_view pattern, std::string_view text) {
   size_t p = 0;
   size_t t = 0;

@@ -18,7 +18,8 @@
 
 namespace respd {
 
-// So that to match one key, and one step of a scan, is short: a client's command holds up the others.
+// Limits that keep a match of one key, and one step of a scan, short: a command holds up the other
+// clients.
 inline constexpr size_t kMaxKey = 16 << 10;
 inline constexpr size_t kMaxPattern = 256;
 
@@ -45,7 +46,7 @@ class Store {
                 std::vector<std::string_view>* keys);
   size_t size() const { return map_.size(); }
 
-  // Does what a record says; false: it says nothing that we know.
+  // Does what a record says. False: the record is not one of ours.
   bool Replay(std::string_view record);
   // A record for everything there is.
   void Dump(int64_t now_ms, const std::function<void(std::string_view)>& put) const;

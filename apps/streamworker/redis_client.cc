@@ -43,7 +43,7 @@ absl::Status Lost(const std::string& address, const char* why) {
   return absl::UnavailableError("redis at " + address + ": " + why);
 }
 
-// A signal in the middle of connecting, which hiredis does not overlook as it does later.
+// Whether a signal came while we connected. hiredis reports that; in later calls it goes on.
 bool Interrupted(const redisContext* c) {
   return c != nullptr && c->err == REDIS_ERR_IO &&
          std::strstr(c->errstr, strerror(EINTR)) != nullptr;
@@ -84,7 +84,7 @@ absl::StatusOr<RedisClient::Reply> RedisClient::Call(const std::vector<std::stri
                             lengths.data());
   })));
   if (reply == nullptr) {
-    // With a time limit the kernel's word for it is "Resource temporarily unavailable".
+    // EAGAIN is what the kernel says when the time limit is over.
     return Lost(address_, context_->err == REDIS_ERR_IO &&
                                   std::strstr(context_->errstr, strerror(EAGAIN)) != nullptr
                               ? "no answer in time"
@@ -92,7 +92,7 @@ absl::StatusOr<RedisClient::Reply> RedisClient::Call(const std::vector<std::stri
   }
   if (reply->type == REDIS_REPLY_ERROR) {
     const std::string text(reply->str, reply->len);
-    // It has just been started again and will soon be ready.
+    // The server has just started, and will soon be ready.
     if (text.compare(0, 8, "LOADING ") == 0) return Lost(address_, text.c_str());
     return absl::FailedPreconditionError(text);
   }

@@ -30,11 +30,11 @@ class RedisClient {
   // which begins with '/'.
   static absl::Status CheckAddress(const std::string& address);
 
-  // Connects. timeout: of this, and of each wait for the network in the calls below. A name that
-  // has to be looked up wants a goroutine with a large stack.
+  // Connects. `timeout` limits connecting, and each wait for the network in later calls. Looking up
+  // a name needs a goroutine with a large stack.
   static absl::StatusOr<RedisClient> Dial(const std::string& address, absl::Duration timeout);
 
-  // Sends a command, its name first, and waits for the answer, which is none of the errors.
+  // Sends a command, its name first, and waits for the answer. An error answer is an error here.
   absl::StatusOr<Reply> Call(const std::vector<std::string>& args);
 
  private:

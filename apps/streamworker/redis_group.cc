@@ -19,8 +19,8 @@ absl::Status Strange(const char* command) {
 
 std::string Milliseconds(absl::Duration d) { return std::to_string(absl::ToInt64Milliseconds(d)); }
 
-// [[id, [name, value, …]], …]. An entry whose fields are null was deleted meanwhile: it has none.
-// Before Redis 7 one that is claimed is null itself: *nameless.
+// Parses [[id, [name, value, …]], …]. An entry with null for its fields was deleted meanwhile, and
+// has none. Before Redis 7, claiming a deleted entry gives null for the entry: *nameless.
 bool Entries(const redisReply* list, std::vector<StreamEntry>* entries, bool* nameless) {
   if (!IsArray(list, 0)) return false;
   for (size_t i = 0; i < list->elements; ++i) {
@@ -69,7 +69,7 @@ absl::StatusOr<std::vector<StreamEntry>> StreamGroup::ReadNew(RedisClient* clien
   return entries;
 }
 
-// The server looks at so many entries in a call and says where to go on.
+// In each call the server looks at `count` entries and says where to go on.
 absl::StatusOr<std::vector<StreamEntry>> StreamGroup::Claim(RedisClient* client, int count,
                                                             absl::Duration idle) const {
   std::vector<StreamEntry> entries;
@@ -95,8 +95,8 @@ absl::Status StreamGroup::Acknowledge(RedisClient* client, const std::string& id
   return client->Call({"XACK", stream, group, id}).status();
 }
 
-// Redis 7 forgets an entry that is gone when it is claimed; before, it stays pending for ever. Ids
-// do not come back: what is not in the stream now nobody will ever work on.
+// When a deleted entry is claimed, Redis 7 forgets it; before, it stays pending for ever. An id
+// does not come back, so nobody will ever work on an entry that is not in the stream now.
 absl::Status StreamGroup::AcknowledgeDeleted(RedisClient* client) const {
   std::string from = "-";
   for (;;) {

@@ -1,7 +1,7 @@
 // apps/streamworker/redis_group.h: a consumer group of a Redis stream, as one of its consumers sees it.
-// What      an entry that was read belongs to its consumer until it is acknowledged. What a
-//           consumer that died has left can be claimed by another, once it has lain for a while:
-//           each entry is delivered at least once, and perhaps more often.
+// What      an entry that a consumer has read belongs to it until it is acknowledged. If the
+//           consumer dies, another one can claim the entry after a while. So each entry is
+//           delivered at least once, and perhaps more often.
 // Errors    as in redis_client.h.
 #ifndef GORT_APPS_STREAMWORKER_REDIS_GROUP_H_
 #define GORT_APPS_STREAMWORKER_REDIS_GROUP_H_
@@ -28,17 +28,18 @@ struct StreamGroup {
   std::string group;
   std::string consumer;
 
-  // Makes the group, and the stream, if they are not there; it begins with the oldest entry.
+  // Makes the group and the stream, if they are not there. A new group begins with the oldest
+  // entry.
   absl::Status Create(RedisClient* client) const;
-  // At most `count` entries that nobody was given yet; none: there was nothing for so long.
+  // At most `count` entries that no consumer was given yet. None: no entry came within `wait`.
   absl::StatusOr<std::vector<StreamEntry>> ReadNew(RedisClient* client, int count,
                                                    absl::Duration wait) const;
   // At most `count` entries that were given to any consumer at least `idle` ago and not
-  // acknowledged since. Their time begins anew.
+  // acknowledged since. For the claimed entries that time begins anew.
   absl::StatusOr<std::vector<StreamEntry>> Claim(RedisClient* client, int count,
                                                  absl::Duration idle) const;
   absl::Status Acknowledge(RedisClient* client, const std::string& id) const;
-  // Entries that were given to somebody and not acknowledged.
+  // How many entries were given to a consumer and not acknowledged.
   absl::StatusOr<int64_t> Pending(RedisClient* client) const;
 
  private:

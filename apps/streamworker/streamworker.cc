@@ -1,13 +1,12 @@
 // apps/streamworker/streamworker.cc: goroutines that work off a Redis stream.
 //
-// An existing client library under goroutines: hiredis is made for one thread for each connection,
-// and that is how each goroutine uses it here, with plain blocking calls. A call that waits keeps a
-// thread and no processor (redis_client.h), so that a thousand of them leave GOMAXPROCS=1 free for
-// those that have work.
+// hiredis is made for one thread for each connection, and here each goroutine has a connection and
+// makes plain blocking calls. A call that waits keeps a thread and no processor (redis_client.h), so
+// a thousand waiting goroutines leave GOMAXPROCS=1 free for those that have work.
 //
-// Nothing is lost: the result is stored before the entry is acknowledged, and what a process that
-// died has left unacknowledged the others claim. In between a job may be done twice, which is why
-// its result is a function of the entry and stored under the entry's id.
+// No entry is lost: a worker stores the result before it acknowledges the entry, and when a process
+// dies, others claim the entries that it has not acknowledged. A job may be done twice; therefore
+// the result depends on the entry alone and is stored under the entry's id.
 #include <signal.h>
 #include <unistd.h>
 
@@ -76,9 +75,9 @@ these processes as you like, and kill them: what one leaves behind the others ta
 it has done what it has fetched.
 )";
 
-// getaddrinfo, called by hiredis, wants more than goroutines usually have.
+// hiredis calls getaddrinfo, which needs more stack than goroutines usually have.
 constexpr size_t kStackBytes = 1 << 20;
-// How soon a new entry, a signal, or the end is noticed at the latest.
+// The longest and shortest time after which a worker looks for a signal, the end, or work.
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 constexpr absl::Duration kShortestWait = absl::Milliseconds(20);
 
@@ -98,7 +97,7 @@ std::string DoJob(const StreamEntry& entry) {
   for (const auto& [name, value] : entry.fields) {
     if (name == "text") return std::to_string(CountWords(value));
   }
-  return "no text";  // acknowledged as well: it would be no better the next time
+  return "no text";  // acknowledged as well: another try would end the same way
 }
 
 class Pool {
@@ -111,17 +110,17 @@ class Pool {
                          FLAGS_until_empty ? 5 * kShortestWait : kLongestWait)),
         patience_(absl::Seconds(FLAGS_patience_seconds)) {}
 
-  // Finds out whether the server is there and fit for it.
+  // Finds out whether the server is there and can do what we need.
   absl::Status Prepare() const {
     absl::StatusOr<RedisClient> client = Dial();
     if (!client.ok()) return client.status();
     if (absl::Status s = group_.Create(&*client); !s.ok()) return About(group_.stream, s);
-    // Else every job would be done and none could be stored.
+    // Fails if `results_` is no hash. Otherwise each job would be done and its result refused.
     absl::StatusOr<RedisClient::Reply> length = client->Call({"HLEN", results_});
     return length.ok() ? absl::OkStatus() : About(results_, length.status());
   }
 
-  // Returns when all goroutines have ended: by Stop, because nothing is left, or by an error.
+  // Returns when all workers have ended: after Stop, with nothing left to do, or with an error.
   absl::Status Run() {
     gort::WaitGroup running;
     running.Add(FLAGS_workers);
@@ -147,12 +146,12 @@ class Pool {
   }
 
   absl::StatusOr<RedisClient> Dial() const {
-    // Beyond the time that the server itself is asked to wait.
+    // Longer than we ask the server to wait.
     return RedisClient::Dial(FLAGS_redis, wait_ + patience_);
   }
 
-  // Connects again for as long as patience lasts. What was fetched over a connection that broke is
-  // still ours by name, and is claimed like everybody else's.
+  // Connects again for as long as patience lasts. The entries fetched over a connection that broke
+  // still belong to this consumer, and are claimed like those of others.
   void Work() {
     absl::Time connected = absl::Now();
     while (!stopping_.load()) {
@@ -175,7 +174,7 @@ class Pool {
     Stop();
   }
 
-  // Ok: there is an end.
+  // Works until Stop or until nothing is left (ok), or until the connection fails.
   absl::Status WorkOver(RedisClient* client) {
     while (!stopping_.load()) {
       const bool claim = TimeToClaim();
@@ -237,7 +236,7 @@ int Complain(const absl::Status& s) {
 int gort_main(int argc, char** argv) {
   const std::vector<std::string> rest = apps::ParseFlags(argc, argv, kUsage, __FILE__);
   if (!rest.empty()) apps::BadUsage("what is '" + rest[0] + "'?");
-  signal(SIGPIPE, SIG_IGN);  // hiredis writes to connections that may be gone
+  signal(SIGPIPE, SIG_IGN);  // hiredis may write to a connection that is gone
   if (!apps::CatchEndSignals()) {
     return Complain(absl::InternalError("cannot catch signals"));
   }

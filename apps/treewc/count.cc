@@ -44,11 +44,12 @@ bool Any(Mask m) {
   return (halves[0] | halves[1]) != 0;
 }
 
-// As many steps as a counter of eight bits can take; one byte more comes before the vectors.
+// As many vectors as a counter of eight bits can count, and the byte before them.
 constexpr size_t kBlock = 255 * sizeof(Bytes) + 1;
 
-// p[1 .. n) in whole vectors, p[0] being the byte before; adds lines and the beginnings of words.
-// False: some byte is neither printable nor white space, and nothing was added.
+// Counts the whole vectors of p[1 .. n), where p[0] is the byte before them: adds lines and
+// beginnings of words. False: some byte is neither printable nor white space, and nothing was
+// added.
 bool CountVectors(const unsigned char* p, size_t n, Counts* counts) {
   Bytes lines{};
   Bytes words{};

@@ -6,10 +6,9 @@
 //           locale. kUtf8: characters are UTF-8, and the C library's LC_CTYPE says what they are:
 //           wc in that locale, its no-break spaces (U+00A0, U+2007, U+202F, U+2060) being white
 //           space.
-// Sums      texts that follow one another have as many words as their parts, less those that a
-//           border cuts in two; and a border may cut a character. Counts knows enough about its
-//           text's borders for Append to tell, so the parts may be counted in any order, by
-//           anybody.
+// Sums      a text has as many words as its parts together, less the words that a border between
+//           two parts cuts, and a border may cut a character. Counts keeps what Append needs to
+//           know about the borders of its part, so the parts may be counted in any order.
 #ifndef GORT_APPS_TREEWC_COUNT_H_
 #define GORT_APPS_TREEWC_COUNT_H_
 
@@ -32,12 +31,13 @@ struct Counts {
   bool blank = true;            // neither a printable character nor white space so far
   bool begins_in_word = false;  // the first of these is printable
   bool ends_in_word = false;    // and so is the last
-  // kUtf8: the continuation bytes that it begins with, up to three, and what it ends with.
+  // kUtf8: the continuation bytes with which the text begins, up to three, and the sequence with
+  // which it ends.
   unsigned char head[3] = {};
   size_t head_size = 0;
   PartialChar tail;
 
-  // Makes this the counts of its text followed by the other.
+  // Afterwards these are the counts of this text followed by the other.
   void Append(const Counts& next);
 
   // One more character, of no bytes.

@@ -17,7 +17,8 @@ class File {
   explicit File(FileResult* result) : result_(result) {}
 
   void Open(const FilePlace& place) {
-    // A FIFO that took the file's place must not keep us, nor a terminal become ours.
+    // A FIFO may have taken the file's place, and must not block us; a terminal must not become
+    // ours.
     constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     fd_ = openat(place.dir_fd(), place.name.c_str(), kFlags);
     if (fd_ < 0) {
@@ -32,8 +33,8 @@ class File {
     }
   }
 
-  // Fills the buffer unless the file ends before, and returns how much is in it. Closes the file at
-  // its end and when it cannot be read.
+  // Fills the buffer, unless the file ends before, and returns how many bytes are in it. Closes the
+  // file at its end, and when reading fails.
   size_t Read(std::vector<char>* buffer) {
     size_t have = 0;
     while (fd_ >= 0 && have < buffer->size()) {

@@ -18,9 +18,9 @@ struct FileResult {
   int error = 0;               // errno value; 0: no longer a regular file
 };
 
-// Counts the file chunk by chunk, each read into *buffer, which sets the size. Adds to *bytes as it
-// goes. From a goroutine: opening and reading are done by gort::Blocking, all of them by one call
-// for a file that is smaller than the buffer.
+// Counts the file in chunks of the size of *buffer, and adds the bytes read to *bytes. Must be
+// called from a goroutine: a call of gort::Blocking opens the file and reads the first chunk, and
+// one reads each further chunk.
 FileResult CountFile(const FilePlace& place, TextMode mode, std::vector<char>* buffer,
                      std::atomic<uint64_t>* bytes);
 

@@ -84,7 +84,7 @@ struct Job {
   FilePlace place;
 };
 
-// What became of one; or something that the walk could not look at.
+// What became of a job, or what the walk could not look at.
 struct Outcome {
   uint64_t seq = 0;
   bool counted = false;
@@ -163,8 +163,8 @@ class TreeWc {
     }
   }
 
-  // Outcomes come in any order. Each waits for its turn, and its slot with it: so there is never
-  // more than a window of them.
+  // Outcomes come in any order. Each waits in pending_ for its turn and keeps its slot, so there
+  // are never more than a window of them.
   void Arrived(Outcome outcome) {
     const uint64_t window = pending_.size();
     pending_[outcome.seq % window] = std::move(outcome);
@@ -227,7 +227,8 @@ class TreeWc {
   bool shown_ = false;
 };
 
-// Each file in the window may hold a directory open, each reader a file, and the walk its levels.
+// The window that the limit of descriptors allows: each file in it may hold a directory open, each
+// reader holds a file, and the walk holds its levels.
 int AffordableWindow(int window, int readers) {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return window;

@@ -30,8 +30,8 @@ struct Entry {
   unsigned char type;
 };
 
-// The result of a system call: its value, or -1 and errno. errno is fetched where the call was
-// made, for the goroutine may have changed threads by the time that Blocking returns.
+// The result of a system call: its value, or -1 and errno. errno is read inside Blocking, because
+// the goroutine may be on another thread when Blocking returns.
 struct Result {
   int value;
   int error;
@@ -155,7 +155,7 @@ class Walker {
       }
       r.error = ESTALE;
     }
-    // Somebody moved a directory while we were in it: there is no way back to those that are
+    // A directory was moved while we were in it. There is no way back to the levels that are
     // closed.
     for (; !levels_.empty() && levels_.back().dir == nullptr; levels_.pop_back()) {
       const Level& lost = levels_.back();

@@ -32,8 +32,8 @@ class OpenDir {
   const int fd_;
 };
 
-// A directory's place in the tree: a shared handle to a name and the directory above. Paths are put
-// together only when somebody asks.
+// A directory's place in the tree: a shared handle to its name and the directory above. A path is
+// put together when it is asked for.
 class DirName {
  public:
   DirName() = default;  // no directory
@@ -49,7 +49,7 @@ class DirName {
   }
   ~DirName();
 
-  // The path of `entry` in it; of itself if entry is empty.
+  // The path of `entry` in this directory; if `entry` is empty, of the directory.
   std::string Path(const std::string& entry) const;
 
  private:

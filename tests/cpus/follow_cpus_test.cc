@@ -12,7 +12,7 @@
 
 namespace {
 
-// Of every thread of the process.
+// Sets the affinity mask of every thread of the process.
 void SetAffinity(const cpu_set_t& cpus) {
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     sched_setaffinity(atoi(task.path().filename().c_str()), sizeof cpus, &cpus);
@@ -46,7 +46,7 @@ TEST(FollowCpus, GomaxprocsGoesWithTheAffinityMaskUntilItIsChosen) {
     EXPECT_TRUE(BecomesWithin30s(1));
     SetAffinity(all);
     EXPECT_TRUE(BecomesWithin30s(before));
-    // Chosen: it stays. The change is seen by a program that did not choose within a second.
+    // A GOMAXPROCS that was chosen stays. A program that did not choose notices within a second.
     gort::GOMAXPROCS(before);
     SetAffinity(one);
     for (int i = 0; i < 150; ++i) {

@@ -1,5 +1,5 @@
-// Deadlocks that are none: moments in which nobody runs and no queue holds a goroutine, although
-// one is on its way.
+// Moments that look like a deadlock and are none: no goroutine runs and no queue holds one, but one
+// is on its way.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -31,7 +31,8 @@ bool OthersSleep() {
   return sched.nmidle == sched.mnext - sched.nmfreed - sched.nmsys;
 }
 
-// The poller, where only sysmon finds anything, and keeps it for as long as another M runs.
+// A stand-in for the poller in which sysmon finds the goroutine, and keeps it for as long as
+// another M runs.
 GList NetpollOfSysmon(int64_t delay_ns) {
   if (Getg()->m->mstartfn != &Sysmon) return delay_ns == 0 ? GList() : real_netpoll(delay_ns);
   GList list = real_netpoll(0);
@@ -43,7 +44,7 @@ GList NetpollOfSysmon(int64_t delay_ns) {
 }
 
 TEST(NoFalseDeadlock, WhileSysmonHoldsWhatThePollerGave) {
-  // Before the runtime does, so that no second M sees the change.
+  // Set before the runtime sets it, so that no second M sees the change.
   NetpollInstall();
   real_netpoll = sched_hooks.netpoll;
   sched_hooks.netpoll = &NetpollOfSysmon;
@@ -56,7 +57,7 @@ TEST(NoFalseDeadlock, WhileSysmonHoldsWhatThePollerGave) {
     Go([&] { readable.Send(WaitReadable(pipe_fds[0]).ok()); });
     while (sched.netpoll_waiters.load() == 0) Gosched();
     EXPECT_EQ(write(pipe_fds[1], "x", 1), 1);
-    // On the only P: nobody else comes to poll until sysmon does.
+    // The main goroutine keeps the only P, so that no M polls before sysmon does.
     while (!sysmon_has_it.load()) {
     }
     got = readable.Recv().value_or(false);
@@ -67,8 +68,8 @@ TEST(NoFalseDeadlock, WhileSysmonHoldsWhatThePollerGave) {
   close(pipe_fds[1]);
 }
 
-// Threads that the runtime has not heard of do something just when the last M goes to sleep:
-// act(i), after a short time that differs, in a new thread each; between them wait(i).
+// New threads, which the runtime does not know yet, act just when the last M goes to sleep: each
+// calls act(i) after a short time that differs, and wait(i) is called between them.
 template <class Wait, class Act>
 void Strangers(int rounds, Wait wait, Act act) {
   std::mt19937 random(1);

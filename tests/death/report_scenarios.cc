@@ -86,7 +86,8 @@ __attribute__((noinline)) void Deep(int n) {
   if (n > 0) Deep(n - 1);
 }
 
-// Not a death: destructors run on the way out, catch (...) does not stop it, others go on.
+// Not a death: destructors run on the way out, catch (...) does not stop it, other goroutines go
+// on.
 void GoexitDeep() {
   Chan<int> c = MakeChan<int>();
   gort::Go([c] {
@@ -116,7 +117,7 @@ void ForeignThrow() {
   std::thread([] { throw std::runtime_error("on a foreign thread"); }).join();
 }
 
-// The thread calls nothing of gort's until it sends: nobody may say deadlock before.
+// The thread first calls gort when it sends. Until then there must be no report of a deadlock.
 void LateThread() {
   Chan<int> c = MakeChan<int>();
   std::thread t([c]() mutable {
@@ -127,7 +128,7 @@ void LateThread() {
   t.join();
 }
 
-// It ends without a call, and with it the last hope.
+// The thread ends without calling gort, and no one is left who could wake a goroutine.
 void ThreadThatNeverCalls() {
   std::thread([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }).detach();
   MakeChan<int>().Recv();

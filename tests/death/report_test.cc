@@ -17,7 +17,7 @@ struct Ending {
   // Regular expressions; each must match one whole line of the output, in this order. Lines between
   // are tracebacks.
   std::vector<std::string> lines;
-  // When true, these lines are all there is.
+  // True: there are no other lines.
   bool exactly = false;
   std::vector<std::string> env = {};
 };
@@ -84,7 +84,7 @@ TEST_P(Report, SaysWhatHappenedAndEndsWithItsStatus) {
 INSTANTIATE_TEST_SUITE_P(All, Report, ::testing::ValuesIn(kEndings),
                          [](const auto& info) { return std::string(info.param.scenario); });
 
-// What the environment makes a program say that otherwise says nothing.
+// A program that prints nothing by itself prints what the environment asks for.
 const Ending kSettings[] = {
     {"nap",
      0,

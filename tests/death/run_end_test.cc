@@ -21,7 +21,7 @@ void ExpectDeadlock(const std::string& scenario) {
 }
 
 TEST(RunEnd, ADeadlockInTheSecondRunIsReported) {
-  // The moment that was missed: main blocks before the caller of Run waits.
+  // main blocks before the caller of Run waits.
   for (int i = 0; i < 30; ++i) ExpectDeadlock("deadlock_in_the_second_run");
 }
 

@@ -27,7 +27,7 @@ int DeadlockInTheSecondRun() {
   });
 }
 
-// Nobody is left but a thread that has not called gort yet.
+// The one thread that is left has not called gort yet.
 int GoexitBesideAThread() {
   std::atomic<bool> goexited = false;
   std::thread([&goexited] {
@@ -59,7 +59,7 @@ int RunEndsBesideAnother() {
   });
   while (!waits) std::this_thread::yield();
   for (int i = 0; i < kRounds; ++i) {
-    // So that an M is woken for the next main, and sleeps again right after.
+    // Wakes an M for the next main, which sleeps again right after.
     while (gort::rt::sched.npidle.load() < gort::GOMAXPROCS(0)) std::this_thread::yield();
     gort::Run([] { return 0; });
     values.Send(1);
@@ -69,7 +69,8 @@ int RunEndsBesideAnother() {
   return 7;
 }
 
-// A call from a destructor that comes after gort's own end of the thread, had it one of that kind.
+// A thread-local destructor calls gort. It runs after gort's own destructor for the thread would
+// have run.
 struct Late {
   Chan<int> to;
   ~Late() {
@@ -91,7 +92,8 @@ int DeadlockAfterALateCall() {
   });
 }
 
-// The process's first M stays when its goroutine takes the thread with it; it is nobody, though.
+// When the goroutine of the process's first M takes the thread with it, that M stays, and counts
+// for nothing.
 int DeadlockWithoutTheFirstM() {
   return gort::Run([] {
     gort::Go([] { MakeChan<int>().Recv(); });

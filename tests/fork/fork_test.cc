@@ -94,7 +94,8 @@ TEST(Fork, AChildThatCallsNothingOfGortMayEndByItself) {
   StartBesideLoops([] {
     const pid_t pid = fork();
     if (pid == 0) {
-      // On the goroutine's own stack, for longer than a time slice, with nobody to pre-empt it.
+      // The child runs on the goroutine's own stack for longer than a time slice, and nothing
+      // pre-empts it.
       for (int i = 0; i < 10'000'000; ++i) asm volatile("" : : "r"(i));
       _exit(7);
     }

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace gort::fuzz {
 
-// Ends the process: `what` does not hold; more: the data that shows it.
+// Ends the process, because `what` does not hold; `more` is the data that shows it.
 [[noreturn]] void Broken(const char* what, std::string_view more = {});
 
 inline void Check(bool ok, const char* what, std::string_view more = {}) {

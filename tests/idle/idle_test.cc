@@ -13,20 +13,20 @@ namespace gort {
 namespace {
 
 constexpr int kSeconds = 3;
-// The main goroutine's sleep itself is two switches or three, and sysmon goes round a few times
-// while on a busy machine the main thread waits for a CPU before it can look. A thread of the
-// sanitizer looks around ten times a second.
+// Allows for two or three switches of the main goroutine's own sleep. On a busy machine the main
+// thread waits for a CPU before it can look, and sysmon goes round a few times meanwhile. A thread
+// of the sanitizer looks around ten times a second.
 constexpr int64_t kSwitches = GORT_TSAN ? 20 * kSeconds : 12;
 constexpr int64_t kCpuUs = GORT_TSAN ? 100'000 : 10'000;
 
 struct Usage {
-  int64_t switches;  // by threads that wait, as opposed to those that others push aside
+  int64_t switches;  // made by threads in order to wait, and not by the kernel
   int64_t cpu_us;
 };
 
 int64_t Micros(const timeval& t) { return int64_t{t.tv_sec} * 1'000'000 + t.tv_usec; }
 
-// Of all threads.
+// The sum over all threads.
 Usage Now() {
   rusage r;
   getrusage(RUSAGE_SELF, &r);

@@ -3,7 +3,7 @@
 //   blocked [--what=mutex|read|nanosleep|poll|getaddrinfo|wrapped|wrapped_busy|all] [--rounds=N]
 //
 // One goroutine blocks, the main one wants to run every millisecond. Fails when a blocked call
-// comes back wrong or when the others stand still for its whole length.
+// returns a wrong result, or when the main goroutine stands still for as long as the call takes.
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -45,7 +45,7 @@ using gort::rt::Nanotime;
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kBlockNs = 300 * kMs;
-// A poll that a signal ended is not made again everywhere (preempt/blocked_call.h).
+// A poll that a signal has ended is not always made again (preempt/blocked_call.h).
 constexpr bool kMayBeInterrupted = !gort::rt::arch::kCallKeepsArguments;
 
 [[noreturn]] void Fail(const char* what) {
@@ -171,7 +171,7 @@ void SixWrappedCalls() {
   }
 }
 
-// For comparison: the runtime is told.
+// For comparison, the same call inside Blocking.
 int64_t Wrapped() {
   return Beside(&SixWrappedCalls, [](int64_t) {});
 }

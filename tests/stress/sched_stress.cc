@@ -34,8 +34,8 @@ DEFINE_int32(threads, 2, "foreign threads that spawn and ready, too");
 
 namespace gort::rt {
 
-// A binary semaphore made of nothing but park and ready. It holds a lock of the runtime, so it must
-// be runtime code for pre-emption too: in this namespace and not inlined (preempt/safe_point.h).
+// A binary semaphore made of park and ready. It holds a lock of the runtime, so pre-emption must
+// take it for runtime code: it is in this namespace and not inlined (preempt/safe_point.h).
 class Slot {
  public:
   // Returns when a permit was there or came.
@@ -109,8 +109,8 @@ void Checked(FastRand* rand, F f) {
 }
 
 void Wait(FastRand* rand) {
-  // A permit for each wait: posted first by ourselves to some slot and awaited at the same one, so
-  // that the sum of permits never falls below the number of waiters.
+  // For each wait there is a permit: the worker first posts to some slot, and then waits at the
+  // same slot, so the sum of permits is never below the number of waiters.
   Slot& slot = slots[rand->N(kSlots)];
   slot.Post();
   slot.Wait();
@@ -153,13 +153,13 @@ void Throwing(FastRand* rand) {
   }
 }
 
-// Calls nothing: to be taken off its thread it has to be interrupted.
+// Makes no calls, so it leaves its thread when it is interrupted and not before.
 void Spin(FastRand* rand) {
   uint64_t x = rand->Next64() | 1;
   const uint64_t first = x;
   uint64_t n = 1 + rand->N(200'000);
   for (uint64_t i = 0; i < n; ++i) x = x * 6364136223846793005u + 1;
-  // The generator run backwards: every step was made once.
+  // Runs the generator backwards: every step must have been made once.
   for (uint64_t i = 0; i < n; ++i) x = (x - 1) * 0xc097ef87329e28a5u;
   if (x != first) gort::rt::Throw("stress: a register changed");
 }

@@ -169,7 +169,8 @@ void Throw(Worker* w) {
   }
 }
 
-// One local static for each N, initialised once by whoever comes first, while the others wait.
+// One local static for each N. The first goroutine that comes initialises it, while the others
+// wait.
 constexpr int kStatics = 256;
 std::atomic<int> initialised{0};
 template <int N>
@@ -347,8 +348,8 @@ int64_t Progress(size_t load) {
   return n;
 }
 
-// A load as a whole must progress. A single worker need not: std::mutex is not fair, and one that
-// unlocks and locks again at once may shut the others out for as long as it likes.
+// Each load must make progress, but a single worker need not: std::mutex is not fair, and a worker
+// that unlocks and locks again at once may shut the others out for as long as it likes.
 void Watch(size_t load, int64_t now) {
   static int64_t seen[kN] = {};
   static int64_t since[kN] = {};

@@ -19,7 +19,7 @@ UNREACHABLE = {
 }
 
 LABEL_ATTRIBUTES = ("actual", "data", "deps", "exports", "hdrs", "implementation_deps", "srcs", "textual_hdrs")
-TEST_RULES = ("gort_cc_benchmark", "gort_cc_test", "py_test", "sh_test")
+TEST_RULES = ("gort_cc_benchmark", "gort_cc_fuzz_test", "gort_cc_test", "py_test", "sh_test")
 
 
 class Target:

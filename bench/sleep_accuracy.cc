@@ -1,4 +1,4 @@
-// Reports how late gort::Sleep wakes, beside nanosleep(2) of the same machine in the same run.
+// bench/sleep_accuracy.cc: how late gort::Sleep wakes, beside nanosleep(2) in the same run.
 // A report, not a test: the numbers belong to the machine and its load.
 #include <time.h>
 

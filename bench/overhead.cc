@@ -1,10 +1,10 @@
-// bench/overhead/overhead.cc: what the monitor thread and pre-emption cost a program that computes.
+// bench/overhead.cc: what the monitor thread and pre-emption cost a program that computes.
 //
 //   overhead [--pairs=N] [--ms=N]
 //
-// The same computation on every CPU, in turn on plain threads while the runtime sleeps, and on one
-// goroutine a P with another waiting for each, so that the monitor looks after all Ps and every
-// time slice ends in a switch. A pair's order changes from pair to pair. A report, not a test.
+// Runs the same computation on every CPU twice: on plain threads while the runtime sleeps, and on
+// goroutines, two for each P, so that the monitor looks after all Ps and every time slice ends in a
+// switch. Which comes first changes from pair to pair. A report, not a test.
 #include <algorithm>
 #include <atomic>
 #include <cinttypes>
