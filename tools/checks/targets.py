@@ -1,48 +1,26 @@
-"""README.md's table of targets names every public target of the shipped packages, and nothing else."""
+"""README.md's table of targets has the public targets of docs/public.txt, each with headers that stand there, and no others."""
 
-import ast
+import os
 import re
 
-from tools.checks import deps
+from tools.checks import public
 from tools.checks.blocks import read
 
 _README = "README.md"
-_ROW = re.compile(r"^\| `@gort(//[^`]*)` \|", re.MULTILINE)
-_PUBLIC = "//visibility:public"
-_RULES = ("alias", "gort_cc_library")
-# For BUILD files and WORKSPACE, not for programs.
-_NOT_LIBRARIES = ("platforms",)
-
-
-def public(root):
-    """The labels of the public libraries, as users write them."""
-    found = set()
-    for package, path in deps.build_files(root):
-        top = package.split("/")[0]
-        if path.endswith(".bzl") or top in deps.NOT_SHIPPED or top in _NOT_LIBRARIES:
-            continue
-        tree = ast.parse(read(root, path), path)
-        default = False
-        for call in (n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
-            arguments = {k.arg: ast.dump(k.value) for k in call.keywords}
-            if call.func.id == "package":
-                default = _PUBLIC in arguments.get("default_visibility", "")
-            elif call.func.id in _RULES:
-                names = [k.value.value for k in call.keywords if k.arg == "name" and isinstance(k.value, ast.Constant)]
-                visible = _PUBLIC in arguments["visibility"] if "visibility" in arguments else default
-                found.update(_label(package, name) for name in names if visible)
-    return found
-
-
-def _label(package, name):
-    return "//" + package if package and package.rpartition("/")[2] == name else "//%s:%s" % (package, name)
+_ROW = re.compile(r"^\| `@gort(//[^`]*)` \|([^|]*)\|", re.MULTILINE)
+_SPAN = re.compile(r"`([^`]*)`")
 
 
 def check(root):
-    listed = _ROW.findall(read(root, _README))
-    # What the aliases of the root package stand for.
-    behind = {"//runtime", "//runtime:gort"}
-    known = public(root) - behind
-    errors = ["%s: the table of targets lacks @gort%s" % (_README, label) for label in sorted(known - set(listed))]
-    return errors + ["%s: @gort%s is no public target" % (_README, label) for label in listed if label not in known]
-
+    known, _, _ = public.read_list(read(root, os.path.join("docs", "public.txt")))
+    rows = {label: _SPAN.findall(headers) for label, headers in _ROW.findall(read(root, _README))}
+    errors = ["%s: the table of targets lacks @gort%s" % (_README, label) for label in known if label not in rows]
+    for label, headers in rows.items():
+        if label not in known:
+            errors.append("%s: @gort%s is no public target" % (_README, label))
+            continue
+        # A table need not repeat the parts of a header that puts others together; the first is the one to include.
+        wrong = [h for h in headers if h not in known[label]]
+        if wrong or headers[:1] != known[label][:1]:
+            errors.append("%s: @gort%s has the headers %s" % (_README, label, " ".join(known[label]) or "(none)"))
+    return errors
