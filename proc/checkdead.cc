@@ -1,11 +1,15 @@
 // proc/checkdead.cc: noticing that nothing can ever run again.
 //
 // Threads that the runtime did not create are the hard part, because any of them may send to a
-// channel some day. One that has called gort before is counted (nforeign) and keeps the report back
-// for as long as it lives. One that has not called yet, such as a std::thread that will send its
-// result at its end, can only be told from the number of threads in the process. It may also end
-// without ever calling, and tells nobody then; so sysmon looks again, ever more seldom, and gives
-// up in the end: a process must be able to be idle.
+// channel some day.
+//
+//   the thread                        how CheckDead knows of it     it keeps the report back
+//   has called gort                   nforeign counts it            for as long as it lives
+//   has not called gort yet           the process has more threads  while sysmon looks again:
+//   (a stranger), and may do so or    than the runtime knows        kDeadChecks times, ever more
+//   end without a word                                              seldom
+//
+// sysmon gives up in the end, because a process must be able to be idle.
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
@@ -20,11 +24,11 @@
 namespace gort::rt {
 namespace {
 
-// Main functions (of Run or rt0) that have not ended. Without one a program at rest waits for its
-// own threads, not for goroutines.
+// Main functions (of Run or rt0) that have not ended. While there is none, a program at rest waits
+// for its own threads and not for goroutines.
 constinit std::atomic<int32_t> mains{0};
 
-// Timers that will fire are somebody who can still run.
+// True when a timer will fire, and so can make a goroutine runnable.
 bool TimersPending() {
   int32_t n = gomaxprocs.load(std::memory_order_relaxed);
   for (int32_t i = 0; i < n; ++i) {
@@ -44,7 +48,8 @@ constexpr int kSanitizerThreads = 1;  // started with the program's first thread
 constexpr int kSanitizerThreads = 0;
 #endif
 
-// Threads that the runtime knows nothing of. One that is about to end counts too.
+// True when the process has threads that the runtime knows nothing of. A thread that is about to
+// end counts as well.
 bool StrangersPresent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   int64_t known = MCount() + sched.nattached.load() + kSanitizerThreads;
   if (sched.m0_exited) ++known;  // its thread stays
@@ -76,8 +81,8 @@ void RecheckDead() {
   int32_t left = sched.dead_checks.load(std::memory_order_relaxed);
   if (left == 0) return;
   CheckDead();
-  // It would begin anew at 0: something may have happened in between, and that brings its own
-  // check.
+  // Counted down after the look: CheckDead asks for a new series when none is left, and sysmon would
+  // never give up.
   sched.dead_checks.store(left - 1, std::memory_order_relaxed);
 }
 
@@ -102,9 +107,9 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (status == kGWaiting || status == kGPreempted) {
       ++waiting;
     } else if (status == kGRunnable || status == kGRunning || status == kGSyscall) {
-      // Queued by a thread without a P just now, which will wake an M: it needs our lock for that.
-      // Such a thread makes a goroutine runnable and queues it under the lock (NewProcCommit), or
-      // is counted before it does (Ready attaches it).
+      // A thread without a P has just queued gp and is about to wake an M, for which it needs
+      // sched.lock. Such a thread has either queued gp under the lock in one step with making it
+      // runnable (NewProcCommit), or is in nforeign since before (Ready attaches it).
       if (sched.runqsize.load(std::memory_order_relaxed) > 0 || sched.nforeign.load() > 0) return;
       Printer() << "runtime: checkdead: find g " << gp->goid << " in status " << GStatusName(status)
                 << '\n';
@@ -112,15 +117,16 @@ void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       Throw("checkdead: runnable g");
     }
   }
-  // Goroutines of a Run that is about to begin or end.
+  // No goroutine at all: a Run is about to begin or to end.
   if (waiting == 0 && !sched.main_goexited.load()) return;
   if (TimersPending()) return;
   if (StrangersPresent()) {
     if (sched.dead_checks.load(std::memory_order_relaxed) == 0) ScheduleDeadChecks(kDeadChecks);
     return;
   }
-  // One that was a stranger when we began may just have become known, with a goroutine in its hand
-  // that was seen waiting above. It needs our lock to queue it, so it is still counted.
+  // A stranger may have become a known thread since the first look at nforeign, and may be readying
+  // a goroutine that was seen waiting above. It needs sched.lock to queue the goroutine, so nforeign
+  // still counts the thread.
   if (sched.nforeign.load() > 0) return;
   sched.lock.Unlock();
   Fatal(waiting != 0 ? "all goroutines are asleep - deadlock!"

@@ -17,6 +17,9 @@
 namespace gort::rt::testing {
 namespace {
 
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
+
 constexpr char kDeadlock[] = "fatal error: all goroutines are asleep - deadlock!";
 
 // A program in a deadlock: one main function, one M, asleep, and one goroutine, waiting.

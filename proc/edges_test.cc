@@ -16,6 +16,9 @@
 namespace gort::rt::testing {
 namespace {
 
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
+
 constexpr uint32_t kGStates = 10;
 constexpr uint32_t kPStates = 5;
 

@@ -1,9 +1,9 @@
 // proc/find_runnable.cc: where the next goroutine comes from, and going to sleep when there is
 // none.
 //
-// The danger is a lost wake-up: work is submitted just when the last M that looks for work goes to
-// sleep, and nobody runs it. An M that looks for work is "spinning" and counted in nmspinning;
-// while one is, submitters need not wake anybody. The protocol:
+// The danger is a lost wake-up: a submitter makes work runnable just when the last M that looks for
+// work goes to sleep, and no M runs it. An M that looks for work is "spinning" and counted in
+// nmspinning; while that count is not zero, submitters need not wake an M. The protocol:
 //
 //   submitter                                   parker (a spinning M that found nothing)
 //   1. publish the work (seq_cst store)         1. put the P on the idle list: npidle++ (seq_cst)
@@ -11,18 +11,18 @@
 //   3. idle P and nobody spinning: wake one     3. look at every queue, mask and timer again
 //                                               4. found something: take an idle P, spin again
 //
-// In the single total order of these operations either the submitter's reads come after the
-// parker's steps 1 and 2, then it wakes an M; or its store comes before the parker's step 3, then
-// the parker sees the work. Weaken one side and both may miss: tests/model has the proof by
-// exhaustion and shows the loss when either barrier is removed.
+// These operations have a single total order. In it the submitter's reads come after the parker's
+// steps 1 and 2, and the submitter wakes an M; or the submitter's store comes before the parker's
+// step 3, and the parker sees the work. With either side weakened both may miss: tests/model tries
+// every interleaving of a model of the two, and shows the loss when either barrier is removed.
 //
-// An M that takes work while spinning wakes another (ResetSpinning), so one wake-up grows to as
-// many as there is work for. At most half as many Ms spin as Ps are busy.
+// A spinning M that finds work wakes another M (ResetSpinning), so one wake-up grows to as many as
+// there is work for. An M begins to spin only while fewer than half as many Ms spin as Ps are busy.
 //
-// Rejected  A central list of waiting Ms under one lock for each submission (the lock is then the
-//           scheduler); waking an M for each goroutine (the M finds nothing: a busy program spends
-//           its time parking and unparking); handing the P directly with each goroutine (loses
-//           locality).
+// Rejected  Each submission takes one lock over a central list of waiting Ms: every P waits for that
+//           lock. Each goroutine wakes an M: mostly the M finds nothing, and a busy program spends
+//           its time parking and unparking. Each goroutine hands its P to the M that is woken: the
+//           goroutine's memory is in another CPU's cache.
 #include <algorithm>
 
 #include "gort/base/throw.h"
@@ -95,8 +95,8 @@ Found FromPoller() {
   return Found{gp, false, false};
 }
 
-// Only while spinning Ms are fewer than half of the busy Ps: more would burn CPU against each
-// other.
+// Steals from other Ps. Not while half as many Ms spin as Ps are busy: more spinning Ms would burn
+// CPU against each other.
 Found FromOthers(Search* s) {
   if (!s->mp->spinning) {
     int32_t busy =
@@ -124,12 +124,13 @@ P* CheckRunqs() {
   return PidleGetSpinning();
 }
 
-// With so many timers the next one is never far, and programming the clock for each by itself costs
-// more than all else: they are then served in groups, each at most so much late.
+// With so many timers the next one is never far, and a system call for each costs more than running
+// them: the M then sleeps for kGroupNs at least, which makes a timer at most that late.
 constexpr uint32_t kManyTimers = 4096;
 constexpr int64_t kGroupNs = 200'000;
 
-// Earliest timer of any P, or when to look at very many. Go: checkTimersNoP
+// When the earliest timer of any P is due, or the time to look at very many timers; 0: no timer.
+// poll_until: a time found before. Go: checkTimersNoP
 int64_t CheckTimers(int64_t poll_until) {
   int32_t n = gomaxprocs.load(std::memory_order_acquire);  // pairs with: ProcResize
   uint32_t timers = 0;
@@ -143,8 +144,9 @@ int64_t CheckTimers(int64_t poll_until) {
   return poll_until;
 }
 
-// Blocks in the poller until I/O, a break or the next timer; no P. Afterwards there is a P again
-// and *found may be set, or this M has to stop. Go: the netpoll part at the end of findRunnable
+// Blocks in the poller until I/O, a break or the next timer. The M has no P before. True: the M has
+// a P again, and *found may be set. False: it has none and must stop. Go: the netpoll part at the
+// end of findRunnable
 bool SleepInPoller(Search* s, Found* found) {
   int64_t delay = -1;
   sched.poll_until.store(s->poll_until);
@@ -176,7 +178,8 @@ bool SleepInPoller(Search* s, Found* found) {
   return true;
 }
 
-// Under sched.lock: gives the P up, unless something has come up. Go: findRunnable, the locked part
+// Gives the P up, unless there is something to do after all; then false, and *found may be set.
+// Go: findRunnable, the locked part
 bool GiveUpP(Search* s, Found* found) {
   LockGuard l(&sched.lock);
   if (sched.gcwaiting.load()) return false;
@@ -185,7 +188,7 @@ bool GiveUpP(Search* s, Found* found) {
     return false;
   }
   if (!s->mp->spinning && sched.need_spinning.load() == 1) {
-    // Somebody could not hand work over for want of a P: take it up.
+    // An M that was to look for work found no idle P (PidleGetSpinning): this M looks in its place.
     BecomeSpinning(s->mp);
     return false;
   }
@@ -204,7 +207,7 @@ P* LookAgain() {
   return CheckRunqs();
 }
 
-// Nothing to run: gives the P up and goes to sleep. On return there is a P again.
+// Gives the P up and goes to sleep. On return the M has a P again, and *found may be set.
 void Park(Search* s, Found* found) {
   M* mp = s->mp;
   if (!GiveUpP(s, found)) return;
@@ -212,7 +215,7 @@ void Park(Search* s, Found* found) {
     mp->spinning = false;
     if (sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("findrunnable: negative nmspinning");
   }
-  // Not only Ms that were spinning look again: a submitter that saw no idle P woke nobody.
+  // An M that was not spinning looks again, too: a submitter that saw no idle P has woken no M.
   if (P* pp = LookAgain()) {
     AcquireP(pp);
     BecomeSpinning(mp);
@@ -223,7 +226,7 @@ void Park(Search* s, Found* found) {
     if (sched.lastpoll.exchange(0) != 0) {
       if (SleepInPoller(s, found)) return;
     } else if (s->poll_until != 0) {
-      // Another M polls; it must not sleep past our earliest timer.
+      // Another M polls, and must not sleep past this M's earliest timer.
       int64_t until = sched.poll_until.load();
       if (until == 0 || until > s->poll_until) sched_hooks.netpoll_break();
     }

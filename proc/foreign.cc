@@ -50,7 +50,7 @@ M* Take() {
   return mp;
 }
 
-// Gives the thread's M back when the thread ends.
+// Gives the M of a thread that ends back to the free list.
 void Detach(void* arg) {
   M* mp = static_cast<M*>(arg);
   CasGStatus(mp->g0, kGRunning, kGDead);
@@ -65,9 +65,9 @@ void Detach(void* arg) {
   if (sched.nforeign.fetch_sub(1) == 1) RequestDeadCheck();
 }
 
-// Of pthread_key_create(3). A key's destructor comes after those of all thread_local objects, which
-// may still call gort, and comes again if a later one does; a thread_local object of ours would
-// have gone before them.
+// Has Detach called when the thread ends. A key of pthread_key_create(3) serves, because its
+// destructor runs after those of all thread_local objects, which may still call gort, and runs again
+// when a destructor after it does so. A thread_local object of gort's could go before theirs.
 void DetachAtThreadEnd(M* mp) {
   static const pthread_key_t key = [] {
     pthread_key_t made;
@@ -84,7 +84,8 @@ GORT_COLD G* Attach() {
   mp->tid.store(ThreadId(), std::memory_order_relaxed);
   mp->curg.store(gp, std::memory_order_relaxed);
   Setg(gp);
-  // CheckDead reads them the other way round: whom it no longer takes for a stranger is foreign.
+  // In this order: CheckDead reads nattached before it reads nforeign for the last time, so a thread
+  // that it no longer takes for a stranger is in nforeign by then.
   sched.nforeign.fetch_add(1);
   sched.nattached.fetch_add(1);
   DetachAtThreadEnd(mp);
@@ -126,7 +127,7 @@ void AttachExternalWaker() { sched.nforeign.fetch_add(1); }
 
 void DetachExternalWaker() {
   if (sched.nforeign.fetch_sub(1) != 1) return;
-  // Whoever looked before now was kept back by us.
+  // Every CheckDead before this one saw nforeign > 0 and reported nothing: look now.
   LockGuard l(&sched.lock);
   CheckDead();
 }

@@ -14,8 +14,8 @@ namespace {
 constexpr int32_t kLocalMax = 64;
 constexpr int32_t kRefill = 32;
 
-// Gs with stacks on the global list now, and the fewest since the last look: so many were not
-// needed.
+// The number of Gs with stacks on the global list now, and the lowest it has been since
+// TakeUnusedStacks looked: that many were not needed.
 struct StackCount {
   int32_t now = 0;
   int32_t low = 0;

@@ -10,8 +10,8 @@
 namespace gort::rt {
 namespace {
 
-// seq_cst: a parker that has dropped nmspinning and sees the old size knows that the submitter will
-// see nmspinning dropped.
+// seq_cst: when a parker that has lowered nmspinning still reads the old size, the submitter reads
+// the lowered nmspinning.
 void SetSize(int32_t n) { sched.runqsize.store(n); }
 int32_t Size() { return sched.runqsize.load(std::memory_order_relaxed); }
 
@@ -32,7 +32,8 @@ void GlobRunqPutBatch(GQueue* q, int32_t n) {
   SetSize(Size() + n);
 }
 
-// A fair share of the queue: one to run now, the rest into pp's ring (at most half of it).
+// Takes pp's share of the queue, at most max Gs (0: no limit): returns one and puts the others into
+// pp's ring.
 G* GlobRunqGet(P* pp, int32_t max) {
   int32_t size = Size();
   if (size == 0) return nullptr;
@@ -49,14 +50,14 @@ G* GlobRunqGet(P* pp, int32_t max) {
     left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);
     if (left > 0) sched.runq.PushFrontAll(&batch);  // the ring was not empty after all
   }
-  // Not before the batch is in the ring: who reads this without the lock looks there next.
+  // After the batch is in the ring: an M that reads the size without the lock reads the rings next.
   SetSize(size - taken + left);
   return gp;
 }
 
 namespace {
 
-// Changes places of the last in the ring and any other. Only with one P: nobody steals meanwhile.
+// Swaps the last G of the ring with any G of it. With one P only, where no other M can steal.
 void ShuffleTail(P* pp) {
   RunQueue& q = pp->runq;
   const uint32_t head = q.head.load(std::memory_order_relaxed);
@@ -92,7 +93,7 @@ void RunqPutLocal(P* pp, G* gp, bool next) {
 void Submit(P* pp, G* gp, bool next) {
   if (GORT_LIKELY(pp != nullptr)) {
     RunqPutLocal(pp, gp, next);
-    // With one P nobody can be idle while we run.
+    // The only P is the caller's, so no P is idle.
     if (gomaxprocs.load(std::memory_order_relaxed) == 1) return;
     RunqPublish(pp);
   } else {

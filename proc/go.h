@@ -1,8 +1,7 @@
 // proc/go.h: starting goroutines.
-// What      gort::Go(f, args...): the callable and its arguments are decay-copied or moved straight
-//           onto the new goroutine's stack (to the heap when they are larger than
-//           kMaxInlineClosure), run there, and destroyed there when the goroutine ends, by Goexit
-//           too.
+// What      gort::Go(f, args...) decay-copies or moves the callable and its arguments straight onto
+//           the new goroutine's stack (to the heap when they are larger than kMaxInlineClosure),
+//           calls it there, and destroys all of them there when the goroutine ends, by Goexit too.
 // Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
 //           is started then).
 // Go        go statement, newproc
@@ -43,9 +42,9 @@ struct NewGoroutine {
 // entry(closure) will be the body; startpc and gopc are for tracebacks. Go: newproc1
 NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
                           uintptr_t startpc, uintptr_t gopc, const GoOptions* options);
-// Makes it runnable: next on this P. Go: newproc
+// Makes gp runnable: next on this P. Go: newproc
 void NewProcCommit(G* gp);
-// Takes it back. The closure must not be alive.
+// Gives gp back unused. The closure must not be alive.
 void NewProcAbort(G* gp);
 
 template <class F, class... A>

@@ -18,10 +18,10 @@ namespace {
 
 static_assert(sizeof(_Unwind_Exception) <= sizeof(G::goexit_exception));
 
-// "gortGxit": not a C++ exception, so no catch clause but catch (...) sees it.
+// "gortGxit". The unwinder takes it for another language's: catch (...) sees it, no other clause.
 constexpr uint64_t kGoexitClass = 0x676f727447786974;
 
-// Where MakeContext makes a goroutine's first function return to.
+// True for an address in gort_goexit, to which a goroutine's first function returns (MakeContext).
 bool IsGoexitPc(uintptr_t pc) {
   uintptr_t start = reinterpret_cast<uintptr_t>(&gort_goexit);
   return pc > start && pc <= start + 4;
@@ -39,8 +39,8 @@ _Unwind_Reason_Code AtFrame(int, _Unwind_Action actions, _Unwind_Exception_Class
   Throw("Goexit: unwinding failed");
 }
 
-// A catch (...) clause ended without rethrowing. As in Go, where recover does not stop Goexit, the
-// goroutine goes on ending, from here.
+// Called when a catch (...) clause has ended without rethrowing. The goroutine goes on ending from
+// here, as in Go, where recover does not stop Goexit.
 void Swallowed(_Unwind_Reason_Code, _Unwind_Exception* exception) { Unwind(exception); }
 
 }  // namespace
@@ -80,7 +80,7 @@ void GoExit0(G* gp) {
   gp->asan_fake_stack = nullptr;
   P* pp = mp->p.load(std::memory_order_relaxed);
   if (locked) {
-    // The thread may be in any state now (that is what LockOSThread is for): it ends too.
+    // The thread ends as well: a locked goroutine may have left it in any state.
     mp->lockedg.store(nullptr, std::memory_order_relaxed);
     mp->locked_ext = 0;
     mp->exiting = true;

@@ -13,12 +13,12 @@
 namespace gort::rt {
 
 void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  // Work of its own: somebody must run it, spinning or not.
+  // The P has work of its own, or the global queue has: an M must run it.
   if (!RunqEmpty(pp) || sched.runqsize.load(std::memory_order_relaxed) != 0) {
     StartM(pp, false);
     return;
   }
-  // No work and nobody looking for any: let it look, as the M that left would have.
+  // No M looks for work and no P is idle: an M looks with this P, as the M that left would have.
   int32_t none = 0;
   if (sched.nmspinning.load() + sched.npidle.load() == 0 &&
       sched.nmspinning.compare_exchange_strong(none, 1)) {
@@ -38,7 +38,7 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     StartM(pp, false);
     return;
   }
-  // The last P must watch the poller if nobody else does.
+  // The last P that is not idle, and no M polls: the M that gets this P will.
   if (sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) - 1 &&
       sched.lastpoll.load() != 0 && sched_hooks.netpoll_inited) {
     sched.lock.Unlock();
@@ -47,20 +47,20 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
   PidlePut(pp);
   sched.lock.Unlock();
-  // As an M that parks (find_runnable.cc, step 3): who submitted while no P was idle woke nobody.
+  // Step 3 of the parker in find_runnable.cc: a submitter that saw no idle P has woken no M.
   if (WorkInARunq()) WakeP();
-  // The timers of an idle P are watched by whoever sleeps in the poller.
+  // The M that sleeps in the poller watches the timers of idle Ps.
   if (int64_t when = pp->timer0_when.load(); when != 0) WakeNetPoller(when);
 }
 
 void WakeNetPoller(int64_t when) {
   if (sched.lastpoll.load() == 0) {
-    // Somebody is in the poller, or about to be and has published until when.
+    // An M is in the poller, or about to enter it and has published until when it will sleep.
     int64_t until = sched.poll_until.load();
     if (until == 0 || until > when) sched_hooks.netpoll_break();
     return;
   }
-  // Nobody polls: wake an M, which will find out.
+  // No M polls: one that is woken sees the timer.
   WakeP();
 }
 

@@ -42,19 +42,19 @@ void CheckMCount() {
 void MCommonInit(M* mp, int64_t id) {
   LockGuard l(&sched.lock);
   mp->id = id >= 0 ? id : MReserveId();
-  // Two words of state, never both zero: a generator seeded with zero would repeat itself.
+  // Never zero: a generator seeded with zero repeats one number.
   uint64_t seed = static_cast<uint64_t>(mp->id) * 0x9e3779b97f4a7c15ULL ^ sched.seed ^
                   (godebug.schedseed != 0 ? 0 : static_cast<uint64_t>(CpuTicks()));
   mp->rand.Seed(seed != 0 ? seed : 1);
-  // Published whole; who walks it needs sched.lock all the same, against AllMRemove.
+  // Published when it is complete. Walkers of allm need sched.lock against AllMRemove.
   mp->alllink = allm.load(std::memory_order_relaxed);
   allm.store(mp, std::memory_order_release);
 }
 
 namespace {
 
-// Makes an M that has ended as good as new. Not by constructing it anew: PreemptOne and walkers of
-// allm may still look at it, so what they read changes atomically.
+// Makes an M that has ended as good as new. A constructor would not do: PreemptOne and walkers of
+// allm may still look at the M, so what they read changes atomically.
 void ResetM(M* mp) {
   mp->tid.store(0, std::memory_order_relaxed);
   mp->curg.store(nullptr, std::memory_order_relaxed);
@@ -139,7 +139,7 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     ThreadHandle thread = 0;
     int err = ThreadCreate(&thread, &ThreadMain, mp);
     if (err != 0) ThreadCreateFailed(err, mp->id);
-    // Nobody waits for it: what tells that its M may be used again is free_wait (MExit).
+    // The thread is not joined: free_wait tells when its M may be used again (MExit).
     ThreadDetach(thread);
   });
 }
@@ -181,7 +181,7 @@ void AllMRemove(M* mp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
 // The thread leaves the scheduler for good. Go: mexit
 void MExit(M* mp) {
   if (mp == &m0) {
-    // The process would lose its main thread, so it stays, as a sleeper.
+    // The process keeps its main thread, which sleeps from here on.
     HandoffP(ReleaseP());
     sched.lock.Lock();
     ++sched.nmfreed;

@@ -147,7 +147,7 @@ void NewProcCommit(G* gp) {
     return;
   }
   {
-    // One step for CheckDead, which may know nothing of this thread: runnable and queued.
+    // gp becomes runnable and queued in one step for CheckDead, which may not know this thread.
     LockGuard l(&sched.lock);
     CasGStatus(gp, kGDead, kGRunnable);
     GlobRunqPut(gp);
@@ -177,7 +177,7 @@ int64_t GCount() {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     if (pp != nullptr) n -= pp->gfree_n.load(std::memory_order_relaxed);
   }
-  // A moment's view: the sum is not taken at one instant.
+  // The counts are read one after the other, so the sum may be off by a few.
   const int64_t least = OnGoroutine() ? 1 : 0;
   return n < least ? least : n;
 }

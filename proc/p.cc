@@ -13,7 +13,7 @@ namespace gort::rt {
 
 constinit PMask idlep_mask;
 
-// sysmon sleeps deeply while every P is idle; the first P that leaves the idle list wakes it.
+// The first P that leaves the idle list ends sysmon's deep sleep.
 void WakeSysmonIfWaiting() {
   if (sched.sysmonwait.load(std::memory_order_relaxed)) {  // changed under sched.lock only
     sched.sysmonwait.store(false, std::memory_order_relaxed);
@@ -42,7 +42,7 @@ P* PidleGet() {
 
 P* PidleGetSpinning() {
   P* pp = PidleGet();
-  // Whoever drops its P next must look for the work that this one could not take.
+  // The M that gives up its P next must look for the work that this M could not take.
   if (pp == nullptr) sched.need_spinning.store(1);
   return pp;
 }

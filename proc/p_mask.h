@@ -1,9 +1,9 @@
 // proc/p_mask.h: one bit for each P.
-// What      the set of idle Ps: saves a walk over their own cache lines.
+// What      the set of idle Ps, in a few words instead of a cache line of each P.
 // Layer     6, used by proc only. Any stack, any thread.           Go: pMask in proc.go
-// Ordering  All accesses are seq_cst, for the bits stand in the middle of the wake-up protocol
-//           (tests/model/README.md): an M that clears its idle bit, publishes a G and then sees
-//           nmspinning > 0 may count on the M that drops nmspinning to read the bit as cleared.
+// Ordering  All accesses are seq_cst, because the bits are part of the wake-up protocol
+//           (tests/model/README.md): M 1 clears its idle bit, publishes a G and then reads
+//           nmspinning > 0; then M 2, which lowers nmspinning afterwards, reads the bit as cleared.
 //           On amd64 a seq_cst load or read-modify-write costs what a weaker one does.
 #ifndef GORT_PROC_P_MASK_H_
 #define GORT_PROC_P_MASK_H_

@@ -1,9 +1,12 @@
 // proc/park.cc: how a goroutine waits and how it is made to run again.
 //
-// A park is two steps on two stacks. On its own stack the goroutine says what it waits for and
-// leaves (GoPark). Whoever is resumed then commits (ParkCommit): status kGWaiting first, then the
-// unlock function, which lets wakers in. A waker therefore never sees a goroutine that is still on
-// its stack.
+// A park is two steps on two stacks:
+//
+//   on the goroutine's own stack    GoPark notes what the goroutine waits for and leaves the stack
+//   on the stack that is resumed    ParkCommit sets kGWaiting, then calls the unlock function, which
+//                                   lets wakers in
+//
+// So a waker never meets a goroutine that is still on its stack.
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -52,7 +55,7 @@ void ParkCommit(G* gp) {
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf == nullptr || unlockf(gp, lock)) return;
   CasGStatus(gp, kGWaiting, kGRunnable);
-  // Somebody else may run on this P already: others should know.
+  // A successor may run on this P already, and gp could run on an idle one: Submit wakes an M.
   Submit(mp->p.load(std::memory_order_relaxed), gp, true);
 }
 
@@ -77,7 +80,7 @@ void Ready(G* gp, bool next) {
     return;
   }
   G* self = Getg();
-  // Attached, a thread keeps CheckDead back between these two steps.
+  // An attached thread keeps CheckDead back while gp is runnable and not queued yet.
   if (GORT_UNLIKELY(self == nullptr)) self = CurrentG();
   P* pp = self->m->p.load(std::memory_order_relaxed);
   CasGStatus(gp, kGWaiting, kGRunnable);
@@ -130,7 +133,7 @@ void GoschedCommit(G* gp) {
   Submit(nullptr, gp, false);
 }
 
-// The successor runs already; the end of this P's queue is the end of the line.
+// Queues gp behind the others of this P. gp's successor runs already.
 void YieldCommit(G* gp) {
   CheckLeftStack(gp);
   gp->m = nullptr;
@@ -148,8 +151,8 @@ void Gosched() {
   }
   M* mp = gp->m;
   if (mp->locks != 0) Throw("gosched: holding locks");
-  // With nobody in the global queue its end and the end of the local one are the same place, as
-  // long as somebody else is in the local one; and that somebody can be switched to straight away.
+  // gp belongs at the end of the global queue. When that is empty and the local queue is not, the
+  // end of the local queue is as good, and gp can switch to a local goroutine without g0.
   if (sched.runqsize.load(std::memory_order_relaxed) == 0) {
     if (G* next = TakeDirect(gp, mp); next != nullptr) {
       SwitchTo(gp, next, &YieldCommit);
@@ -164,7 +167,7 @@ void PreemptCheck() {
   if (gp == nullptr || gp->foreign || gp == gp->m->g0) return;
   // pairs with: PreemptOne; a request seen late is only late
   if (gp->stackguard0.load(std::memory_order_relaxed) != kStackPreempt || gp->m->locks != 0) return;
-  // With a seed the guard always says so, and chance decides, unless somebody really asked.
+  // With a seed the guard is always kStackPreempt: chance decides, unless gp->preempt was set.
   if (SchedSeeded() && !gp->preempt.load(std::memory_order_relaxed) && !SchedOneIn(4)) return;
   Gosched();
 }

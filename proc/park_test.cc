@@ -19,6 +19,9 @@
 namespace gort::rt::testing {
 namespace {
 
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
+
 // What an unlock function does, and what it says.
 struct Unlock {
   std::function<void(G*)> act;

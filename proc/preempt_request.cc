@@ -1,5 +1,5 @@
-// proc/preempt_request.cc: asking goroutines to give way. The answer is cooperative (PreemptCheck)
-// or preempt/'s.
+// proc/preempt_request.cc: asking goroutines to give way. A goroutine answers at a check point
+// (PreemptCheck), or preempt/ interrupts it.
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
@@ -19,7 +19,7 @@ bool PreemptOne(P* pp) {
   G* gp = mp->curg.load(std::memory_order_acquire);  // pairs with: Tie
   if (gp == nullptr || gp == mp->g0) return false;
   gp->preempt.store(true, std::memory_order_relaxed);
-  // Seen late or by the goroutine that runs next, it costs one needless yield.
+  // When gp sees the request late, or the goroutine after gp sees it, one yield is needless.
   gp->stackguard0.store(kStackPreempt, std::memory_order_relaxed);
   pp->preempt.store(true, std::memory_order_relaxed);
   sched_hooks.preempt_m(mp);

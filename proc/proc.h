@@ -30,9 +30,9 @@ namespace gort::rt {
 
 // ---- who am I ----
 
-// The G of the calling context. A thread that the runtime did not create is given one on first use
-// (and loses it when it ends), so that it can wait and be woken like a goroutine; starts the
-// scheduler's structures if nothing did before. Never g0: fatal there. Go: getg, needm
+// The G of the calling context. A thread that the runtime did not create is given a G on first use,
+// and the G is taken back when the thread ends, so that the thread can wait and be woken like a
+// goroutine. Fatal on g0. Go: getg, needm
 G* CurrentG();
 // True on a goroutine's stack (not g0, not a foreign thread).
 bool OnGoroutine();
@@ -48,7 +48,7 @@ void GoPark(bool (*unlockf)(G* gp, void* lock), void* lock, WaitReason reason);
 // Parks and releases mu. Go: goparkunlock
 void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_UNLOCK_FUNCTION(mu);
 // Makes a waiting goroutine runnable: next on this P, if the caller has one, else on the global
-// queue. The caller must be the one that was to wake it. A foreign thread's G is woken directly.
+// queue. One caller only may wake a G that waits. The thread of a foreign G is woken directly.
 // May be called with runtime locks held that rank before sched. Go: goready
 void GoReady(G* gp);
 // As GoReady for a whole list of kGWaiting Gs; *list is left empty. Go: injectglist
@@ -60,7 +60,8 @@ void ReleaseSudog(Sudog* s);
 
 // ---- pinning ----
 
-// Between the two the goroutine stays on its M and P: it must not park. They nest. Go: acquirem
+// Between AcquireM and ReleaseM the goroutine stays on its M and P, and must not park. They nest.
+// Go: acquirem
 M* AcquireM();
 void ReleaseM(M* mp);
 // A cooperative check point: yields if pre-emption was asked for.
@@ -68,24 +69,25 @@ void PreemptCheck();
 
 // ---- running ----
 
-// Lets others run; goes to the end of the global queue. On a foreign thread: sched_yield. Go:
-// Gosched
+// Lets other goroutines run: this one goes to the end of the line. On a foreign thread: sched_yield.
+// Go: Gosched
 void Gosched();
 // Ends the calling goroutine after running the destructors of the frames it leaves. Go: Goexit
 [[noreturn]] void Goexit();
-// Wires the goroutine to its thread / undoes it; they nest. Go: LockOSThread
+// Wires the goroutine to its thread / undoes that; the calls nest. Go: LockOSThread
 void LockOSThread();
 void UnlockOSThread();
 
-// Around a call that may block in the kernel. Between the two only code that does not touch the
-// scheduler may run. Go: entersyscall, exitsyscall
+// Stand around a call that may block in the kernel. Code between them must not touch the scheduler.
+// Go: entersyscall, exitsyscall
 void EnterSyscall();
 void ExitSyscall();
-// As EnterSyscall for a call that is known to block: gives the P away at once. Go:
-// entersyscallblock
+// As EnterSyscall for a call that is known to block: gives the P away at once.
+// Go: entersyscallblock
 void EnterSyscallBlock();
 
-// Previous number of Ps; n < 1 only asks. Stops the world to change it. Go: GOMAXPROCS
+// Changes the number of Ps to n, for which it stops the world, and returns the number before; n < 1
+// only asks. Go: GOMAXPROCS
 int GoMaxProcs(int n);
 // Goroutines that exist, system goroutines excluded. Go: gcount
 int64_t GCount();
@@ -93,9 +95,9 @@ int64_t GCount();
 void StopTheWorld(WaitReason reason);
 void StartTheWorld();
 
-// Interrupts whoever sleeps in the poller if it would wake later than `when` (monotonic
-// nanoseconds), or wakes an M to do the polling. Called when a timer became the earliest. Go:
-// wakeNetPoller
+// Called when a timer due at `when` (monotonic nanoseconds) has become the earliest of its P:
+// interrupts the M that sleeps in the poller if it would wake later, or wakes an M to do the
+// polling. Go: wakeNetPoller
 void WakeNetPoller(int64_t when);
 
 // Keeps user goroutines out of the run queues / lets them back in, in order. Go: schedEnableUser

@@ -20,7 +20,7 @@
 namespace gort::rt {
 namespace {
 
-// Gives allp[id] a P, and the P what it owns. Go: p.init
+// Makes the P of allp[id], or brings it back, with everything that a P owns. Go: p.init
 void Init(int32_t id) {
   P* pp = allp[id].load(std::memory_order_relaxed);
   if (pp == nullptr) {
@@ -34,8 +34,8 @@ void Init(int32_t id) {
   if (pp->mcache == nullptr) pp->mcache = id == 0 ? sched.mcache0 : AllocMCache();
 }
 
-// Takes from a surplus P everything it has. The P itself stays: some M may still look at it. Go:
-// p.destroy
+// Takes everything that a surplus P has. The P's memory stays, because Ms may still look at it.
+// Go: p.destroy
 void Destroy(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   GQueue q;
   int32_t n = RunqDrain(pp, &q);
@@ -53,7 +53,7 @@ void Destroy(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   SetPStatus(pp, kPDead);
 }
 
-// Makes sure that this M has a P that stays.
+// Leaves this M with a P that stays: its own, or P 0.
 void KeepOrMove(M* mp, int32_t n) {
   P* own = mp->p.load(std::memory_order_relaxed);
   if (own != nullptr && own->id < n) {

@@ -1,16 +1,15 @@
 // proc/runq.h: the local run queue of one P.
 // What      a fixed ring of kRunqSize Gs plus runnext; one producer, many consumers.
 // Layer     6, used by proc only.                           Go: runq* in proc.go
-// Invariant 0 <= tail - head <= kRunqSize. A G is in at most one queue. Only the owner P writes
-// tail
-//           and the slots, and only it sets runnext to something other than null. Head moves by
-//           compare-and-swap alone. Indices run freely over 2^32; slot = index % kRunqSize.
+// Invariant 0 <= tail - head <= kRunqSize. A G is in at most one queue. Only the owner P writes tail
+//           and the slots, and only the owner sets runnext to something other than null. Head moves
+//           by compare-and-swap alone. Indices run freely over 2^32; slot = index % kRunqSize.
 // Ordering  Named in runq_order, each with its partner. A slot's new G travels from tail (release)
 //           to tail (acquire); the permission to overwrite a slot travels from head (release) to
 //           head (acquire). The owner takes a slot first and reads it afterwards, for nobody else
 //           writes it; a thief reads first, and the swap of head tells whether that was in time.
-// Wake-ups  RunqPut has no StoreLoad barrier: who must not lose a wake-up calls RunqPublish before
-//           it looks at sched.nmspinning. Its mirror image is RunqEmpty after dropping nmspinning.
+// Wake-ups  RunqPut has no StoreLoad barrier: a submitter calls RunqPublish before it looks at
+//           sched.nmspinning. The parker's mirror image is RunqEmpty after lowering nmspinning.
 //           See tests/model/README.md.
 // Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | RunqPut        |   -    | x  |  -   |    -    |    -    |   -   |     -     |

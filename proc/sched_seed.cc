@@ -13,7 +13,7 @@ constinit SchedSeedState sched_seed_state;
 void SetSchedSeed(uint64_t seed) {
   sched_seed_state.next.store(FastRand(seed).Next64());
   sched_seed_state.seed.store(seed);
-  // Every so many of these the global queue goes first: begin where every other run of it begins.
+  // The turn of the global queue is counted: every run of a seed begins with the same counts.
   G* gp = Getg();
   P* pp = gp != nullptr && gp->m != nullptr ? gp->m->p.load(std::memory_order_relaxed) : nullptr;
   if (pp == nullptr) return;  // start-up: they are 0
@@ -22,7 +22,7 @@ void SetSchedSeed(uint64_t seed) {
 }
 
 uint64_t SchedRand() {
-  // Each number is made of a state of its own, so that several threads may draw at once.
+  // Each call takes a state of its own, so that several threads may draw at once.
   return FastRand(sched_seed_state.next.fetch_add(0x9e3779b97f4a7c15ULL)).Next64();
 }
 

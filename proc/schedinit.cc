@@ -31,8 +31,8 @@ struct TraceLine {
   int64_t ns;
 };
 
-// Steps in the order in which they began; printed together when start-up is over, because whether
-// to print is known only half-way and an outer step's duration only at its end.
+// Steps in the order in which they began. PrintInitTrace prints them when start-up is over: GODEBUG
+// is read half-way through, and an outer step's duration is known at its end.
 constexpr int kMaxTraceLines = 48;
 constinit TraceLine trace[kMaxTraceLines] = {};
 constinit int n_trace = 0;
@@ -40,7 +40,7 @@ constinit int n_trace = 0;
 // ---- the steps ----
 
 void LockInit() {
-  // Ranks are const members of the locks; what is left to prove is the generated table.
+  // The locks have their ranks from their constructors; the generated table is checked here.
   for (int r = 1; r < kLockRanks; ++r) {
     if ((kMayBeHeld[r] >> kLockRanks) != 0) Throw("lockinit: rank table out of range");
   }
@@ -69,7 +69,8 @@ void RandInit() {
 }
 
 void MCommonInit0() { MCommonInit(&m0, -1); }
-// What a save of all registers needs to know is fixed before the first thread starts. Go: cpuinit
+// The CPU's features, which a save of all registers needs, are known before a second thread starts.
+// Go: cpuinit
 void CpuFeatures() {
   if (cpu_info.vendor[0] == '\0') Throw("cpuinit: rt0_go did not look at the CPU");
 }
@@ -82,7 +83,7 @@ void GcInit() {
 }
 void LastPollInit() { sched.lastpoll.store(Nanotime()); }
 
-// Taken once: the program may change its environment later.
+// Read once, because the program may change its environment later.
 constinit const char* env_godebug = nullptr;
 constinit const char* env_gomaxprocs = nullptr;
 
@@ -109,8 +110,8 @@ void NoteProgramName() {
   sched.program = slash != nullptr ? slash + 1 : sched.argv[0];
 }
 
-// GOMAXPROCS, or else n; one clear line for a value that cannot be used, and the program runs all
-// the same.
+// The environment's GOMAXPROCS, or n without it. For a value that cannot be used it prints one line
+// and returns n.
 int32_t ProcsFromEnvironment(int32_t n) {
   if (const char* text = env_gomaxprocs; text != nullptr && *text != '\0') {
     int64_t v = 0;
@@ -162,7 +163,7 @@ void PrintInitTrace() {
 
 bool EarlyGoMaxProcs(int32_t n, int32_t* old) {
   if (sched.initialised.load(std::memory_order_acquire)) return false;  // pairs with: SchedInit
-  // As ProcsInit would have it, which is the one to complain.
+  // The value that ProcsInit would take; ProcsInit reports a value that cannot be used.
   int64_t v = 0;
   const char* text = getenv("GOMAXPROCS");
   const bool usable = text != nullptr && ParseInt64(text, strlen(text), &v) && v > 0;

@@ -1,6 +1,6 @@
 // proc/schedtrace.cc: the scheduler's state, a line at a time (GODEBUG=schedtrace, scheddetail).
-// The format is Go's, so that what reads Go's lines reads these. Nothing stops while it is printed:
-// a line is true of each number for itself, not of all of them together.
+// The format is Go's, so that programs that read Go's lines read these. The world runs on while a
+// line is printed: each number was true at its moment, all of them together perhaps never.
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
@@ -31,7 +31,7 @@ void PrintP(Printer& p, const P* pp) {
     << " timerslen=" << pp->num_timers.load(std::memory_order_relaxed) << '\n';
 }
 
-// Most of these fields are their M's own: what is read may be a moment old, or half of one.
+// Most of these fields belong to the M alone: the values read may be old, or torn.
 GORT_NO_TSAN void PrintM(Printer& p, const M* mp) {
   const P* pp = mp->p.load(std::memory_order_acquire);
   const G* curg = mp->curg.load(std::memory_order_acquire);

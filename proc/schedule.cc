@@ -1,8 +1,8 @@
 // proc/schedule.cc: one M's loop: find a goroutine, run it, clean up after it.
 //
-// Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and the
-//           previous activation is abandoned. A loop says the same in C++, and nothing that has a
-//           destructor or a sanitizer's shadow frame is ever left behind (gmp/switch.h).
+// Rejected  Go's form, in which every scheduling decision starts g0 afresh at its top and abandons
+//           the activation before. A loop does the same in C++ and leaves no frame behind that has a
+//           destructor or a sanitizer's shadow (gmp/switch.h).
 #include "gort/proc/internal/schedule.h"
 
 #include "gort/base/throw.h"
@@ -68,7 +68,7 @@ bool MayBeScheduled(G* gp) {
 }
 
 G* TakeRunnext(P* pp) {
-  // A stealer may be faster. Pairs with: RunqPut
+  // A thief may take it first. Pairs with: RunqPut
   return pp->runq.runnext.exchange(nullptr, std::memory_order_acq_rel);
 }
 
@@ -86,7 +86,7 @@ G* Next(M* mp, bool* inherit_time) {
     P* pp = mp->p.load(std::memory_order_relaxed);
     if (pp->preempt.load(std::memory_order_relaxed)) {
       pp->preempt.store(false, std::memory_order_relaxed);
-      // A pair that readies each other through runnext shares one slice; it is over.
+      // Two goroutines that ready each other through runnext share one slice, which is over.
       if (G* gp = TakeRunnext(pp); gp != nullptr) {
         LockGuard l(&sched.lock);
         GlobRunqPut(gp);
@@ -115,7 +115,7 @@ void ScheduleLoop(M* mp) {
     G* gp = Next(mp, &inherit_time);
     Tie(mp, gp, inherit_time);
     SwitchTo(g0_of_m, gp, nullptr);
-    // Back: some goroutine, not necessarily gp, left for g0, and its commit function has run.
+    // Some goroutine, not necessarily gp, has left for g0, and its commit function has run.
   }
 }
 
@@ -128,14 +128,14 @@ void BecomeSpinning(M* mp) {
 void ResetSpinning(M* mp) {
   mp->spinning = false;
   if (sched.nmspinning.fetch_sub(1) - 1 < 0) Throw("findrunnable: negative nmspinning");
-  // This one found work, so there may be more: somebody should look.
+  // mp found work, so there may be more: another M should look.
   WakeP();
 }
 
 G* TakeDirect(G* gp, M* mp) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   if (GORT_UNLIKELY(pp == nullptr)) Fatal("goroutine parked inside Blocking");
-  // Anything out of the ordinary goes through g0.
+  // g0 handles what is out of the ordinary.
   if (gp->lockedm != nullptr || pp->preempt.load(std::memory_order_relaxed) ||
       sched.gcwaiting.load(std::memory_order_relaxed) ||
       user_disabled_hint.load(std::memory_order_relaxed)) {

@@ -20,13 +20,13 @@ constexpr int64_t kRunnextBackoffNs = 3000;
 
 constinit StealOrder steal_order;  // changed by ProcResize with the world stopped
 
-// A P that just readied its next goroutine will usually block or end soon and run it itself, on a
-// warm cache: give it a moment. Go: runqgrab
+// Gives the victim a moment to run its runnext itself, on a warm cache: the goroutine that has just
+// readied it will usually block or end soon. Go: runqgrab
 void Backoff(const P* victim) {
   if (victim->status.load(std::memory_order_relaxed) == kPRunning) ThreadSleep(kRunnextBackoffNs);
 }
 
-// Due timers of the victim, in the last round only. True when some ran.
+// Runs the due timers of the victim. True when some ran.
 bool StealTimers(P* victim, int64_t* now, Stolen* out) {
   int64_t when = victim->timer0_when.load(std::memory_order_relaxed);
   if (when == 0) return false;
@@ -60,7 +60,7 @@ Stolen StealWork(P* pp, int64_t* now) {
           return out;
         }
       }
-      // An idle P has no work: it could not have become idle with some.
+      // A P becomes idle with an empty queue, and nothing is put there until it leaves the list.
       if (idlep_mask.Read(static_cast<int32_t>(id))) continue;
       if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
         out.gp = gp;

@@ -20,6 +20,9 @@
 namespace gort::rt::testing {
 namespace {
 
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
+
 // The other side: an M in the product's loop that holds P 1 and first runs `victim`.
 struct Other {
   World* w;

@@ -51,7 +51,7 @@ void WorldRelease() {
   if (next != nullptr) GoReady(next);
 }
 
-// Takes every P that nobody runs, and asks the others for theirs. True: all are stopped already.
+// Stops every P that no M runs, and has the Ms of the others see gcwaiting. True: all Ps are stopped.
 bool TakePs() {
   P* own = Getg()->m->p.load(std::memory_order_relaxed);
   LockGuard l(&sched.lock);
@@ -90,7 +90,7 @@ void Stop() {
   }
 }
 
-// Timers of Ps that are about to go move to one that stays.
+// Moves the timers of Ps that are about to go to a P that stays.
 void AdoptTimers(int32_t n) {
   P* own = Getg()->m->p.load(std::memory_order_relaxed);
   P* to = own->id < n ? own : allp[0].load(std::memory_order_relaxed);
@@ -127,7 +127,7 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     mp->nextp = pp;
     mp->park.Wakeup();
   }
-  // More than one may have got work from the poller or the resize.
+  // The poller or the resize may have made more goroutines runnable than Ms were woken for.
   WakeP();
 }
 
@@ -162,7 +162,7 @@ void GcStopM() {
   P* pp = ReleaseP();
   {
     LockGuard l(&sched.lock);
-    if (!sched.gcwaiting.load()) {  // over already: the P goes back like any other
+    if (!sched.gcwaiting.load()) {  // the world runs again: this P becomes idle like any other
       PidlePut(pp);
     } else {
       SetPStatus(pp, kPGcStop);
@@ -188,7 +188,7 @@ int SetProcs(int n) {
     StopAndResize(n);
     return old;
   }
-  // A foreign thread has no P to stand on while the others stop: a goroutine does it.
+  // A foreign thread has no P to run on while the others stop: a goroutine resizes for it.
   struct Wait {
     Mutex mu;  // not ranked: taken with no other lock held
     bool done = false;

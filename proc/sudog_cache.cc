@@ -13,7 +13,7 @@
 namespace gort::rt {
 namespace {
 
-// How many move between a P and the central list at once: half of the cache.
+// How many sudogs move between a P and the central list at once: half of the P's cache.
 constexpr int kBatch = kSudogCacheSize / 2;
 
 Sudog* Fresh() { return static_cast<Sudog*>(PersistentAlloc(sizeof(Sudog), alignof(Sudog))); }

@@ -1,4 +1,4 @@
-// proc/sudog_cache.h: the parts of the sudog cache that only ProcResize needs; the rest is proc.h.
+// proc/sudog_cache.h: the part of the sudog cache that ProcResize needs; the rest is in proc.h.
 // Layer     6.
 #ifndef GORT_PROC_SUDOG_CACHE_H_
 #define GORT_PROC_SUDOG_CACHE_H_

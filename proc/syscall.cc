@@ -1,8 +1,13 @@
 // proc/syscall.cc: leaving the scheduler for a call that may block, and coming back.
 //
-// Entering costs no lock: the P is left behind in kPSyscall, for the M to take back by one CAS. If
-// the call takes long, sysmon (or whoever stops the world) takes the P instead; the CAS then fails
-// and the M has to look for another.
+// Entering takes no lock: the M leaves its P in kPSyscall and takes it back by one CAS. sysmon takes
+// the P when the call lasts, and so does whoever stops the world; the M's CAS then fails, and the M
+// looks for another P.
+//
+//   the M's P when it returns    what the M does
+//   where it left it             one CAS
+//   taken, and a P is idle       takes that one, under sched.lock
+//   taken, no P is idle          queues its G globally and sleeps (ExitSyscallCommit)
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -19,7 +24,8 @@
 namespace gort::rt {
 namespace {
 
-// The world is being stopped while we leave: our P counts as stopped. Go: entersyscall_gcwait
+// Counts pp, which the caller has just left, as stopped, unless the stopper has done so.
+// Go: entersyscall_gcwait
 GORT_COLD void StopForWorld(P* pp) {
   LockGuard l(&sched.lock);
   if (sched.stopwait > 0 && CasPStatus(pp, kPSyscall, kPGcStop)) {
@@ -28,7 +34,7 @@ GORT_COLD void StopForWorld(P* pp) {
   }
 }
 
-// Ties pp, which is kPIdle and ours alone, to this M. Go: wirep
+// Ties pp to this M. pp is kPIdle, on no list, and the caller's by its CAS. Go: wirep
 void Wire(M* mp, P* pp) {
   mp->p.store(pp, std::memory_order_relaxed);
   pp->m.store(mp, std::memory_order_release);  // pairs with: PreemptOne
@@ -55,7 +61,7 @@ bool TakeIdleP() {
   return true;
 }
 
-// No P to be had: gp waits in the global queue, its M sleeps. On g0. Go: exitsyscall0
+// Queues gp for want of a P, or on a P that has become idle since. On g0. Go: exitsyscall0
 void ExitSyscallCommit(G* gp) {
   M* mp = Getg()->m;
   gp->m = nullptr;
@@ -64,8 +70,9 @@ void ExitSyscallCommit(G* gp) {
   P* pp;
   {
     LockGuard l(&sched.lock);
-    // One that is locked to this M needs it as well: nobody else would take the idle P, and nobody
-    // look at the queue. The M hands it to somebody who hands it back (StopLockedM).
+    // An idle P is taken even when gp is locked to this M: else no M might take that P and look at
+    // the queue. The M gives the P away again, to an M that finds gp there and hands the P back
+    // (StopLockedM, StartLockedM).
     pp = PidleGet();
     if (pp == nullptr) GlobRunqPut(gp);
   }
@@ -73,7 +80,7 @@ void ExitSyscallCommit(G* gp) {
     AcquireP(pp);
     RunqPutLocal(pp, gp, true);
   }
-  // Without a P the loop stops this M (Next in schedule.cc).
+  // An M without a P is stopped by its loop (Next in schedule.cc).
 }
 
 }  // namespace
@@ -92,7 +99,8 @@ void EnterSyscall() {
   mp->p.store(nullptr, std::memory_order_relaxed);
   pp->m.store(nullptr, std::memory_order_relaxed);
   SetThreadMCache(nullptr);
-  SetPStatus(pp, kPSyscall);  // seq_cst: either the stopper's CAS sees it or we see gcwaiting
+  // seq_cst: the stopper's CAS sees kPSyscall, or the load below sees gcwaiting.
+  SetPStatus(pp, kPSyscall);
   if (GORT_UNLIKELY(sched.gcwaiting.load())) StopForWorld(pp);
 }
 

@@ -22,7 +22,7 @@ void FollowCpus(int64_t now) {
   if (sched.custom_gomaxprocs.load(std::memory_order_relaxed) || now < next_look) return;
   bool first = next_look == 0;
   next_look = now + kPeriodNs;
-  if (first) {  // osinit has just looked
+  if (first) {  // osinit has looked at the CPUs a moment ago
     last_wanted = gomaxprocs.load(std::memory_order_relaxed);
     return;
   }
@@ -30,7 +30,7 @@ void FollowCpus(int64_t now) {
   if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
   last_wanted = wanted;
   Go([wanted] {
-    // The program may have chosen meanwhile.
+    // The program may have chosen GOMAXPROCS since the look.
     if (!sched.custom_gomaxprocs.load(std::memory_order_relaxed)) SetProcs(wanted);
     busy.store(false, std::memory_order_release);
   });

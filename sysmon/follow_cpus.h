@@ -1,6 +1,6 @@
-// sysmon/follow_cpus.h: GOMAXPROCS goes with the CPUs that the process may use.
-// What      the affinity mask and the control groups' quotas can change while a program runs.
-//           Unless somebody chose GOMAXPROCS (environment or call), it is set anew when they do.
+// sysmon/follow_cpus.h: GOMAXPROCS follows the CPUs that the process may use.
+// What      the affinity mask and the control groups' quotas can change while a program runs; then
+//           GOMAXPROCS changes with them, unless the environment or a call has chosen it.
 // Layer     10, used by sysmon only.                  Go: updateMaxProcsGoroutine,
 //           defaultGOMAXPROCS
 #ifndef GORT_SYSMON_FOLLOW_CPUS_H_
@@ -10,9 +10,10 @@
 
 namespace gort::rt {
 
-// Looks at most once a second (`now` in monotonic nanoseconds), and starts a goroutine that resizes
-// when there is something to change: stopping the world is not for a thread without a P. sysmon's
-// thread; its own affinity stands for the process's. Costs a system call and a few small files.
+// Looks at the CPUs at most once a second (`now` in monotonic nanoseconds) and starts a goroutine
+// that resizes when their number has changed: sysmon has no P and so cannot stop the world itself.
+// On sysmon's thread, whose affinity stands for the process's. A look costs a system call and
+// reading a few small files.
 void FollowCpus(int64_t now);
 
 }  // namespace gort::rt

@@ -12,15 +12,16 @@
 namespace gort::rt {
 namespace {
 
-// How soon the next request follows one that is not answered; doubled up to an eighth of a slice.
+// The first repetition of a request that was not answered comes after this long; the distance then
+// doubles, up to an eighth of a slice.
 constexpr int64_t kFirstRetryNs = 50'000;
 constexpr int64_t kSyscallGraceNs = 10'000'000;
-// The longest sleep while somebody waits: a call that blocks right after a look keeps them waiting
-// until the next one.
+// sysmon's longest sleep while a goroutine or a timer waits. A system call that begins right after
+// a look keeps them waiting until the next look.
 constexpr int64_t kWaitersNs = 2'000'000;
 
-// A slice ends early when a timer of this P is kept waiting: nobody else runs it while all Ps are
-// busy. Half a slice is left to the goroutine all the same.
+// When the time slice of pp's goroutine ends. A due timer of pp shortens the slice, because no
+// other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same.
 int64_t SliceEnd(const P* pp) {
   int64_t slice = TimeSliceNs();
   int64_t end = pp->sysmon_schedwhen + slice;
@@ -29,7 +30,7 @@ int64_t SliceEnd(const P* pp) {
   return end;
 }
 
-// Somebody would run if pp's goroutine did not.
+// True when a timer of pp, or a goroutine in its queue or the global one, waits for a P.
 bool SomebodyWaits(const P* pp) {
   return pp->timer0_when.load(std::memory_order_relaxed) != 0 ||
          sched.runqsize.load(std::memory_order_relaxed) != 0 || !RunqEmpty(pp);
@@ -46,16 +47,18 @@ int64_t CheckSlice(P* pp, int64_t now) {
   int64_t over = now - SliceEnd(pp);
   if (over < 0) return now - over;
   PreemptOne(pp);
-  // Soon after the answer a new slice begins, and its beginning should not be seen late. If there
-  // is none, the goroutine was where it must not be interrupted: twice as long each time.
+  // A goroutine that answers ends its slice, and the next slice should be seen from its beginning:
+  // look soon. A goroutine that does not answer was at a point where it must not be interrupted:
+  // look again after twice as long each time.
   return now + std::min(std::max(over, kFirstRetryNs), std::max(TimeSliceNs() / 8, kFirstRetryNs));
 }
 
-// True when the P was taken from its M. *look_again becomes earlier if need be.
+// Hands pp off if its M's system call has lasted long enough; true when it did. Moves *look_again
+// forward when the next look must come earlier.
 bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   uint32_t tick = pp->syscalltick.load(std::memory_order_relaxed);
-  if (pp->sysmon_syscalltick != tick) {  // a call that began since the last look
-    // One that follows another within so short a time is probably short, too.
+  if (pp->sysmon_syscalltick != tick) {  // the call began after the last look
+    // A call that follows another one so soon is probably short, as that one was.
     bool after_another = now - pp->sysmon_syscallwhen < 4 * kFirstRetryNs;
     pp->sysmon_syscalltick = tick;
     pp->sysmon_syscallwhen = now;
@@ -64,12 +67,14 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
     }
     return false;
   }
-  // Nothing would be gained: no work here, others are free to run, and the call is still young.
+  // Nobody would gain by the P: its queue is empty, a spinning M or an idle P is there for what
+  // comes, and the call is young.
   if (RunqEmpty(pp) && sched.nmspinning.load() + sched.npidle.load() > 0 &&
       pp->sysmon_syscallwhen + kSyscallGraceNs > now) {
     return false;
   }
-  // Between taking the P and starting an M for it no M runs: not a deadlock.
+  // Between the swap and HandoffP no M runs, although the P is about to: sysmon counts as a running
+  // M meanwhile, so that CheckDead sees no deadlock.
   IncIdleLocked(-1);
   bool taken = CasPStatus(pp, kPSyscall, kPIdle);
   if (taken) {

@@ -9,14 +9,19 @@ namespace gort::rt {
 
 struct Retaken {
   int handed_off = 0;  // Ps
-  // When the next time slice ends, or whether a request for pre-emption was answered should be
-  // looked at, in monotonic nanoseconds; INT64_MAX: no P runs.
+  // When Retake should be called next, in monotonic nanoseconds: the end of the earliest time slice,
+  // or the time to see whether a goroutine has answered a request. INT64_MAX: no P runs.
   int64_t look_again = INT64_MAX;
 };
 
-// Asks for pre-emption of every goroutine that has run for a time slice, and hands off every P
-// whose M has been in a system call for more than one of sysmon's ticks. `now` in monotonic
-// nanoseconds.
+// Looks at every P once, at `now` in monotonic nanoseconds:
+//
+//   the P        and                                              what happens
+//   runs         its goroutine has used up its slice              the goroutine is asked to give way
+//   is left      an earlier look has seen the call, and the P     the P is handed off
+//   in a call    has work in its queue, or no M spins and no P
+//                is idle, or the call has lasted for 10 ms
+//   else                                                          nothing
 Retaken Retake(int64_t now);
 
 }  // namespace gort::rt

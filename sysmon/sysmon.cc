@@ -27,10 +27,10 @@ bool AllIdle() {
          sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
 }
 
-// Of two spans, negative meaning for ever.
+// The shorter of two spans; a negative one means for ever.
 int64_t SoonerOf(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
 
-// When the next SCHED line is due, in monotonic nanoseconds; prints it if it is now.
+// Prints the SCHED line of GODEBUG=schedtrace at each period.
 class Tracer {
  public:
   // Nanoseconds from now to the next line; negative: never.
@@ -50,19 +50,20 @@ class Tracer {
 
 bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 
-// Stacks of goroutines that were not needed for a period, then free pages of the heap.
+// Returns the stacks of dead goroutines that were not needed for a period, then free pages of the
+// heap.
 void ReturnMemory() {
   ScavengeStacks(kScavengePeriodNs);
   ScavengeOne(ScavengeDebt());
 }
 
-// Sleeps until a P leaves the idle list; at most max_ns (negative: no limit), and not beyond the
-// next look for a deadlock.
+// Sleeps until a P leaves the idle list, for at most max_ns (negative: no limit) and not beyond the
+// next look for a deadlock, which it then makes.
 void DeepSleep(int64_t max_ns) {
   {
     LockGuard l(&sched.lock);
     if (!AllIdle()) return;
-    // Under the lock: whoever asks for a look wakes only a sysmon that says it is asleep.
+    // Under the lock: RequestDeadCheck wakes sysmon only when sysmonwait says that it sleeps.
     max_ns = SoonerOf(max_ns, DeadCheckDelay());
     sched.sysmonwait.store(true, std::memory_order_relaxed);
   }
@@ -70,7 +71,7 @@ void DeepSleep(int64_t max_ns) {
   {
     LockGuard l(&sched.lock);
     sched.sysmonwait.store(false, std::memory_order_relaxed);
-    sched.sysmonnote.Clear();  // a waker held the lock: it has either woken us or will not
+    sched.sysmonnote.Clear();  // wakers hold the lock: from here on sysmonwait keeps them off
   }
   if (!woken) RecheckDead();
 }
@@ -82,8 +83,8 @@ void PollNetwork(int64_t now) {
     return;
   }
   sched.lastpoll.compare_exchange_strong(last, now);
-  // Before the poller gives goroutines up: until they are in a queue nobody else knows of them, and
-  // an M that goes to sleep meanwhile must not see a deadlock.
+  // Goroutines that the poller has given up and that are in no queue yet are known to sysmon alone.
+  // sysmon counts as a running M meanwhile, so that an M that goes to sleep sees no deadlock.
   IncIdleLocked(-1);
   GList list = sched_hooks.netpoll(0);
   InjectGList(&list);
@@ -108,8 +109,7 @@ void Sysmon() {
   while (true) {
     if (idle == 0) delay = kMinSleepNs;
     if (idle > kIdleRounds) delay = std::min(delay * 2, kMaxSleepNs);
-    // Not beyond the end of somebody's time slice, as long as that is not the shortest sleep
-    // anyway.
+    // The sleep ends with the earliest time slice, but is never shorter than the shortest.
     ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle()) {
       DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, tracer.Due(Nanotime())));

@@ -24,6 +24,9 @@
 namespace gort::rt::testing {
 namespace {
 
+using gort::testing::ChildResult;
+using gort::testing::RunInChild;
+
 constexpr int64_t kUs = 1'000;
 constexpr int64_t kMs = 1'000'000;
 

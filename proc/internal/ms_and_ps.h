@@ -16,8 +16,8 @@ namespace gort::rt {
 
 // ---- m.cc (NewM, MStart, WakeP: boot.h) ----
 
-// Gives mp its id (negative: the next one) and its random state, and publishes it on allm. Go:
-// mcommoninit, checkmcount
+// Gives mp its id (negative: the next one) and its random state, and publishes it on allm.
+// Go: mcommoninit, checkmcount
 void MCommonInit(M* mp, int64_t id);
 void CheckMCount() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // Ms that exist.
@@ -39,8 +39,8 @@ void MPark(M* mp);
 extern PMask idlep_mask;
 void PidlePut(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 P* PidleGet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
-// As PidleGet for an M that will spin; asks others to look again when there was none. Go:
-// pidlegetSpinning
+// As PidleGet for an M that will spin; asks others to look again when there was none.
+// Go: pidlegetSpinning
 P* PidleGetSpinning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // Ties an idle P to this M / unties it. Go: acquirep, releasep
 void AcquireP(P* pp);

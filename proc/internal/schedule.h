@@ -25,8 +25,8 @@ void ScheduleLoop(M* mp);
 // The next goroutine of gp's P, already tied to mp and kGRunning, when gp may switch to it without
 // a detour over g0; null: gp must switch to g0. P.
 G* TakeDirect(G* gp, M* mp);
-// Counts mp among the spinning Ms / takes it out of the count and wakes another M in its place. Go:
-// becomeSpinning, resetspinning
+// Counts mp among the spinning Ms / takes it out of the count and wakes another M in its place.
+// Go: becomeSpinning, resetspinning
 void BecomeSpinning(M* mp);
 void ResetSpinning(M* mp);
 
