@@ -9,7 +9,8 @@
 //           type is carried on the heap, and what its copy or move throws leaves the channel as it
 //           was, with the value where it was (chan/internal/element.h).
 // Lifetime  The channel lives until its last handle goes; elements that nobody received are then
-//           destroyed. Goroutines that wait on a channel use a handle of somebody's: it must stay.
+//           destroyed. A goroutine that waits on a channel does so through a handle, which must
+//           stay until the call returns.
 // Threads   A channel may be used from any number of goroutines and threads; a handle is an
 //           ordinary object, like a std::shared_ptr.
 // Memory    What happens before a send happens before the end of the receive that gets the element;
@@ -89,8 +90,8 @@ class SendOps {
   void Send(T v) const requires(kSendByValue<T>) {
     ChanSend(chan(), std::addressof(v), /*block=*/true);
   }
-  // Types whose move may throw, which then comes before the send and leaves v to the caller, and
-  // types that calling conventions cannot align.
+  // These take types whose move may throw, and types that calling conventions cannot align. A move
+  // that throws does so before the send, and v stays with the caller.
   void Send(T&& v) const requires(!kSendByValue<T>) { SendFrom(std::move(v)); }
   void Send(const T& v) const requires(!kSendByValue<T> && std::is_copy_constructible_v<T>) {
     SendFrom(v);

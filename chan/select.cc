@@ -20,11 +20,11 @@
 //      ready;
 //   3. if none is, queues one sudog per case and parks; the channels are unlocked from another
 //      stack once this one is left (SelectParkCommit);
-//   4. is woken by whoever set select_done from 0 to 1: the one peer, of however many, that may
-//      complete a case. It locks everything again, takes the other sudogs off their queues, and
-//      learns from g.param which case it was.
-// Locks of step 4 also wait for a SelectParkCommit that is still unlocking: the sudogs that it
-// reads are ours until it is done with the last channel.
+//   4. is woken by the peer that set select_done from 0 to 1; of all peers that one may complete a
+//      case. The select locks everything again, takes its other sudogs off their queues, and learns
+//      from g.param which case it was.
+// The locks of step 4 also wait for a SelectParkCommit that is still unlocking: it reads the sudogs
+// of this select until it has unlocked the last channel.
 //
 // A channel may occur in several cases, for sending and receiving even. It is locked once; a peer
 // finds one of the sudogs, wins select_done, and later peers skip the others. A select cannot be
@@ -40,7 +40,7 @@ struct Cases {
   uint32_t m;      // cases whose channel is not nil
 };
 
-// The M is asked anew every time: it may have changed since the last park.
+// Asks the M each time: it may be another one since the last park.
 uint64_t RandomSeed() {
   if (SchedSeeded()) return SchedRand();
   M* mp = AcquireM();
@@ -131,8 +131,8 @@ void Wait(const Cases& s, G* gp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   GoPark(&SelectParkCommit, nullptr, WaitReason::kSelect);
 }
 
-// All locks held. A case that was woken with nothing done: whether it is at its channel's end. If
-// not, a sender's element threw; the channel may be closed by now, but have got other elements.
+// All locks held. True: a case that was woken with nothing done is at its channel's end. False: a
+// sender's element threw, or the channel is closed by now but still has elements.
 bool AtEnd(const SelectCase& sc) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const HChan* c = sc.c;
   if (!c->closed.load(std::memory_order_relaxed)) return false;
@@ -140,8 +140,8 @@ bool AtEnd(const SelectCase& sc) ABSL_NO_THREAD_SAFETY_ANALYSIS {
                         c->returned.load(std::memory_order_relaxed) == nullptr);
 }
 
-// Step 4, all locks held. The case that somebody completed; kDone, kClosed, or kWouldBlock when the
-// waker came with nothing after all.
+// Step 4, all locks held. Returns the case that a peer completed. *attempt is kDone, kClosed, or
+// kWouldBlock when the peer woke this goroutine with nothing after all.
 int Settle(const Cases& s, G* gp, Attempt* attempt) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const auto* winner = static_cast<Sudog*>(gp->param);
   if (winner == nullptr) Throw("select: woken by nobody");

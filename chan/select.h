@@ -6,9 +6,8 @@
 // Choice    Uniformly random among the cases that are ready when it looks. Default is taken only if
 //           there was an instant when no other case was ready. A nil channel is never ready.
 // Elements  See chan.h. The value to send is copied or moved into the case when that is made.
-// Functions run on the caller's stack, after the choice, with no lock held. What they throw, or
-// what
-//           moving an element throws, leaves Select; the choice stands.
+// Functions run on the caller's stack, after the choice, with no lock held. What a function throws,
+//           or the move of an element throws, leaves Select; the choice stands.
 // Contract  | call              | goroutine | other thread | parks | allocates             |
 //           | Select            |     x     | blocks it    |   x   | boxed types           |
 //           | Selector          |     x     | blocks it    |   x   | adding a case, boxed  |

@@ -1,24 +1,27 @@
 // context/context.cc: the tree of contexts and how a cancellation goes through it.
 //
-// References go up: a child keeps its parent, a parent only lists its children. A child whose last
-// reference goes takes itself off the list; until it has, a canceller may find it there and leaves
-// it alone (TryRef). AfterFuncs are the exception: they are on the list to stay, so the list has a
-// reference on them.
+// References go up: a child keeps its parent, a parent lists its children without a reference. A
+// child whose last reference goes takes itself off the list; a canceller that finds it there before
+// that leaves it alone (TryRef). AfterFuncs are the exception: they are on the list to stay, so the
+// list has a reference on them.
 //
 // A cancellation marks a node and takes its list of children in one critical section, closes the
 // node's channel outside of it, and goes on with the children, as a work list through the nodes
 // themselves: nothing is allocated, nothing is recursive, and no lock is held while another is
 // taken or a goroutine is woken. A node goes through
 //
-//   kLive -> kCancelled  under the lock; err and cause are there from now on
-//         -> kClosed     its channel is closed
-//         -> kSettled    the whole cancellation that it was part of is over
+//   | to state   | when                                                             |
+//   | kLive      | it is made                                                       |
+//   | kCancelled | the lock is held; err and cause are there from now on            |
+//   | kClosed    | its channel is closed                                            |
+//   | kSettled   | the whole cancellation that marked it is over                    |
 //
-// Err() waits for kClosed, so that whoever sees an error sees a closed channel. A second call of a
-// CancelFunc waits for kSettled, and so does a cancellation that comes upon a node that another one
-// below it has marked: whoever returns from cancelling finds everything below cancelled. No circle
-// of waiters can arise, because a cancellation takes the children away in the same step as it marks
-// their parent: the one that waits always began higher up in the tree than the one it waits for.
+// Err() waits for kClosed, so that a caller that sees an error finds the channel closed. A second
+// call of a CancelFunc waits for kSettled. A cancellation does so too when it comes upon a node
+// that another cancellation, begun further down, has marked. So everything below is cancelled when
+// either returns. Cancellations cannot wait for each other in a circle: each takes the children in
+// the step that marks their parent, so it waits for cancellations that began below it in the tree,
+// and for no others.
 //
 // Rejected  Go's way, a mutex per context held while its children are cancelled: it needs a lock
 //           that parks, which stands above this package, and its depth of recursion is the tree's.
@@ -64,7 +67,7 @@ struct CancelNode final : ContextNode {
   const Chan<Unit> done;
   const std::optional<absl::Time> deadline;
 
-  std::atomic<uint32_t> state{kLive};  // written by the one who cancels
+  std::atomic<uint32_t> state{kLive};  // written by the cancellation that marks it
   absl::Status err;                    // written once, before state leaves kLive
   absl::Status cause;                  // likewise
 
@@ -80,7 +83,7 @@ struct CancelNode final : ContextNode {
   CancelNode* prev = nullptr;
   CancelNode* next = nullptr;
 
-  // Whoever took this node off its parent's list to cancel it.
+  // Used by the cancellation that took this node off its parent's list.
   CancelNode* work_next = nullptr;
   bool work_mine = false;  // marked by this cancellation, not by another
 };
@@ -164,7 +167,7 @@ struct WorkList {
   }
 };
 
-// Cancels n itself and moves its children to *work. False: somebody else has, or is about to.
+// Cancels n itself and moves its children to *work. False: another cancellation marked n first.
 bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, WorkList* work) {
   TimerRef timer;
   std::unique_ptr<ContextCallback> f;
@@ -184,7 +187,7 @@ bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, Wor
   if (n->done) n->done.Close();
   n->state.store(kClosed, std::memory_order_release);  // pairs with: Err
   if (f != nullptr) Go([call = std::move(f)] { call->Run(); });
-  // Its callback may be what runs here; it holds a reference on n, as the caller does.
+  // The caller may be that timer's callback; it has a reference on n, as every caller has.
   if (timer.get() != nullptr) StopTimer(timer.get());
   return true;
 }
@@ -199,13 +202,13 @@ void Cancel(CancelNode* n, const absl::Status& err, const absl::Status& cause) {
   for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
     if (!c->work_mine) WaitSettled(c);
   }
-  // By now everything is closed, also what others have marked.
+  // By now every channel is closed, those of nodes that other cancellations marked included.
   for (CancelNode* c = work.first; c != nullptr; c = c->work_next) {
     if (c->work_mine) Settle(c);
   }
   Settle(n);
-  Unlist(n);  // not before: who cancels the parent meanwhile has to find n, and wait for it
-  // Last, because it may destroy what is the program's own, which may cancel n in its turn.
+  Unlist(n);  // not earlier: until now a cancellation of the parent must find n, and wait
+  // Last: this may destroy objects of the program, which may cancel n in their turn.
   for (CancelNode* c = work.first; c != nullptr;) ContextUnref(std::exchange(c, c->work_next));
 }
 
@@ -229,7 +232,7 @@ void Attach(CancelNode* n) {
 }
 
 ContextHandle NewNode(const Context& parent, std::optional<absl::Time> deadline) {
-  CurrentG();  // a foreign thread may be the first to come
+  CurrentG();  // in case a foreign thread is the first to call
   ContextHandle up = parent.handle();
   auto* n = new CancelNode(up.get(), CancellerOf(up.get()), MakeChan<Unit>(), std::move(deadline));
   up.Release();
@@ -253,7 +256,7 @@ struct Expiry final : TimerCallback {
 CancelNode::~CancelNode() { Unlist(this); }
 
 void ContextRef(ContextNode* n) {
-  // Whoever passes a reference on has one, so the count cannot be 0 here: no order needed.
+  // The caller has a reference, so the count cannot be 0 here: no order needed.
   if (n != nullptr) n->refs.fetch_add(1, std::memory_order_relaxed);
 }
 

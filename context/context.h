@@ -7,9 +7,10 @@
 //           derived from it by the time that any call of its CancelFunc returns; neither is ever
 //           undone. No goroutine is needed per context, and none is started but for AfterFunc.
 // Lifetime  A context lives as long as a handle on it, on one derived from it, or on its CancelFunc
-//           does, or its timer is armed. When the last goes it is taken out of its parent's list:
-//           a CancelFunc that is never called costs memory until then. A Done() channel does not
-//           keep its context: somebody who waits on it keeps a handle too.
+//           does, or its timer is armed. When the last of these goes, the context is taken out of
+//           its parent's list: a CancelFunc that is never called costs memory until then. A Done()
+//           channel does not keep its context: a goroutine that waits on the channel has to keep a
+//           handle, too.
 // Contract  | call                       | goroutine | other thread | parks          | allocates |
 //           | With…, AfterFunc           |     x     |      x       | -              |     x     |
 //           | a CancelFunc, Err, Cause   |     x     |      x       | while another  |     -     |
@@ -75,7 +76,7 @@ struct ContextNode {
   CancelNode* const canceller;
   const void* const key;         // null: carries no value
   const void* const value;       // in this node
-  std::atomic<int64_t> refs{1};  // handles, children, and whoever works on it
+  std::atomic<int64_t> refs{1};  // of handles, children, and calls that work on it
 };
 
 void ContextRef(ContextNode* n);    // null: no effect

@@ -198,7 +198,7 @@ SocketAddr ParseIp(const std::string& host) {
 
 int ParsePort(std::string_view port) {
   if (port.empty()) return -1;
-  // A sign makes it a number that is none of a port, not the name of a service.
+  // A number with a sign is no port, and no name of a service either.
   const bool has_sign = port.front() == '-' || port.front() == '+';
   if (has_sign && ParsePort(port.substr(1)) != -1) return -2;
   int value = 0;

@@ -8,8 +8,8 @@
 // Errors    kDeadlineExceeded "… i/o timeout"; kCancelled (a call that Close ended) and
 //           kFailedPrecondition (a call after Close), both "… use of closed network connection";
 //           what the kernel says, with absl's code for it, as "read tcp HERE->THERE: <text>".
-// Deadlines absolute; infinite future: none; in the past: every call fails at once, also one that
-//           waits already. They stay until they are set anew.
+// Deadlines absolute. Infinite future: none. A deadline in the past ends every call at once, those
+//           that wait already included. A deadline stays until it is set anew.
 // Contract  | call        | goroutine | foreign thread | parks | allocates   |
 //           | Read, Write |     x     |  blocks it     |   x   | on an error |
 //           | Close       |     x     |       x        |   x   |      -      |
@@ -46,7 +46,8 @@ class Conn {
   // The pieces one after the other, in one system call where the kernel takes them. Go: Buffers
   absl::StatusOr<size_t> Writev(absl::Span<const std::string_view> pieces);
 
-  // Ends one direction: the other side reads the end / own reads end. Go: CloseWrite, CloseRead
+  // CloseWrite ends the stream to the other side, whose reads then find its end; CloseRead ends the
+  // reads of this side. Go: CloseWrite, CloseRead
   absl::Status CloseWrite();
   absl::Status CloseRead();
   // Ends calls in progress, then closes; a second time is an error. Go: Conn.Close
@@ -70,8 +71,9 @@ class Conn {
   absl::Status SetNoDelay(bool no_delay);
   // Probes an idle peer after `idle` and then as often; zero or less: off. Go: SetKeepAlive…
   absl::Status SetKeepAlive(absl::Duration idle);
-  // Close waits for nothing but drops unsent data and resets the peer when 0; < 0: the default.
-  // Go: SetLinger
+  // seconds == 0: Close drops what was not sent yet and resets the connection. seconds < 0: the
+  // kernel sends the rest after Close (the default). seconds > 0: Close may wait so long for the
+  // kernel to send it. Go: SetLinger
   absl::Status SetLinger(int seconds);
   // Sizes of the kernel's buffers in bytes. Go: SetReadBuffer, SetWriteBuffer
   absl::Status SetReadBuffer(int bytes);

@@ -29,7 +29,7 @@ struct Dialer::State {
   std::vector<Attempt*> attempts ABSL_GUARDED_BY(mu);  // that wait
 };
 
-// One call of Dial, as Close sees it: what it waits for is ended by a deadline in the past.
+// One call of Dial, as Close sees it. Close ends what the call waits for by a deadline in the past.
 class Dialer::Attempt : public rt::Watcher {
  public:
   explicit Attempt(State* state) : state_(state) {}
@@ -70,10 +70,10 @@ class Dialer::Attempt : public rt::Watcher {
 
 namespace {
 
-// No address gets less of what is left than this, save that there is less.
+// What an address gets at the least, if so much is left.
 constexpr int64_t kLeastShareNs = 2'000'000'000;
 
-// When the next of n addresses has had its share of the time until `when` (0: no limit).
+// When the next of n addresses has had its share of the time until `when` (0: there is no limit).
 // Go: partialDeadline
 int64_t ShareOf(int64_t when, size_t n) {
   if (when <= 0) return when;
@@ -84,8 +84,8 @@ int64_t ShareOf(int64_t when, size_t n) {
   return now + share;
 }
 
-// Linux connects a socket to itself when the port that it gave it happens to be the one that is
-// dialled and nobody listens there. Go: selfConnect
+// Linux picks the port of a socket that dials. If that happens to be the dialled port, and nobody
+// listens there, the socket is connected to itself. Go: selfConnect
 bool ConnectedToItself(const rt::NetFd& fd) {
   return fd.local().family() != AF_UNIX && fd.local() == fd.remote();
 }
@@ -107,7 +107,7 @@ absl::StatusOr<Conn> ConnectOne(const rt::Network& network, const SocketAddr& ad
         addr, when, [](void* arg, rt::PollDesc* pd) { static_cast<rt::Watcher*>(arg)->Watch(pd); },
         watcher);
     watcher->Unwatch();
-    // Ours, and the one in the past by which Close ends an attempt: it may have come too late.
+    // Takes the deadline off: the call's own, or the one by which Close tried, too late, to end it.
     if (s.ok()) s = fd.get()->SetDeadline(absl::InfiniteFuture(), rt::kPollRead | rt::kPollWrite);
     if (tcp && s.ok() && ConnectedToItself(*fd.get())) {
       if (tries < 2) continue;

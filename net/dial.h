@@ -1,10 +1,9 @@
 // gort/net/dial.h: making connections.
-// What      Dial, and Dialer for who wants options or to give up from outside.
+// What      Dial, and Dialer for callers that want options or give up from outside.
 // Layer     11.
-// Addresses "host:port": a name is looked up off the scheduler's threads; its addresses are tried
-// in
-//           turn, each with its share of the time that is left. "localhost:http" works, too. Unix:
-//           a path, or "@name".
+// Addresses "host:port": a name is looked up by the C library, in a goroutine of its own; its
+//           addresses are tried in turn, each with its share of the time that is left.
+//           "localhost:http" works, too. A unix socket has a path, or "@name".
 // Errors    kInvalidArgument: the words cannot be understood; kNotFound: no such name;
 //           kDeadlineExceeded: the timeout; kCancelled "use of closed network connection": Close;
 //           else the first address's: "dial tcp 127.0.0.1:1: connect: Connection refused".
@@ -41,7 +40,7 @@ struct DialOptions {
   absl::Duration keep_alive = absl::Seconds(15);  // of TCP connections: Conn::SetKeepAlive
 };
 
-// Any number of goroutines and threads may dial at once. Must outlive the calls of Dial.
+// Any number of goroutines and threads may dial at once. The Dialer must outlive their calls.
 class Dialer {
  public:
   explicit Dialer(const DialOptions& options = {});

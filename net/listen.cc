@@ -48,7 +48,7 @@ absl::StatusOr<Listener> Listen(std::string_view network, std::string_view addre
     (*fd)->set_unlink_path(std::string(address));
   }
   if (tcp && options.keep_alive > absl::ZeroDuration()) {
-    // Inherited, too.
+    // Connections inherit this, too.
     if (absl::Status s = rt::SetFdKeepAlive(*fd, options.keep_alive); !s.ok()) return s;
   }
   return Listener(std::move(handle));

@@ -43,7 +43,7 @@ absl::StatusOr<Datagram> PacketConn::ReadFrom(absl::Span<char> buf) {
 
 absl::StatusOr<size_t> PacketConn::WriteTo(std::string_view data, const SocketAddr& to) {
   if (fd_.get() == nullptr) return NoConnection("write");
-  // A socket for both families knows IPv6 addresses only.
+  // A socket for both families takes IPv6 addresses; an IPv4 address goes in as ::ffff:a.b.c.d.
   if (to.family() == AF_INET && fd_.get()->local().family() == AF_INET6) {
     const auto* in = reinterpret_cast<const sockaddr_in*>(to.raw());
     sockaddr_in6 in6{};

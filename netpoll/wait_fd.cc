@@ -42,7 +42,8 @@ absl::Status Refused(int fd, int error) {
   }
 }
 
-// An event may be meant for whoever had the PollDesc before; the caller may be about to block.
+// True when fd is ready now. Asked after each wake-up: an event of the PollDesc's former user may
+// come late, and the caller would take it for its own and block.
 bool Ready(int fd, uint32_t mode) {
   pollfd p{fd, static_cast<short>(mode == kPollRead ? POLLIN | POLLRDHUP : POLLOUT), 0};
   return poll(&p, 1, 0) != 0;

@@ -33,8 +33,8 @@ void NotifyList::Wait(uint32_t ticket) {
 }
 
 Sudog* NotifyList::Remove(uint32_t ticket) {
-  // Nearly always the first: the list is in the order of falling asleep, the tickets in that of
-  // drawing them.
+  // Nearly always the first of the list: waiters draw tickets shortly before they fall asleep, and
+  // the list is in the order in which they fell asleep.
   Sudog* prev = nullptr;
   for (Sudog* s = first_; s != nullptr; prev = s, s = s->next) {
     if (s->ticket != ticket) continue;
@@ -47,7 +47,7 @@ Sudog* NotifyList::Remove(uint32_t ticket) {
 }
 
 void NotifyList::NotifyOne() {
-  // Nobody has drawn a ticket that was not called: the usual Signal without a waiter.
+  // Every ticket that was drawn has been called: the usual Signal without a waiter.
   if (wait_.load() == notify_.load()) return;
   G* gp = nullptr;
   {

@@ -19,7 +19,7 @@ struct ErrGroupState {
   CancelCauseFunc cancel;
   WaitGroup running;
   std::atomic<int64_t> active{0};
-  Chan<Unit> places;  // one element for each that runs; nil: no limit. Const while any runs.
+  Chan<Unit> places;  // an element per goroutine that runs; nil: no limit. Const while one runs.
   Mutex lock{LockRank::kRoot};
   absl::Status first ABSL_GUARDED_BY(lock);
 };
@@ -72,7 +72,7 @@ absl::Status ErrGroup::Wait() const {
 }
 
 void ErrGroup::SetLimit(int64_t n) const {
-  // pairs with: ErrGroupEnd; who has left the count does not use the places any more.
+  // pairs with: ErrGroupEnd; a goroutine off the count does not use the places any more.
   if (int64_t active = s_->active.load(std::memory_order_acquire); active != 0) {
     throw Panic("errgroup: modify limit while " + std::to_string(active) +
                 " goroutines in the group are still active");

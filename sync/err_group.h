@@ -29,9 +29,9 @@ namespace rt {
 
 struct ErrGroupState;
 
-// Counts one more that runs, waiting for the limit if `wait`. False: the limit is reached.
+// Counts one more goroutine, after a wait for its place if `wait`. False: the limit is reached.
 bool ErrGroupBegin(ErrGroupState* s, bool wait);
-// Undoes it.
+// Takes a goroutine off the count.
 void ErrGroupEnd(ErrGroupState* s);
 // Keeps the first error and cancels the context with it.
 void ErrGroupFail(ErrGroupState* s, const absl::Status& err);
@@ -83,7 +83,7 @@ class ErrGroup {
  private:
   using State = std::shared_ptr<rt::ErrGroupState>;
 
-  // Ends the count however the goroutine ends, and when it cannot be started.
+  // Takes the goroutine off the count however it ends, and when it cannot be started.
   class Running {
    public:
     explicit Running(State s) : s_(std::move(s)) {}

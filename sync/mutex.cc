@@ -9,9 +9,9 @@
 
 // Where this differs from Go: Unlock clears the lock and books the waiter out in one step, whereas
 // Go clears it first and then looks at the state again. A C++ mutex may be gone by then: the lock
-// is free after the first step, and its next owner may be the one who destroys it. Here an Unlock
-// touches the object after that step only while it owes a waiter its semaphore unit, and that
-// waiter, who cannot return without it, still needs the object.
+// is free after the first step, and its next owner may destroy it. Here an Unlock touches the
+// object after that step if it owes a waiter its semaphore unit, and not otherwise; that waiter
+// cannot return without the unit, and so keeps the object.
 
 namespace gort {
 namespace {
@@ -29,7 +29,7 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
   while (true) {
     const bool busy = (s & (kLocked | kStarving)) != 0;
     if ((s & (kLocked | kStarving)) == kLocked && rt::CanSpin(spins)) {
-      // Says so, lest Unlock wake another. Relaxed: kWoken guards no data.
+      // Says that a waiter is awake, so that Unlock wakes no other. Relaxed: kWoken guards no data.
       if (!awake && (s & kWoken) == 0 && s >= kOneWaiter) {
         awake = state_.compare_exchange_strong(s, s | kWoken, std::memory_order_relaxed);
       }
@@ -48,20 +48,21 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
     }
     if (!busy) return;
 
-    // One who has waited before goes to the head of the queue.
+    // A goroutine that has waited before goes to the head of the queue.
     const bool again = waiting_since != 0;
     if (!again) waiting_since = rt::Nanotime();
     rt::SemAcquire(&sema_, /*lifo=*/again, reason);
     starving = starving || rt::Nanotime() - waiting_since > kStarvationNs;
     s = state_.load(std::memory_order_relaxed);
-    // Whoever set kStarving cannot have been served before us, so it concerns this wake-up.
+    // The waiter that set kStarving cannot have been served before this one, so this wake-up is a
+    // hand-over.
     if ((s & kStarving) != 0) return TakeHandedOver(starving);
     awake = true;
     spins = 0;
   }
 }
 
-// In starvation mode the lock is this waiter's: nobody else takes it though it looks free.
+// In starvation mode the lock is this waiter's: no other goroutine takes it, though it looks free.
 void Mutex::TakeHandedOver(bool starving) {
   uint32_t s = state_.load(std::memory_order_relaxed);
   if ((s & (kLocked | kWoken)) != 0 || s < kOneWaiter) rt::Throw("sync: inconsistent mutex state");
@@ -97,7 +98,8 @@ GORT_NOINLINE void Mutex::UnlockSlow(uint32_t s) {
     }
     if (!hand_over && !wake) return;
     rt::SemRelease(&sema_, hand_over);
-    // Whoever locks and unlocks in a loop comes by here, so that the waiter can run at last.
+    // A goroutine that locks and unlocks in a loop gives way here, so that the waiter can run at
+    // last.
     rt::PreemptCheck();
     return;
   }

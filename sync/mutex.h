@@ -57,7 +57,7 @@ class ABSL_LOCKABLE Mutex {
 
   // state_: three flags, and above them the number of waiters.
   static constexpr uint32_t kLocked = 1;
-  static constexpr uint32_t kWoken = 2;  // somebody is awake and trying: Unlock need wake nobody
+  static constexpr uint32_t kWoken = 2;  // a waiter is awake and tries: Unlock wakes no other
   static constexpr uint32_t kStarving = 4;
   static constexpr uint32_t kOneWaiter = 8;
 

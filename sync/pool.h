@@ -1,5 +1,5 @@
 // gort/sync/pool.h: objects that are expensive to make, kept for the next user.
-// What      gort::Pool<T>. Get returns an object that somebody Put, any, or a new one; Put keeps a
+// What      gort::Pool<T>. Get returns one of the objects that were Put, or a new one; Put keeps a
 //           bounded number per P (kPoolShardCap) and destroys the others. With a maker, new objects
 //           come from it; otherwise they are value-initialised, or null if T cannot be.
 // Layer     10.                                        Go: sync.Pool; differs: bounded, not emptied
@@ -33,7 +33,7 @@ class PoolCore {
 
   // Keeps p; false: no room.
   bool Put(void* p);
-  // One that was put, from this P's shard if it has any; null: none.
+  // A pointer that was put, from this P's shard if it has one; null: there is none.
   void* Get();
 
  private:

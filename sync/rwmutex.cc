@@ -39,7 +39,7 @@ void RWMutex::RUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const int32_t n = readers_.fetch_sub(1);
   if (GORT_LIKELY(n > 0)) return;
   if (n == 0 || n == -kMaxReaders) rt::Fatal("sync: RUnlock of unlocked RWMutex");
-  // A writer waits, and the object with it until the last of us has woken it.
+  // The writer waits for the readers, so the object stays until the last of them has woken it.
   if (departing_.fetch_sub(1) == 1) rt::SemRelease(&writer_sem_, /*handoff=*/false);
 }
 

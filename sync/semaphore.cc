@@ -11,8 +11,8 @@
 
 namespace gort {
 
-// One who waits, in its own frame, which stays until `granted` was set and it has been woken, or
-// until it has taken itself off the list.
+// A waiter, in the frame of its call. The frame stays until `granted` is set and the waiter has
+// been woken, or until the waiter has taken itself off the list.
 struct Semaphore::Waiter {
   int64_t k;               // units wanted
   rt::G* gp = nullptr;     // parked, to be readied; null: waits in a select
@@ -42,8 +42,8 @@ void Semaphore::Remove(Waiter* w) {
   w->prev = w->next = nullptr;
 }
 
-// Gives what is free to the first in the line, strictly in order: when the first cannot be served,
-// nobody is. The list of those served is for Wake.
+// Gives free units to the first waiters of the line, in order: while the first cannot be served, no
+// other is. Returns the waiters that were served, for Wake.
 Semaphore::Waiter* Semaphore::Grant() {
   Waiter* granted = nullptr;
   Waiter** tail = &granted;
@@ -126,11 +126,12 @@ absl::Status Semaphore::Acquire(const Context& ctx, int64_t k) {
     mine = w.granted;
     if (!mine) {
       Remove(&w);
-      granted = Grant();  // those behind it, if it was in their way
+      granted = Grant();  // serves those behind, if this waiter was in their way
     }
   }
   if (mine) {
-    // Cancelled and served at once. Whoever served it still uses w until the channel is closed.
+    // Cancelled and served at the same time. The goroutine that served w uses it until the channel
+    // is closed.
     w.ready.Recv();
     Release(k);
   } else {

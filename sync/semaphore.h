@@ -1,6 +1,6 @@
 // gort/sync/semaphore.h: a counted number of units to share out.
-// What      gort::Semaphore(n). Acquire(k) takes k units at once, in order of arrival: one who
-//           waits for many is not overtaken by others who want few.
+// What      gort::Semaphore(n). Acquire(k) takes k units at once, in order of arrival: a caller
+//           that waits for many units is not overtaken by callers that want few.
 // Layer     10.                                        Go: golang.org/x/sync/semaphore
 // Lifetime  May be destroyed when all Acquires have returned and all units are back.
 // Contract  | call                | goroutine | other thread | parks | allocates         |

@@ -9,10 +9,10 @@
 #include "gort/proc/proc.h"
 
 // The counter and the flag "somebody waits" are one word, so the Add that takes the counter to 0
-// knows in that very step whether anybody must be woken. If not, it has touched the object for the
-// last time. If so, the waiters, and with them the object, stay until it has taken their list off
-// and released the lock. Go's counterpart releases a semaphore once per waiter and looks at the
-// object in between.
+// knows in that very step whether there are waiters. If there are none, that Add does not touch the
+// object again. If there are, they, and with them the object, stay until the Add has taken their
+// list and released the lock. Go's counterpart releases a semaphore once per waiter and looks at
+// the object in between.
 
 namespace gort {
 
@@ -51,7 +51,7 @@ void WaitGroup::Wait() {
   rt::G* gp = rt::CurrentG();
   lock_.Lock();
   s = state_.load(std::memory_order_acquire);  // pairs with: Add
-  // Only with the flag set does the last Add come for the list, and then it waits for this lock.
+  // The last Add comes for the list if it finds the flag set, and it waits for this lock then.
   while (s / kOne != 0 && (s & kWaiters) == 0 &&
          !state_.compare_exchange_weak(s, s | kWaiters, std::memory_order_acquire)) {
   }

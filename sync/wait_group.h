@@ -50,7 +50,7 @@ class WaitGroup {
   }
 
  private:
-  // One of the counter, given back when the object ends.
+  // One unit of the counter; the destructor gives it back.
   class Counted {
    public:
     explicit Counted(WaitGroup* wg) : wg_(wg) {}

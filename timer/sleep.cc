@@ -11,8 +11,8 @@ namespace gort {
 namespace rt {
 namespace {
 
-// Lives on the sleeper's stack. Nobody stops it, and it is not touched after it was fired: the
-// sleeper may have returned by then.
+// The timer of a Sleep, on the sleeper's stack. Nobody stops it. It is not touched after it was
+// fired: by then the sleeper may have returned.
 struct SleepTimer : Timer {
   explicit SleepTimer(G* g)
       : Timer([](Timer* t, uint32_t, int64_t) { return static_cast<SleepTimer*>(t)->gp; }), gp(g) {}
@@ -22,16 +22,16 @@ struct SleepTimer : Timer {
   int64_t wake_at = 0;
 };
 
-// Runs when the sleeper has left its stack, perhaps on that of another goroutine, so that the timer
-// cannot wake it too early. The stack
-// stays where it is until the timer has fired. Go: resetForSleep
+// Runs when the sleeper has left its stack, perhaps on another goroutine's, so that the timer
+// cannot wake the sleeper too early. The sleeper's stack stays where it is until the timer has
+// fired. Go: resetForSleep
 bool ArmSleep(G*, void* arg) {
   auto* t = static_cast<SleepTimer*>(arg);
   TimerResetIn(t->bubble, t, t->wake_at, 0);
   return true;
 }
 
-// A thread that is no M needs no help to wait, and waits more exactly without.
+// A foreign thread sleeps in the kernel, which is more exact.
 void SleepThread(int64_t d_ns) {
   const int64_t wake_at = TimerWhen(d_ns);
   for (int64_t left = d_ns; left > 0; left = wake_at - Nanotime()) ThreadSleep(left);

@@ -1,5 +1,6 @@
 // timer/sleep.h: gort::Sleep.
-// What      parks the calling goroutine for at least a time; blocks a thread that is none.
+// What      Sleep parks the calling goroutine for at least the time given; it blocks a foreign
+//           thread.
 // Layer     8. No channel in it, so that code without channels can sleep.
 // Contract  | call  | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | Sleep |   x    | -  |  -   |    -    |    x    |   x   |     -     |

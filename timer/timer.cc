@@ -105,8 +105,9 @@ class SendLock {
   UserTimer* const t_;
 };
 
-// Stops t (when == 0) or arms it. The armed state is a user: one is added before arming, because
-// the timer may be fired before TimerReset returns, and taken back if there was one already.
+// Stops t (when == 0) or arms it. The armed state is a user of the payload. That user is added
+// before t is armed, because t may fire before TimerReset returns, and taken back if t was armed
+// already.
 bool Change(UserTimer* t, int64_t when, int64_t period_ns, bool* taken) {
   bool pending;
   if (when == 0) {
@@ -124,7 +125,8 @@ bool ChangeChan(UserTimer* t, int64_t when, int64_t period_ns) ABSL_NO_THREAD_SA
   const uint32_t seq = t->seq;
   bool taken;
   bool pending = Change(t, when, period_ns, &taken);
-  // Taken from the heap and on its way to us, but now it will not be sent: as good as stopped.
+  // The timer was taken from the heap and its send is still to come. That send finds another seq
+  // and sends nothing, so the timer counts as stopped.
   if (!t->ticker && taken && t->sent_seq != seq) pending = true;
   // Sent, but not received. Go: timerchandrain
   if (t->c.TryRecv(nullptr) == RecvState::kValue) pending = true;
@@ -142,7 +144,7 @@ TimerRef::~TimerRef() {
 }
 
 TimerRef NewChanTimer(int64_t d_ns, int64_t period_ns) {
-  CurrentG();  // a foreign thread may be the first to come
+  CurrentG();  // in case a foreign thread is the first to call
   TimerRef t(new UserTimer(&FireChan, period_ns > 0));
   t.get()->c = MakeChan<absl::Time>(1);
   Change(t.get(), TimerWhen(d_ns), period_ns, nullptr);

@@ -5,8 +5,8 @@
 // Handles   Timer and Ticker are shared handles: copies mean the same timer. A timer goes on when
 //           its last handle is dropped; a ticker that nobody can stop any more goes on for ever.
 // Channel   holds at most one time, that at which the timer was due; a ticker drops ticks that
-//           nobody takes. After Stop or Reset has returned, no time of before is received
-//           (Go 1.23).
+//           nobody takes. After Stop or Reset has returned, no time from before it is received (Go
+//           1.23).
 // Durations absl::Duration or any std::chrono duration; negative and zero mean at once, infinite
 //           and whatever the clock cannot say mean never. The clock is monotonic.
 // Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates |

@@ -14,9 +14,9 @@
 
 // Checks without the lock
 //
-// A non-blocking operation that would block is told so without taking the lock, from two reads that
-// need not see one instant: first "is it full (or empty)?", then "is it closed?". The answer is
-// right all the same, because closed only ever goes from false to true:
+// A non-blocking operation that would block finds that out without the lock, by two reads at two
+// instants: first "is the channel full (or empty)?", then "is it closed?". The answer holds,
+// because closed goes from false to true and never back:
 //
 //   send     full at t1, not closed at a later t2, hence not closed at t1 either: at t1 a send had
 //            to wait.
@@ -85,7 +85,7 @@ bool Empty(const HChan* c) {
   return c->qcount.load(std::memory_order_acquire) == 0;  // pairs with: AddCount
 }
 
-// Tells a waiting peer, already off its queue, how it went.
+// Tells a peer that has left its queue how its wait went.
 G* Resolve(Sudog* s, bool success) {
   G* gp = s->g;
   s->elem = nullptr;
@@ -181,7 +181,7 @@ HChan* MakeHChan(const ElemType* type, size_t capacity) {
 }
 
 void HChanRef(HChan* c) {
-  // Whoever passes a reference on has one, so the count cannot be 0 here: no order needed.
+  // The caller has a reference, so the count cannot be 0 here: no order needed.
   if (c != nullptr) c->refs.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -230,14 +230,14 @@ bool ChanSend(HChan* c, void* elem, bool block) {
       if (wake != nullptr) GoReady(wake);
       return attempt == Attempt::kDone;
     }
-    // Woken with nothing done: closed, most likely, which the next attempt finds out.
+    // Woken with nothing done. Most likely the channel was closed; the next attempt finds out.
   } while (!WaitIn(&c->sendq, c, gp, elem, WaitReason::kChanSend));
   return true;
 }
 
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) {
   if (c == nullptr || ChanSendWouldBlock(c)) return false;
-  // The program's own code runs under the lock: it must not be switched away there.
+  // fill is the program's own code: it must not lose its thread while the lock is held.
   struct Pinned {
     M* const mp = AcquireM();
     ~Pinned() { ReleaseM(mp); }
@@ -247,8 +247,8 @@ bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) 
     c->lock.Unlock();
     PanicSendOnClosed();
   }
-  // Whether a waiting select can be had is known only once it is won, so the receiver is taken
-  // before the element exists. If that then fails, the receiver is woken empty-handed and looks
+  // A select that waits may be taken by another channel, so the receiver is taken before the
+  // element exists. If the element cannot be made, the receiver is woken empty-handed and looks
   // again.
   Sudog* s = c->recvq.Dequeue();
   if (s == nullptr && c->qcount.load(std::memory_order_relaxed) == c->dataqsiz) {
@@ -331,7 +331,7 @@ RecvResult ChanRecv(HChan* c, void* dst, bool block) {
       if (attempt == Attempt::kDone) return RecvResult::kReceived;
       return attempt == Attempt::kClosed ? RecvResult::kClosed : RecvResult::kWouldBlock;
     }
-    // Woken with nothing done: closed, or a sender whose element threw; look again.
+    // Woken with nothing done: the channel was closed, or a sender's element threw. Look again.
   } while (!WaitIn(&c->recvq, c, gp, dst, WaitReason::kChanReceive));
   return RecvResult::kReceived;
 }

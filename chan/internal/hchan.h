@@ -57,8 +57,8 @@ struct BoxBase {
 class WaitQ {
  public:
   void Enqueue(Sudog* s);
-  // The next that can be woken, off the queue; null: none. One that takes part in a select is woken
-  // only by whoever sets its select_done first, and skipped by all others.
+  // Takes the first waiter that can be woken off the queue; null: there is none. A goroutine in a
+  // select is woken by the peer that sets its select_done first, and other peers skip it.
   Sudog* Dequeue();
   // Takes s off if it is still there.
   void Remove(Sudog* s);
@@ -98,24 +98,23 @@ enum class RecvResult : uint8_t { kReceived, kClosed, kWouldBlock };
 // A new channel with one reference. Throws Panic("makechan: size out of range") when the ring does
 // not fit into the address space, std::bad_alloc when there is no memory for it. Go: makechan
 HChan* MakeHChan(const ElemType* type, size_t capacity);
-// One more owner / one less. The last one destroys the elements that were never received. Null: no
-// effect.
+// HChanRef adds an owner, HChanUnref takes one away; the last to go destroys the elements that were
+// never received. With a null channel both do nothing.
 void HChanRef(HChan* c);
 void HChanUnref(HChan* c);
 
 // Sends *elem: move-constructs from it exactly when it returns true; the caller still destroys it.
-// False: not block, and nobody takes it now. Throws Panic("send on closed channel"); *elem is then
-// as it was. Null channel: would block, for ever. Go: chansend
+// False: block is false, and nobody takes the element now. Throws Panic("send on closed channel");
+// *elem is then as it was. A null channel blocks for ever. Go: chansend
 bool ChanSend(HChan* c, void* elem, bool block);
 
-// As a non-blocking ChanSend of a box that holds no element yet: once the send is certain to
-// happen, fill(arg) is called, with the channel's lock held and pinned to its thread, to construct
-// it: it does not give way, and must not wait. What it throws goes to the caller and the channel is
-// as it was.
+// As a non-blocking ChanSend of a box that holds no element yet. Once the send is certain to happen
+// fill(arg) constructs the element, with the channel's lock held and the goroutine kept on its
+// thread: fill must not wait. What fill throws goes to the caller, and the channel is as it was.
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
 
 // Receives by move-constructing into *dst, which is raw memory, exactly when the result is
-// kReceived. kWouldBlock: not block, and there is nothing now. Go: chanrecv
+// kReceived. kWouldBlock: block is false, and there is nothing now. Go: chanrecv
 RecvResult ChanRecv(HChan* c, void* dst, bool block);
 
 // Gives the last received box back: the next receiver gets it.

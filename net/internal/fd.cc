@@ -18,7 +18,7 @@
 namespace gort::rt {
 namespace {
 
-// A kernel takes at most about 2 GiB at once; Go's figure.
+// The most that is asked of one system call. The kernel takes about 2 GiB; 1 GiB is what Go asks.
 constexpr size_t kMaxRw = size_t{1} << 30;
 // Pieces of a Writev for one system call.
 constexpr int kMaxIov = 64;
@@ -57,8 +57,8 @@ absl::Status NoConnection(const char* op) {
   return absl::FailedPreconditionError(std::string(op) + ": " + kClosedText);
 }
 
-// Enters one side of the descriptor; the destructor leaves. Whoever waited in vain leaves there
-// too, for the object may go with its reference.
+// Holds one side of the descriptor for the life of the object. A call that waited for its turn in
+// vain still has a reference: the destructor gives it back, and the NetFd may go with it.
 class NetFd::Operation {
  public:
   Operation(NetFd* fd, FdSide side) : fd_(fd), side_(side), got_(fd->mu_.Lock(side)) {}
@@ -105,16 +105,17 @@ void NetFd::Drop() {
 void NetFd::Destroy() {
   PollClose(pd_);
   SysClose(sysfd_);
-  // Whoever waits in Close has a share.
+  // The call of Close that waits for this has a share of its own.
   SemRelease(&close_sema_, false);
   Unshare();
 }
 
 absl::Status NetFd::Close() {
   if (!mu_.IncRefAndClose()) return UseAfterClose("close");
-  // A share of our own: a goroutine whose call this ends may be done with the handle before we are.
+  // A share for this call: a goroutine whose call ends here may drop the handle before Close
+  // returns.
   owners_.fetch_add(1, std::memory_order_relaxed);
-  // While the socket still listens: later the path may be somebody else's.
+  // Removed while the socket still listens: afterwards the path may be another listener's.
   if (unlink_ != nullptr) unlink(unlink_->c_str());
   PollUnblock(pd_);
   Leave();
@@ -168,8 +169,8 @@ absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
     if (buf.empty()) return 0;
     const size_t most = std::min(buf.size(), kMaxRw);
     if (short_read_ && PollPlain(pd_)) {
-      // There was no more, and more of it makes a new edge: asking the kernel now would in nine
-      // cases of ten be a system call for nothing.
+      // The last read took all there was, and new data makes a new edge. To ask the kernel first
+      // would mostly be a system call for nothing.
       if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
     } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
       return Failed(r, "read");
@@ -284,9 +285,9 @@ absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& t
   }
 }
 
-// No descriptor, or no memory: waits, longer from time to time, so that a caller that tries again
-// at once does not burn the CPU; Close ends the pause. A listener is never ready for writing, so
-// that side of the poll descriptor is free for it.
+// Called when there is no descriptor or no memory. Waits, each time longer, so that a caller that
+// tries again at once does not burn the CPU; Close ends the pause. The pause is a wait for writing,
+// because a listener has no other use for that side of its poll descriptor.
 absl::Status NetFd::Exhausted(int error) {
   pause_ms_ = std::clamp(pause_ms_ * 2, kMinPauseMs, kMaxPauseMs);
   const int64_t until = Nanotime() + pause_ms_ * int64_t{1'000'000};
@@ -314,8 +315,8 @@ absl::StatusOr<NetFd*> NetFd::Accept() {
       (*fd)->FetchLocal();
       return fd;
     }
-    // Connections that broke while they were queued are none of the caller's business, and neither
-    // are what accept(2) passes on of the network's errors.
+    // A connection that broke in the queue is not the caller's business, and neither are errors of
+    // the network that accept(2) passes on: the next connection is taken.
     switch (-n) {
       case EAGAIN:
         if (absl::Status s = Wait(kPollRead, "accept"); !s.ok()) return s;

@@ -51,13 +51,14 @@ struct Received {
 
 class NetFd {
  public:
-  // Takes over sysfd, a non-blocking socket; closes it if it cannot be registered with the poller.
-  // network: a string that lives for ever.
+  // Takes over sysfd, a non-blocking socket, and closes it if the poller refuses it. network: a
+  // string that lives for ever.
   static absl::StatusOr<NetFd*> New(int sysfd, const char* network);
   NetFd(const NetFd&) = delete;
   NetFd& operator=(const NetFd&) = delete;
 
-  // The handle's end: closes if nobody has, and gives up the handle's share.
+  // Ends the handle: closes the descriptor, if that was not done yet, and gives up the handle's
+  // share.
   void Drop();
 
   // Streams: 0 is the end. Go: (*FD).Read

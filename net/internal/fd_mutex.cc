@@ -68,7 +68,7 @@ FdLock FdMutex::Await(FdSide side) {
   const Bits bits = BitsOf(side);
   for (;;) {
     SemAcquire(SemaOf(side), false, WaitReason::kIoWait);
-    // Not counted any more: whoever woke us saw to that.
+    // The waker has taken this waiter off the count.
     uint64_t old = state_.load(std::memory_order_relaxed);
     for (;;) {
       if ((old & kClosed) != 0) return FdLock::kClosedReference;

@@ -1,11 +1,12 @@
 // net/internal/fd_mutex.h: who may use a descriptor, and when it may go.
-// What      counts the operations in progress on a descriptor, serialises readers and writers, and
-//           says who is the last to leave after it was closed: the descriptor is closed in the
-//           kernel then and not before, so that its number cannot be another file's meanwhile.
+// What      counts the operations in progress on a descriptor, lets one reader and one writer in at
+//           a time, and tells the last operation to leave after Close that it is the last: that one
+//           closes the descriptor in the kernel, so its number cannot be another file's while an
+//           operation may use it.
 // Layer     11, used by net only.                                    Go: fdMutex (fd_mutex.go)
 // Invariant each operation, each holder and each waiter of a lock has a reference. After
-//           IncRefAndClose no reference can be had; the one whose release makes the count 0 gets
-//           true, once.
+//           IncRefAndClose nobody gets a reference; one release, the one that makes the count 0,
+//           returns true.
 // Cost      one atomic read-modify-write to enter and one to leave, without contention.
 // Contract  | call                | user G | g0 | foreign | parks | allocates |
 //           | Lock                |   x    | -  |    x    |   x   | sudog     |

@@ -1,12 +1,12 @@
 // The life of a descriptor: what each operation answers in each state, what ends one that waits,
 // and when the kernel's descriptor and the object go.
 //
-//   | state              | how it comes about                 | operations answer                     |
-//   | open               | New                                | what the kernel says                  |
-//   | past its deadline  | SetDeadline, before or while waiting | kDeadlineExceeded, on that side     |
-//   | closing            | Close, while an operation waits    | that one kCancelled                   |
-//   | closed             | Close, Drop                        | kFailedPrecondition                   |
-//   | without an object  | FdHandle moved from                | kFailedPrecondition (NoConnection)    |
+//   | state             | how it comes about                   | an operation answers             |
+//   | open              | New                                  | what the kernel says             |
+//   | past its deadline | SetDeadline, before or while waiting | kDeadlineExceeded, on that side  |
+//   | closing           | Close, while an operation waits      | that one kCancelled              |
+//   | closed            | Close, Drop                          | kFailedPrecondition              |
+//   | without an object | FdHandle moved from                  | kFailedPrecondition              |
 #include "gort/net/internal/fd.h"
 
 #include <fcntl.h>

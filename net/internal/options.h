@@ -1,5 +1,5 @@
 // net/internal/options.h: socket options and deadlines, for the public classes.
-// Layer     11, used by net only. A null fd: NoConnection.
+// Layer     11, used by net only. With a null fd each call returns NoConnection.
 #ifndef GORT_NET_INTERNAL_OPTIONS_H_
 #define GORT_NET_INTERNAL_OPTIONS_H_
 
@@ -13,8 +13,8 @@ namespace gort::rt {
 
 absl::Status SetFdDeadline(NetFd* fd, absl::Time t, uint32_t mode);
 absl::Status SetFdInt(NetFd* fd, int level, int name, int value, const char* what);
-// Probes after `idle` without traffic, then as often, nine times; idle <= 0: off. Whole seconds,
-// rounded up.
+// The kernel sends a probe after `idle` without traffic, and up to nine, `idle` apart; idle <= 0:
+// none. `idle` is rounded up to whole seconds.
 absl::Status SetFdKeepAlive(NetFd* fd, absl::Duration idle);
 
 }  // namespace gort::rt

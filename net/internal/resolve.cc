@@ -37,24 +37,24 @@ absl::Status Prefixed(const char* op, const Network& network, const absl::Status
                       std::string(op) + ' ' + network.name + ": " + std::string(s.message()));
 }
 
-// One look-up, shared by who asked and the goroutine that asks the C library; either may be gone
-// first.
+// One look-up. The caller and the goroutine that asks the C library share it; either may be gone
+// before the other.
 struct Lookup {
   ~Lookup() {
     if (done == nullptr) return;  // the runtime has not started
     PollUnblock(done);
     PollClose(done);
   }
-  std::string host;  // const after init, as the next two
+  std::string host;  // const after init; so are service and hints
   std::string service;
   addrinfo hints{};
   PollDesc* done = nullptr;            // its event: look at `finished`
-  std::atomic<bool> finished = false;  // the results are there: the next three
+  std::atomic<bool> finished = false;  // error, system_error and found are there
   int error = 0;
   int system_error = 0;
   std::vector<SocketAddr> found;
 
-  // Apart from what parks, for errno's sake.
+  // Does not park, so errno is that of this call. Not inlined into Run, which parks.
   __attribute__((noinline)) void Ask(addrinfo** list) {
     error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
                         service.empty() ? nullptr : service.c_str(), &hints, list);
@@ -117,7 +117,7 @@ absl::StatusOr<std::vector<SocketAddr>> LookUp(const char* op, const Network& ne
   if (when != 0) PollSetDeadline(lookup->done, when, kPollRead);
   if (watcher != nullptr) watcher->Watch(lookup->done);
   PollResult result;
-  do {  // an event may be meant for whoever had the PollDesc before
+  do {  // an event of the PollDesc's former user may come late
     result = PollWait(lookup->done, kPollRead);
   } while (result == PollResult::kOk && !lookup->finished.load(std::memory_order_acquire));
   if (watcher != nullptr) watcher->Unwatch();
@@ -178,7 +178,7 @@ absl::StatusOr<std::vector<SocketAddr>> Resolve(const char* op, const Network& n
   if (parts->host.empty()) {
     if (network.family != AF_INET) addrs.push_back(Any6(passive));
     if (network.family != AF_INET6) addrs.push_back(Any4(passive));
-    // Whoever listens on "::1" only is rarer than who listens on 127.0.0.1 only.
+    // Servers on 127.0.0.1 alone are more common than servers on ::1 alone.
     if (!passive && addrs.size() == 2) std::swap(addrs[0], addrs[1]);
   } else if (SocketAddr ip = ParseIp(parts->host); ip.family() != AF_UNSPEC) {
     if (network.family != AF_UNSPEC && ip.family() != network.family) {

@@ -1,7 +1,7 @@
 // net/internal/resolve.h: from the words of Listen and Dial to socket addresses.
-// What      network names, and names of hosts and services by the C library's getaddrinfo, which
-//           runs in a goroutine of its own inside a system call: nobody's processor waits for it,
-//           and the caller may give up.
+// What      ParseNetwork knows the networks' names; Resolve turns "host:port" into addresses. Names
+//           of hosts and services go to the C library's getaddrinfo, which runs in a goroutine of
+//           its own inside a system call: no P waits for it, and the caller may give up.
 // Layer     11, used by net only.                     Go: lookup.go, cgo_unix.go, ipsock.go
 #ifndef GORT_NET_INTERNAL_RESOLVE_H_
 #define GORT_NET_INTERNAL_RESOLVE_H_
@@ -25,7 +25,8 @@ struct Network {
 // "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix". kInvalidArgument: <op>: unknown network "x"
 absl::StatusOr<Network> ParseNetwork(const char* op, std::string_view name);
 
-// Tells somebody what is being waited for, so that it can be ended by a deadline in the past.
+// Is told what a Dial waits for, so that another goroutine can end the wait by a deadline in the
+// past.
 class Watcher {
  public:
   virtual ~Watcher() = default;

@@ -53,7 +53,7 @@ absl::StatusOr<NetFd*> BindOne(const Plan& plan, const SocketAddr& addr) {
   if (got < 0) return failed("socket", -got);
   Pending fd(got);
   if (addr.family() == AF_INET6) {
-    // Both families, but where IPv6 was asked for or the address says so.
+    // The wildcard serves both families, unless the network is for IPv6 alone.
     const bool only = network.family == AF_INET6 || !addr.IsWildcard();
     if (int error = SysSetInt(got, IPPROTO_IPV6, IPV6_V6ONLY, only)) {
       return failed("IPV6_V6ONLY", error);
@@ -84,7 +84,7 @@ absl::StatusOr<NetFd*> BoundSocket(const Network& network, std::string_view addr
   if (!addrs.ok()) return addrs.status();
   const Plan plan{network, backlog, setup};
   absl::StatusOr<NetFd*> made = BindOne(plan, addrs->front());
-  // A machine without IPv6: the IPv4 wildcard stands behind.
+  // On a machine without IPv6 the second address is taken, which is the IPv4 wildcard.
   if (!made.ok() && addrs->size() > 1 && addrs->front().IsWildcard()) {
     const absl::StatusCode code = made.status().code();
     if (code == absl::ErrnoToStatusCode(EAFNOSUPPORT) ||

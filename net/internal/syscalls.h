@@ -1,7 +1,8 @@
 // net/internal/syscalls.h: the system calls of sockets, with the error in the result.
-// What      each returns what the call does, or a negative errno value (the connect ones: 0 or a
-//           positive one); EINTR is dealt with. None waits: the sockets do not block. errno is read
-//           here and nowhere else: a goroutine may be on another thread after it has parked.
+// What      each function returns what the system call does, or a negative errno value; where 0 or
+//           a positive errno value comes back the comment says so. An interrupted call is made
+//           again. No call waits: the sockets do not block. errno is read directly after the call:
+//           a goroutine may be on another thread once it has parked.
 // Layer     11, used by net only. SIGPIPE is never raised (MSG_NOSIGNAL).
 #ifndef GORT_NET_INTERNAL_SYSCALLS_H_
 #define GORT_NET_INTERNAL_SYSCALLS_H_
@@ -27,10 +28,10 @@ ssize_t SysSendv(int fd, iovec* iov, int n);
 ssize_t SysRecvFrom(int fd, void* buf, size_t n, Received* got);
 ssize_t SysSendTo(int fd, std::string_view data, const SocketAddr& to);
 int SysAccept(int fd, SocketAddr* from);
-// 0, EINPROGRESS, or what is wrong.
+// 0, EINPROGRESS, or the errno value of what is wrong.
 int SysConnect(int fd, const SocketAddr& to);
-// After the socket became writable: 0, EINPROGRESS when that was not for the connection's sake, or
-// what is wrong.
+// Asked once the socket is writable. 0: connected. EINPROGRESS: writable for another reason. Else
+// the errno value of what is wrong.
 int SysConnectResult(int fd);
 SocketAddr SysLocal(int fd);
 // 0 or an errno value.

@@ -62,7 +62,7 @@ struct alignas(1 << kLowBits) PollDesc {
 
   std::atomic<uintptr_t> rg{kNobody};  // atomic (see the header); who waits for reading
   std::atomic<uintptr_t> wg{kNobody};  // the same for writing
-  // atomic; changed under mu, but for what NoteEvent sets and by who has pd for itself
+  // atomic; changed under mu, by NoteEvent without it, and while one call alone knows the PollDesc
   std::atomic<uint32_t> info{0};
   Mutex mu{LockRank::kPolldesc};
   int fd ABSL_GUARDED_BY(mu) = -1;  // -1: not registered
@@ -119,13 +119,13 @@ PollResult Check(PollDesc* pd, uint32_t mode) {
   return PollResult::kOk;
 }
 
-// Takes the waiter off the word; null: nobody has parked. edge: whoever waits next shall find it.
-// Go: netpollunblock
+// Takes the parked G off the word and returns it; null: none is parked. edge: the next wait is to
+// find an edge. Go: netpollunblock
 G* TakeWaiter(std::atomic<uintptr_t>* word, bool edge) {
   uintptr_t old = word->load();
   for (;;) {
     if (old == kReady || (old == kNobody && !edge)) return nullptr;
-    // One that is parking sees kReady, or not its own kParking any more, and does not park.
+    // A waiter that is about to park finds kReady, or finds its kParking gone, and does not park.
     if (word->compare_exchange_weak(old, edge ? kReady : kNobody)) break;
   }
   if (old == kNobody || old == kParking) return nullptr;
@@ -137,9 +137,9 @@ void Wake(G* gp) {
   if (gp != nullptr) GoReady(gp);
 }
 
-// Once the waiter is off its stack. Go: netpollblockcommit
+// Runs once the waiter has left its stack. Go: netpollblockcommit
 bool CommitPark(G* gp, void* word) {
-  // Before the word can be found: whoever takes gp off it also takes it off the count.
+  // Counted before the word shows gp: the call that takes gp off the word takes it off the count.
   sched.netpoll_waiters.fetch_add(1);
   uintptr_t parking = kParking;
   const bool foreign = gp->foreign;
@@ -148,10 +148,10 @@ bool CommitPark(G* gp, void* word) {
     sched.netpoll_waiters.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
-  // A goroutine's M looks for work next, and so polls. A thread's does not: if all Ms sleep on
-  // their notes one must go to the poller. In the order of these seq_cst operations either an M
-  // that goes to sleep reads netpoll_waiters after the increment, or lastpoll and nmspinning are
-  // read here after it has decided.
+  // A goroutine's M looks for work next, and so polls. A foreign thread does not: if every M sleeps
+  // on its note, one of them must go to the poller. These operations are seq_cst. So either an M
+  // that goes to sleep reads netpoll_waiters after the increment, or the thread reads lastpoll and
+  // nmspinning after that M has decided.
   if (foreign && sched.lastpoll.load() != 0) WakeNetPoller(INT64_MAX);
   return true;
 }
@@ -216,7 +216,7 @@ bool RuntimeStarted() {
   return sched.main_started.load(std::memory_order_acquire) && sched_hooks.netpoll_inited;
 }
 
-// A PollDesc nobody else knows, in the state of a new one.
+// A PollDesc that nobody else knows, as good as new.
 PollDesc* Fresh() {
   PollDesc* pd = Allocate();
   if (pd->rg.load() > kReady || pd->wg.load() > kReady) {
@@ -282,7 +282,8 @@ PollResult PollWait(PollDesc* pd, uint32_t mode) {
     const PollResult result = Check(pd, mode);
     if (result != PollResult::kOk) return result;
     if (Block(pd, mode)) return PollResult::kOk;
-    // Woken by a deadline or PollUnblock; or by a deadline that was moved since: once more.
+    // A deadline or PollUnblock ended the wait; or a deadline that was moved since, and then it
+    // goes on.
   }
 }
 
@@ -339,7 +340,7 @@ uint64_t Token(const PollDesc* pd, uint32_t info) {
   return reinterpret_cast<uintptr_t>(pd) | (seq & kLowMask) | ((seq >> kLowBits) << kAddressBits);
 }
 
-// False: the token is of a user before. Go: (*pollDesc).setEventErr
+// False: the token is a former user's. Go: (*pollDesc).setEventErr
 bool NoteEvent(PollDesc* pd, uint64_t token, uint32_t mode) {
   uint32_t info = pd->info.load();
   for (;;) {
@@ -359,7 +360,7 @@ void PollReady(uint64_t token, uint32_t mode, GList* to_run) {
   const uint64_t address = token & ((uint64_t{1} << kAddressBits) - 1) & ~kLowMask;
   auto* pd = reinterpret_cast<PollDesc*>(static_cast<uintptr_t>(address));
   if (!NoteEvent(pd, token, mode)) return;
-  // Should pd have found its next user by now, that one wakes for no reason, once.
+  // If pd has its next user by now, that user wakes for no reason, once.
   if ((mode & kPollRead) != 0) AddTo(to_run, TakeWaiter(&pd->rg, true));
   if ((mode & kPollWrite) != 0) AddTo(to_run, TakeWaiter(&pd->wg, true));
 }

@@ -3,15 +3,20 @@
 //           call would block, PollWait parks the caller until the next edge, a deadline or
 //           PollUnblock. Works the same for goroutines and foreign threads.
 // Layer     9.                                                  Go: pollDesc (netpoll.go)
-// Waiting   per direction one word (rg, wg): nobody / an edge not taken yet / somebody is about to
-//           park / the G that is parked. At most one waiter a direction: callers serialise
-//           (net/internal/fd_mutex.h), a second one is fatal.
+// Waiting   each direction has one word (rg, wg):
+//           | the word | says                                      |
+//           | kNobody  | nobody waits, and no edge is kept         |
+//           | kReady   | an edge came that no wait has taken       |
+//           | kParking | a waiter is about to park                 |
+//           | a G      | that goroutine or foreign thread waits    |
+//           A direction has one waiter at most: callers take turns (net/internal/fd_mutex.h), and a
+//           second waiter is fatal.
 //               PollPrepare(pd, mode);              forgets an edge of before the system call
 //               while (read(fd, …) == EAGAIN) PollWait(pd, mode);
 //           An edge between the read and the wait is in the word: the wait returns at once.
-// Ordering  who ends waiting writes `info` and then exchanges the word; who waits writes the word
-//           and then reads `info`. All four are seq_cst, so one of the two sees the other. The
-//           same holds for an event with kPollSpecial and who forgets an edge.
+// Ordering  a call that ends a wait writes `info` and then exchanges the word; a waiter writes the
+//           word and then reads `info`. All four are seq_cst, so one of the two sees the other. The
+//           same holds between an event with kPollSpecial and a PollPrepare that forgets an edge.
 // Stale     events carry the descriptor's sequence (fdseq); those fetched before a PollClose do not
 //           reach the next user. A PollDesc is never freed, only used again.
 // Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates   |
@@ -41,15 +46,15 @@ enum class PollResult : uint8_t {
 // Registers fd, which should not block (O_NONBLOCK) and stays the caller's. Null: *error is an
 // errno value (PollerAdd), or ENOSYS when the runtime has not started. Go: poll_runtime_pollOpen
 PollDesc* PollOpen(int fd, int* error);
-// Without a descriptor: somebody's PollNotify is the edge, PollWait, deadlines and PollUnblock work
-// as ever. Null when the runtime has not started.
+// A PollDesc without a descriptor: PollNotify makes its edges; PollWait, deadlines and PollUnblock
+// work as on others. Null when the runtime has not started.
 PollDesc* PollOpenEvent();
 // Unregisters, before the descriptor is closed, and gives pd back. Requires: PollUnblock was called
 // and nobody waits. Go: poll_runtime_pollClose
 void PollClose(PollDesc* pd);
 
-// kOk: forgets the edges of one direction (kPollRead or kPollWrite) so far; the system call comes
-// next. Go: poll_runtime_pollReset
+// kOk: the edges of one direction (kPollRead or kPollWrite) so far are forgotten; the system call
+// comes next. Go: poll_runtime_pollReset
 PollResult PollPrepare(PollDesc* pd, uint32_t mode);
 // Waits for an edge of one direction. kOk may come for no reason. Go: poll_runtime_pollWait
 PollResult PollWait(PollDesc* pd, uint32_t mode);
@@ -64,7 +69,8 @@ void PollNotify(PollDesc* pd, uint32_t mode);
 // past: passed, whoever waits is woken now. A deadline stays passed until it is set anew. Nothing
 // happens after PollUnblock. Go: poll_runtime_pollSetDeadline
 void PollSetDeadline(PollDesc* pd, int64_t when, uint32_t mode);
-// Every wait, now and from now on, ends with kClosing. Once. Go: poll_runtime_pollUnblock
+// Ends every wait with kClosing, those of now and later ones. Called once.
+// Go: poll_runtime_pollUnblock
 void PollUnblock(PollDesc* pd);
 
 // For Netpoll: adds the goroutines that an event wakes to *to_run (their status stays kGWaiting);

@@ -37,8 +37,9 @@ struct PollEvent {
 // Tokens below this are the poller's own.
 inline constexpr uint64_t kPollFirstToken = 16;
 
-// Creates the poller; again does nothing. Not thread-safe. Fatal when the OS refuses, with a text
-// that names the limit that was reached: "netpoll: cannot create the poller: …". Go: netpollinit
+// Creates the poller; a second call does nothing. Not thread-safe. Fatal when the OS refuses, with
+// a text that names the limit that was reached: "netpoll: cannot create the poller: …".
+// Go: netpollinit
 void PollerInit();
 
 // Reports fd's edges (from not ready to ready) from now on, beginning with what it is ready for

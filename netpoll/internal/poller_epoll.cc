@@ -102,8 +102,8 @@ void ConsumeBreak() {
   uint64_t count;
   while (read(break_fd, &count, sizeof count) < 0 && errno == EINTR) {
   }
-  // A PollerBreak that comes before this line is served by the return of this poll, one after it
-  // writes again. pairs with: PollerBreak
+  // A PollerBreak that comes before this line is served by the return of this poll; one that comes
+  // after it writes again. pairs with: PollerBreak
   break_pending.exchange(0);
 }
 
@@ -163,7 +163,8 @@ int PollerPoll(int64_t delay_ns, PollEvent* out, int n) {
     }
   }
   epoll_event events[kMaxEvents];
-  // Our own may take places; the kernel rotates what is level-triggered, so nothing starves.
+  // Events of the poller's own descriptors take places in the array, too; the kernel rotates
+  // level-triggered ones, so no descriptor starves.
   int got = Wait(events, n < kMaxEvents ? n : kMaxEvents, wait);
   int filled = 0;
   for (int i = 0; i < got; ++i) {

@@ -128,7 +128,7 @@ Sudog* SemaRoot::Dequeue(const void* addr) {
     Replace(s, heir);
     heir->waittail = heir->waitlink != nullptr ? s->waittail : nullptr;
   } else {
-    // Down to a leaf, below its child of lower ticket each time, and off.
+    // Turns the node down to a leaf, each time below its child of lower ticket, and takes it off.
     while (s->prev != nullptr || s->next != nullptr) {
       bool left = s->next == nullptr || (s->prev != nullptr && s->prev->ticket < s->next->ticket);
       RotateUp(left ? s->prev : s->next);

@@ -34,20 +34,20 @@ struct Bubble {
   Bubble* free_link = nullptr;                  // testing/
 };
 
-// The caller's; null: it lives in real time.
+// The caller's bubble; null: the caller lives in real time.
 inline Bubble* CurrentBubble() {
   G* gp = Getg();
   // relaxed: the caller's own.
   return gp != nullptr ? static_cast<Bubble*>(gp->bubble.load(std::memory_order_relaxed)) : nullptr;
 }
 
-// As TimerReset, on behalf of a goroutine of b (null: of none), whoever the caller is.
+// TimerReset on behalf of a goroutine of b (null: of none); the caller may be of any bubble.
 bool TimerResetIn(Bubble* b, Timer* t, int64_t when, int64_t period, bool* taken = nullptr);
 
 // When the next timer is due; 0: there is none.
 int64_t BubbleNextTimer(Bubble* b);
-// Sets the clock to `now`, if that is later, and runs what is due. By a goroutine that belongs to
-// b, while all others of b are parked.
+// Sets the clock to `now`, if that is later, and runs what is due. The caller belongs to b; all
+// other goroutines of b are parked.
 void BubbleAdvance(Bubble* b, int64_t now);
 // Stops all timers, for a bubble that ends.
 void BubbleDropTimers(Bubble* b);

@@ -52,7 +52,7 @@ class Garbage {
 };
 
 void Ref(Timer* t) {
-  // relaxed: whoever adds a reference has one.
+  // relaxed: the caller has a reference.
   if (t->release != nullptr) t->refs.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -94,7 +94,7 @@ void DropEntry(Timer* t, Garbage* garbage) {
   if (--t->n_entries == 0) garbage->Unref(t);
 }
 
-// True when e, an entry of t, stands for nothing.
+// True when e, an entry of t, is a zombie.
 bool IsZombie(const WhenHeap::Entry& e) { return e.timer->when == 0 || e.when != e.timer->key; }
 
 // Forgets the zombie e, which the caller removes from the array.
@@ -167,8 +167,9 @@ bool Publish(TimerHeap* ts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
     ts->pp->num_timers.store(live, std::memory_order_release);  // pairs with: readers in proc
   }
   if (next == before) return false;
-  // seq_cst: an M that goes to sleep publishes until when and then reads this; whoever arms a timer
-  // writes this and then reads until when that M sleeps (WakeNetPoller). One sees the other.
+  // seq_cst: an M that goes to sleep publishes until when it sleeps and then reads this; a call
+  // that arms a timer writes this and then reads until when that M sleeps (WakeNetPoller). One of
+  // the two sees the other.
   ts->pp->timer0_when.store(next);
   return next != 0 && (before == 0 || next < before);
 }
@@ -182,8 +183,8 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
       continue;
     }
     ts->mu.Lock();
-    // Moved away it is under ts->mu only, but back to ts under the lock of the heap it came from;
-    // pairs with: AdoptTimers
+    // A timer leaves ts under ts->mu, but it comes back to ts under the lock of the heap that it
+    // was in meanwhile. pairs with: AdoptTimers
     if (t->ts.load(std::memory_order_acquire) == ts) {
       if (ts == mine.ts() && ts->pp == nullptr) ts->pp = mine.pp();
       if (ts == mine.ts() || t->n_entries != 0 || ts->of_bubble) return ts;
@@ -312,7 +313,7 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
 }
 
 bool TimerStop(Timer* t, bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  PinnedHeap mine(nullptr);  // who stops it must not draw it into a bubble
+  PinnedHeap mine(nullptr);  // a stop does not draw the timer into the caller's bubble
   Garbage garbage;
   TimerHeap* ts = LockHeapOf(t, mine);
   const bool pending = t->when != 0;
@@ -354,7 +355,8 @@ int64_t BubbleNextTimer(Bubble* b) {
 }
 
 void BubbleAdvance(Bubble* b, int64_t now) {
-  // relaxed: changed only while all goroutines of the bubble are parked; who wakes them publishes.
+  // relaxed: changed while all goroutines of the bubble are parked; their wake-up publishes the
+  // value.
   if (now > b->now_ns.load(std::memory_order_relaxed)) {
     b->now_ns.store(now, std::memory_order_relaxed);
   }
@@ -384,9 +386,9 @@ void BubbleDropTimers(Bubble* b) {
 }
 
 void AdoptTimers(P* from, P* to) {
-  // One lock at a time. Meanwhile a foreign thread may find its timer already bound to `to` with
-  // its entries not there yet; it then marks, or adds an entry that comes earlier, and Sweep at the
-  // end sees the sum.
+  // One lock is held at a time. Meanwhile a foreign thread may find its timer bound to `to` before
+  // the timer's entries are there. The thread then marks the timer, or adds an earlier entry, and
+  // Sweep at the end sees both.
   TimerHeap* src = TimerHeapOf(from);
   TimerHeap* dst = TimerHeapOf(to);
   WhenHeap moving;
