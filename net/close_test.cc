@@ -147,7 +147,7 @@ TEST(DialClose, EndsTheConnectAndLaterOnes) {
 }
 
 TEST(DialClose, LeavesConnectionsThatWereMadeAlone) {
-  constexpr int kRounds = kRaces / 20;
+  static const int kRounds = kRaces / 20;
   InGort([] {
     Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
     WaitGroup accepting;
