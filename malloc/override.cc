@@ -3,8 +3,8 @@
 //           operator new and delete, for the whole process: shared libraries use them too.
 // Early     the first calls come from the dynamic linker and the C library, before constructors and
 //           even before main's relocations are all done: see "Start" in mheap.h.
-// Aligned   to 8 bytes at least, 16 from 9 bytes on: tiny objects (4 bytes) are for those who ask
-//           Alloc itself, C programs keep flags in the low bits of pointers.
+// Aligned   blocks of up to 8 bytes to 8, larger ones to 16. C programs keep flags in the low bits
+//           of pointers, so the 4-byte slots of tiny objects are left to callers of Alloc.
 // Errors    as the C and C++ standards say: null and errno ENOMEM; the new-handler, then
 //           std::bad_alloc.
 // Sanitizers  bring a malloc of their own; under them this file defines nothing.
@@ -71,9 +71,9 @@ GORT_ALWAYS_INLINE void* NewAligned(size_t n, std::align_val_t align, bool nothr
   return GORT_LIKELY(p != nullptr) ? p : NewSlow(n, static_cast<size_t>(align), nothrow);
 }
 
-// Handlers that are registered first run last before the fork: after all others, which may still
-// allocate. Hence before any other constructor, and not at the first allocation, which may come
-// from inside pthread_atfork itself.
+// The handlers that are registered first run last before a fork, and ours have to run last: those
+// of others may still allocate. So an early constructor registers them. The first allocation would
+// be the wrong place: it may come from inside pthread_atfork.
 __attribute__((constructor(101))) void RegisterForkHandlers() {
   pthread_atfork(&gort::rt::MallocForkPrepare, &gort::rt::MallocForkDone,
                  &gort::rt::MallocForkDone);

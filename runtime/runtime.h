@@ -33,12 +33,11 @@ void ExitSyscall();
 
 // Lets other goroutines run. Go: runtime.Gosched
 void Gosched();
-// Ends the calling goroutine; destructors of the frames it leaves run, catch (...) does not stop
-// it. When main calls it the program goes on until the other goroutines end, and then dies of a
-// deadlock.
+// Ends the calling goroutine. Destructors of its frames run, and catch (...) does not stop it. When
+// main calls it the program goes on until the other goroutines end, and then dies of a deadlock.
 [[noreturn]] void Goexit();
-// Sets how many goroutines may run at once, and returns the previous number; n < 1 only asks. Stops
-// the world for it; before the runtime starts, says with how many it will. At most 1024.
+// Sets how many goroutines may run at once, at most 1024, and returns the previous number; n < 1
+// only asks. Stops the world to change it. Before the runtime starts, sets with how many it starts.
 int GOMAXPROCS(int n);
 // CPUs that this process may use when it started: affinity mask and cgroup quota. At least 1.
 int NumCPU();
@@ -54,8 +53,8 @@ void UnlockOSThread();
 std::string Stack(bool all);
 
 // Calls f, which may block in the kernel, and returns its result; the other goroutines go on
-// meanwhile. f may call Blocking, Go and what never waits; what parks is fatal in it: "goroutine
-// parked inside Blocking". If it throws, the exception goes on to the caller.
+// meanwhile. f may call Blocking, Go and functions that never wait. One that parks is fatal:
+// "goroutine parked inside Blocking". An exception that f throws goes on to the caller.
 template <class F>
 auto Blocking(F&& f) -> decltype(f()) {
   struct Scope {

@@ -77,7 +77,7 @@ void ForEach(const Bubble* b, F f) {
   }
 }
 
-// In a way that only another goroutine of the bubble, or its clock, can end.
+// True when gp's wait can only be ended by another goroutine of the bubble, or by its clock.
 bool Blocked(const G* gp, uint32_t status) {
   if (status != rt::kGWaiting) return false;
   switch (gp->waitreason) {
@@ -91,11 +91,11 @@ bool Blocked(const G* gp, uint32_t status) {
   }
 }
 
-// Lets others run until everybody in b is blocked; how many they are.
+// Lets other goroutines run until those of b are all blocked, and returns the number of these.
 int WaitQuiet(const Bubble* b) {
   constexpr int kPatience = 100;
   for (int round = 0;; ++round) {
-    // They are busy with something real; there is no hurry.
+    // A goroutine of b is busy with something real, such as a system call: look less often.
     if (round >= kPatience) {
       gort::Sleep(absl::Microseconds(50));
     } else {
@@ -181,7 +181,7 @@ void RunHere(const std::function<void()>& f) {
   std::rethrow_exception(std::move(main->error));
 }
 
-// f as a goroutine, from anywhere; what it throws is thrown here.
+// Calls f on a goroutine: the caller's, or a new one if the caller is a thread. Throws what f does.
 void AsGoroutine(const std::function<void()>& f) {
   if (rt::OnGoroutine()) return f();
   std::exception_ptr error;
@@ -196,7 +196,8 @@ void AsGoroutine(const std::function<void()>& f) {
   if (error != nullptr) std::rethrow_exception(std::move(error));
 }
 
-// False: another one waits already, and gp, which goes on at once, finds the bubble in its param.
+// Makes gp the goroutine in Wait. False: there is one already; gp then goes on at once, and finds
+// the bubble in gp->param.
 bool SetWaiter(G* gp, void* bubble) {
   G* nobody = nullptr;
   if (static_cast<Bubble*>(bubble)->waiter.compare_exchange_strong(nobody, gp)) return true;

@@ -21,8 +21,8 @@
 namespace gort::testing {
 
 // Runs f as a goroutine in a new bubble and returns when all goroutines of the bubble have ended.
-// Time stops when f has returned: what is still blocked then can only be woken by others of the
-// bubble. From a goroutine or any thread (which may be the runtime's first user).
+// Time stops when f has returned: a goroutine that is blocked then can only be woken by others of
+// the bubble. May be called from a goroutine or a thread, and starts the runtime if nobody has.
 // What f throws is thrown here, after that. Throws Panic, and leaves the goroutines as they are,
 //   "deadlock: all goroutines in bubble are blocked"  when no timer is pending either, and
 //   "deadlock: main bubble goroutine has exited but blocked goroutines remain"  after f's return,
@@ -35,10 +35,10 @@ void Run(const std::function<void()>& f);
 // Go: synctest.Wait
 void Wait();
 
-// Calls Run(f) `schedules` times, with one P and the seeds first, first + 1, …; when GODEBUG says
-// schedseed=N, once, with that. What Run throws ends it: the last line on stderr then is
-// "gort: failed with GODEBUG=schedseed=N". With proc/sched_seed.h's exceptions, the same seed makes
-// the same schedule.
+// Calls Run(f) `schedules` times, with one P and the seeds first, first + 1, …; if GODEBUG says
+// schedseed=N, once, with the seed N. An exception from Run ends it, after the line
+// "gort: failed with GODEBUG=schedseed=N" on stderr. The same seed makes the same schedule, with
+// the exceptions that proc/sched_seed.h names.
 void Explore(int schedules, const std::function<void()>& f, uint64_t first = 1);
 
 // The seed of the schedule that is running; 0: none. For messages of failing tests.

@@ -80,8 +80,8 @@ void* MCache::AllocTiny() {
     DropTinyBlock();
     char* block = static_cast<char*>(Alloc(kTinySpanClass));
     if (block == nullptr) return nullptr;
-    // All slots count as live from the start, so that cutting one needs no atomic operation. Nobody
-    // else knows the block: relaxed.
+    // All slots count as live from the start, so that cutting one needs no atomic operation.
+    // Relaxed: no other thread knows the block yet.
     LiveSlots(block).store(kAllSlots | kHeldByCache, std::memory_order_relaxed);
     tiny_block_ = block;
     tiny_next_ = 0;
@@ -89,7 +89,8 @@ void* MCache::AllocTiny() {
   return tiny_block_ + kTinyBytes * static_cast<size_t>(tiny_next_++);
 }
 
-// Lets go of the current block: whoever frees its last object frees it, or this does.
+// Lets go of the current block, and frees it if none of its objects is live. Otherwise FreeTiny of
+// its last live object frees it.
 void MCache::DropTinyBlock() {
   char* block = tiny_block_;
   if (block == nullptr) return;
@@ -113,8 +114,8 @@ void MCache::FreeTiny(void* p, MSpan* s) {
     const uint64_t word = s->live[index / 64].load(std::memory_order_relaxed);
     if ((word >> index % 64 & 1) == 0) MallocFatal("double free", p);
   }
-  // pairs with: itself on other threads, and DropTinyBlock: whoever takes the last bit away sees
-  // all uses of the block's objects as past.
+  // pairs with: itself on other threads, and DropTinyBlock. Every use of the block's objects
+  // happens before the thread that clears the last bit goes on.
   const uint32_t old = LiveSlots(block).fetch_and(~bit, std::memory_order_acq_rel);
   if ((old & bit) == 0) MallocFatal("double free", p);
   if (old == bit) Free(reinterpret_cast<FreeObject*>(block), s);

@@ -42,7 +42,7 @@ FreeObject* MCentral::Fetch(int span_class, size_t n, size_t* got) {
   while (*got < n) {
     MSpan* s = nonempty_.front();
     if (s == nullptr) {
-      if (*got > 0) break;  // something is enough: do not grow for the rest
+      if (*got > 0) break;  // fewer than n will do: the heap does not grow for the rest
       s = mheap.AllocSpan(kSizeClasses[span_class].pages, 1, span_class);
       if (s == nullptr) break;
       nonempty_.PushFront(s);

@@ -74,7 +74,7 @@ MSpan* MHeap::AllocSpan(size_t n_pages, size_t align_pages, int span_class) {
 
 void MHeap::FreeSpan(MSpan* s) {
   LockGuard guard(&lock_);
-  // Two frees of one large object at a time may both have found it in use.
+  // Two threads that free one large object at the same time may both have found it in use.
   if (!s->in_use()) MallocFatal("double free", reinterpret_cast<void*>(s->base));
   if (s->span_class == 0) {
     large_pages_ -= s->n_pages;

@@ -61,8 +61,8 @@ MSpan* PageAlloc::Alloc(size_t n, size_t align) {
 
 MSpan* PageAlloc::Carve(MSpan* s, PageId page, size_t n) {
   Remove(s);
-  // Whoever touches one heap page gives memory to the whole OS page; see "Physical". Such an OS
-  // page with set bits lies in s, so what is cleared here is counted in s.
+  // A touch of one heap page gives memory to the whole OS page that holds it (see "Physical"). An
+  // OS page with set bits lies inside s, so every bit that is cleared here is counted in s.
   PageId lo = AlignDown(page, physical_);
   PageId hi = AlignUp(page + n, physical_);
   released_pages_ -= map_->CountReleased(lo, hi - lo);
@@ -80,7 +80,8 @@ MSpan* PageAlloc::Carve(MSpan* s, PageId page, size_t n) {
   return s;
 }
 
-// A rest has no free neighbour: on one side is what was cut, on the other what s had there.
+// A rest has no free neighbour: one is the piece that was cut out, the other was a neighbour of the
+// free span that was cut, and two free spans never touch.
 void PageAlloc::InsertRest(PageId page, size_t n) {
   MSpan* rest = NewSpan(page, n);
   rest->n_released = map_->CountReleased(page, n);
@@ -98,7 +99,7 @@ void PageAlloc::Free(MSpan* s) {
 }
 
 void PageAlloc::InsertCoalesced(MSpan* s) {
-  // A neighbour's entry is current when the neighbour exists: these are ends of spans.
+  // The page map is exact at the ends of spans, and a neighbour touches s with one of its ends.
   MSpan* before = map_->GetPage(s->first_page() - 1);
   if (before != nullptr && before->state.load(std::memory_order_relaxed) == SpanState::kFree &&
       before->end_page() == s->first_page()) {

@@ -4,9 +4,9 @@
 // Layer     4, used by mheap only (and its tests).      Go: pageAlloc (mpagealloc.go); differs: see
 //           mheap.h for why a tree of spans and not a radix of bitmap summaries.
 // Cost      Alloc, Free, TakeResident: expected O(log free spans), plus the bitmap words of the
-// span. Structure a treap (Seidel and Aragon, "Randomized Search Trees") ordered by (length,
-// address), with
-//           one more bit a node: whether its subtree holds a span with memory that could be
+//           span.
+// Structure a treap (Seidel and Aragon, "Randomized Search Trees") ordered by (length, address),
+//           with one more bit a node: whether its subtree holds a span with memory that could be
 //           released.
 // Invariants every page is in at most one span; the page map names the span at the first and last
 //           page of every span, free or in use; no two free spans touch; n_released of a free span

@@ -19,7 +19,7 @@ constinit std::atomic<uint64_t> total{0};  // a statistic
 int64_t Release(int64_t max_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(scavenge_lock) {
   int64_t sum = 0;
   while (sum < max_bytes) {
-    // What is being released is missing from the heap meanwhile, so never too much at once.
+    // Pages cannot be allocated while they are being released, so a step takes few of them.
     size_t step = static_cast<size_t>(max_bytes - sum);
     if (step > kScavengeStep) step = kScavengeStep;
     size_t n = mheap.ReleaseSome(step);
@@ -52,7 +52,7 @@ void MaybeScavenge() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const int64_t debt = ScavengeDebt();
   if (GORT_LIKELY(debt <= int64_t{kScavengeSlack})) return;
   if (background.load(std::memory_order_relaxed)) return;  // a hint: a step too many does no harm
-  if (!scavenge_lock.TryLock()) return;                    // somebody is at it
+  if (!scavenge_lock.TryLock()) return;                    // another thread releases
   Release(int64_t{kScavengeStep});
   scavenge_lock.Unlock();
 }

@@ -3,10 +3,9 @@
 // Policy    pages stay ready for 1/8 of what is in use and 4 MiB more; what is free beyond that is
 //           the debt. Two drivers:
 //             background  the runtime's monitor thread calls ScavengeOne while ScavengeDebt() > 0,
-//             at
-//                         its own pace, after SetBackgroundScavenger(true).
-//             in passing  without such a thread, one that frees pages pays, but only when the debt
-//                         exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
+//                         at its own pace, after SetBackgroundScavenger(true).
+//             in passing  without such a thread, a thread that frees pages releases some, if the
+//                         debt exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
 //           The longest free spans go first, the highest addresses among equals.
 // Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
 // Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |

@@ -32,7 +32,8 @@ namespace {
 
 constinit const BootMain* boot_main = nullptr;
 
-// Stores through one way and reads back through the other. Go: the 0x123 in rt0_go
+// Stores a value through Setg, reads it back from the variable, and the other way round. Go: the
+// 0x123 in rt0_go
 void TlsProof() {
   G* const probe = reinterpret_cast<G*>(uintptr_t{0x123});
   Setg(probe);
@@ -61,7 +62,7 @@ void MainGoroutine() {
   Getg()->is_main = true;
   sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
-  WakeP();  // for goroutines that threads have queued before
+  WakeP();  // threads may have queued goroutines before
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });
   // During initialisation the first goroutine keeps its thread.
   LockOSThread();
@@ -89,9 +90,9 @@ void NewMain() {
   GoOptions options;
   options.stack_size = kMainStack;
   Go(options, &MainGoroutine);
-  // It runs before those in the global queue, which threads made before there was a scheduler: the
-  // global queue has its first turn after kGlobalQueuePeriod decisions. Until main starts sysmon and
-  // allows more threads, nobody could interrupt them.
+  // The main goroutine runs before those of the global queue, which threads made before there was a
+  // scheduler: the global queue has its first turn after kGlobalQueuePeriod decisions. Nobody could
+  // interrupt those goroutines until the main one starts sysmon and allows more threads.
 }
 
 }  // namespace

@@ -13,13 +13,13 @@ namespace gort::rt {
 struct BootMain {
   // Runs on the first goroutine; its result is handed to `done`.
   int (*run)(void* arg);
-  // Called there with the result; for a program's main it ends the process and does not return.
+  // Called with that result, on the first goroutine. For a program's main it ends the process.
   void (*done)(void* arg, int result);
   void* arg;
 };
 
-// Once a process, on a thread without a G. *main must live for as long as the first goroutine.
-// Returns only when the thread may end (it never does: the loop of m0 has no end).
+// Called once in a process, on a thread without a G, and does not return: the loop of m0 has no
+// end. *main must live for as long as the first goroutine.
 void RtGo(int argc, char** argv, const BootMain* main);
 
 // The program's main function, as a goroutine; ends the process with its result. argc and argv as

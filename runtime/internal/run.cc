@@ -24,9 +24,10 @@ class Call {
  public:
   explicit Call(std::function<int()> main) : main_(std::move(main)) {}
 
-  // On the goroutine. Counted as a main by itself and only while it runs: the thread that waits is
-  // not there yet, or no more, when goroutines of an earlier Run are all that is left asleep.
-  // Goexit leaves the count as it is.
+  // Runs main on the goroutine, which counts as a main meanwhile: a program at rest is a deadlock
+  // only while a main exists. The thread that called Run does not count, because it may not wait
+  // yet, or wait no longer, when goroutines of an earlier Run are all that is left, asleep. A main
+  // that ends by Goexit stays counted.
   int Invoke() {
     MainBegin();
     int result = main_();
@@ -42,7 +43,7 @@ class Call {
       done_ = true;
       waiter = waiter_;
       if (waiter == nullptr) return;
-      // On its behalf: it may run on from here, and somebody may wait for what it does next.
+      // Counts the waiting thread again, before it runs: goroutines may wait for what it does next.
       if (waiter->foreign) AttachExternalWaker();
     }
     GoReady(waiter);
@@ -59,7 +60,7 @@ class Call {
     } else {
       mu_.Unlock();
     }
-    // Done may still be inside its critical section: pass through it before this frame goes.
+    // Done may still hold the lock, which is in this frame: wait for it before the frame goes.
     LockGuard l(&mu_);
     return result_;
   }

@@ -14,8 +14,9 @@
 
 namespace gort::rt {
 
-// True when touching addr with the stack pointer at sp, while gp ran, overflowed a stack: addr lies
-// in the guard of one of ours, or sp does (a frame stepped over the touched part). *info: which.
+// True when gp overflowed a stack of ours by touching addr with the stack pointer at sp: addr lies
+// in that stack's guard, or sp does (the frame stepped over the part that it touched). Stores the
+// stack in *info.
 bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackInfo* info);
 
 // A SignalFn (signals/signals.h). An overflow: prints the report (overflow_report.h) and ends the
@@ -25,7 +26,7 @@ bool StackOverflowHandler(siginfo_t* info, SigCtx& ctx, G* gp);
 // What the scheduler calls when StackCanaryOk(gp) is false. Ends the process likewise.
 [[noreturn]] void StackCanaryFatal(const G* gp);
 
-// What whoever runs next does for a goroutine that has left its stack, in every switch.
+// Called at a switch, by the code that runs next, for the goroutine gp that has left its stack.
 inline void CheckLeftStack(const G* gp) {
   if (GORT_UNLIKELY(StackCanaryMode()) && !StackCanaryOk(gp)) StackCanaryFatal(gp);
 }

@@ -126,7 +126,8 @@ void FreeLarge(StackBounds b, const StackChunk* c, StackCache* cache) {
   cache->dflt[cache->n_dflt++] = b;
 }
 
-// What frames that were left without returning (a goroutine's last switch) poisoned.
+// Unpoisons what AddressSanitizer poisoned for frames that never returned, such as those of a
+// goroutine's last switch.
 void Unpoison(StackBounds b) {
 #if GORT_ASAN
   // Looking first keeps shadow pages of untouched stack untouched.

@@ -28,7 +28,7 @@ constinit Large large;
 constinit std::atomic<int64_t> dirty_bytes{0};
 constinit std::atomic<int64_t> inuse_bytes{0};
 constinit std::atomic<int64_t> released_bytes{0};
-// Where the next scavenge goes on; only one scavenges at a time (scavenging).
+// Where the next scavenge goes on. Only one thread scavenges at a time (scavenging).
 constinit std::atomic<StackChunk*> cursor{nullptr};
 constinit std::atomic<bool> scavenging{false};
 
@@ -42,7 +42,7 @@ void InitLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   GuardInit(godebug.stackguard);
 }
 
-// The first use of a slot: guards it and the next ones.
+// Guards a slot that is used for the first time, and the next slots with it.
 void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   if (c->guard_bytes == 0 || slot < c->guarded) return;
   uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;

@@ -1,4 +1,7 @@
-"""docs/public.txt, the BUILD files, the places of headers and tests/consumer agree on what users may name and include."""
+"""docs/public.txt, the BUILD files, the places of headers and tests/consumer agree on what users may name and include.
+
+And what they include does not lead to the layout of G, M, P and the scheduler's state.
+"""
 
 import os
 import re
@@ -10,6 +13,9 @@ LIST = os.path.join("docs", "public.txt")
 CONSUMER = os.path.join("tests", "consumer")
 # What the README of an inner package says.
 SENTENCE = "Inner: programs do not name its targets or include its headers"
+# Headers with the layout of the scheduler's nouns.
+NOUNS = frozenset("gort/gmp/%s.h" % name for name in ("g", "glist", "gobuf", "m", "p", "sched", "sudog"))
+_INCLUDE = re.compile(r'^#include "(gort/[^"]+)"', re.MULTILINE)
 _PUBLIC = "//visibility:public"
 _PUBLIC_BY_DEFAULT = re.compile(r"default_visibility = \[[\"']//visibility:public")
 
@@ -78,6 +84,26 @@ def consumer_deps(root):
     return found
 
 
+def path_to_nouns(root, header):
+    """The includes that lead from a header to one of NOUNS, or None."""
+    queue, seen = [(header,)], {header}
+    while queue:
+        path = queue.pop(0)
+        if path[-1] in NOUNS:
+            return path
+        name = path[-1][len("gort/"):]
+        try:
+            with open(os.path.join(root, name if "/" in name else os.path.join("runtime", name)), encoding="utf-8") as f:
+                includes = _INCLUDE.findall(f.read())
+        except FileNotFoundError:
+            continue
+        for include in includes:
+            if include not in seen:
+                seen.add(include)
+                queue.append(path + (include,))
+    return None
+
+
 def check(root):
     """Where the list, the BUILD files, the folders, the READMEs and tests/consumer disagree."""
     with open(os.path.join(root, LIST), encoding="utf-8") as f:
@@ -114,6 +140,10 @@ def check(root):
             errors.append("%s/BUILD.bazel:%d: %s is public and not in %s" % (target.package, target.line, name, LIST))
 
     named = {h for headers in listed.values() for h in headers}
+    for header in sorted(named):
+        path = path_to_nouns(root, header)
+        if path:
+            errors.append("users see the layout of the scheduler: " + " -> ".join(path))
     for folder, path in walk(root):
         if path.endswith(".h") and folder in packages and folder not in inner:
             names = {"gort/" + path} | ({"gort/" + os.path.basename(path)} if folder == "runtime" else set())

@@ -66,6 +66,12 @@ class PublicTest(unittest.TestCase):
         self.assert_finds("base/README.md does not say", {"base/README.md": "# base\n"})
         self.assert_finds("nothing of net is public, and it is not inner", self.more("docs/deps.txt", "net: base\n"))
 
+    def test_layout(self):
+        hidden = {"chan/chan.h": "#include \"gort/chan/internal/hchan.h\"\n", "gmp/g.h": ""}
+        self.assertEqual(self.check(hidden), [])
+        hidden["chan/internal/hchan.h"] = "#include \"gort/gmp/g.h\"\n"
+        self.assert_finds("gort/chan/chan.h -> gort/chan/internal/hchan.h -> gort/gmp/g.h", hidden)
+
     def test_consumer(self):
         test = GOOD["tests/consumer/a/BUILD.bazel"]
         self.assert_finds("no test of //base:panic", {"tests/consumer/a/BUILD.bazel": test.replace("'@gort//base:panic', ", "")})
