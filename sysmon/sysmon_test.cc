@@ -178,7 +178,7 @@ TEST(Sysmon, SleepsDeeplyWhileEveryPIsIdle) {
     w.on_timed_sleep = [&](Note* note, int64_t ns) {
       EXPECT_EQ(note, &sched.sysmonnote);
       EXPECT_TRUE(sched.sysmonwait.load());
-      limit = ns;
+      if (deep == 0) limit = ns;
       if (++deep == 2) throw Enough();
       if (row.woken) {
         // As WakeSysmonIfWaiting, by a P that leaves the list for a moment.
