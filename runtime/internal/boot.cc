@@ -59,7 +59,6 @@ void OsInit() {
 // Go: runtime.main
 void MainGoroutine() {
   Getg()->is_main = true;
-  sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
   WakeP();  // for goroutines that threads have queued before
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });
