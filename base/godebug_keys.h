@@ -14,9 +14,9 @@
   X(asyncpreemptoff, 1, "no pre-emption by signals: a loop without calls keeps its processor")  \
   X(preemptrate, 1'000'000, "for tests: pre-empts so many times a second; 0: every 10 ms")      \
   X(preemptsignal, 64, "the number of the signal that pre-empts; 0: SIGURG")                    \
-  X(scavtrace, 1, "prints a line whenever free memory has gone back to the operating system")   \
+  X(scavtrace, 1, "prints a line whenever memory has gone back to the operating system")        \
   X(schedseed, INT64_MAX, "takes the scheduler's choices from this seed; 0: from random bytes") \
   X(stackguard, 2, "stack guards: 0 the best there is, 1 pages by mprotect, 2 canaries")        \
-  X(tracebackancestors, 100, "tracebacks show where so many generations of creators were then")
+  X(tracebackancestors, 100, "tracebacks show the stacks of so many generations of creators")
 
 #endif  // GORT_BASE_GODEBUG_KEYS_H_

@@ -3,7 +3,7 @@
 // Layer     1. Not thread-safe: the list and its elements share one guard.
 // Invariant a node is in at most one list, and node.list says which (null: none). Debug builds
 //           check it on every insertion and removal; the test is IsIn() elsewhere.
-// Lifetime  the list owns nothing. Whoever destroys an element removes it first.   Go: mSpanList
+// Lifetime  the list owns nothing. An element must be removed before it is destroyed. Go: mSpanList
 #ifndef GORT_BASE_LIST_H_
 #define GORT_BASE_LIST_H_
 
@@ -14,7 +14,7 @@ namespace gort::rt {
 template <class T>
 class List;
 
-// Base of an element: struct Span : ListNode<Span>. The fields are the list's; others only read.
+// Base of an element: struct Span : ListNode<Span>. List writes the fields; other code may read.
 template <class T>
 struct ListNode {
   T* next = nullptr;

@@ -1,8 +1,8 @@
 // base/panic.h: the exception for misuse of gort.
-// What      gort::Panic; what() is Go's text. It may be caught; one that leaves a goroutine's
-//           function ends the process with "panic: <what()>" and status 2.
-// Layer     1. Anything that may throw a C++ exception may throw it; never with a runtime lock
-// held. Go        panic, runtime.plainError
+// What      gort::Panic; what() is Go's text. A program may catch it. A Panic that leaves a
+//           goroutine's function ends the process with "panic: <what()>" and status 2.
+// Layer     1. Code that may throw C++ exceptions may throw it, but not with a runtime lock held.
+// Go        panic, runtime.plainError
 #ifndef GORT_BASE_PANIC_H_
 #define GORT_BASE_PANIC_H_
 

@@ -22,9 +22,9 @@
 
 namespace gort::rt {
 
-// Formats into a fixed buffer and writes it to stderr with one write(2) a flush (and one whenever
-// kBufferBytes are full), so that lines of several threads do not mix. Destroying flushes. A stderr
-// that is closed, or full for a second, loses the text: there is nobody to tell.
+// Formats into a fixed buffer. Flush, the destructor and a full buffer (kBufferBytes) write it to
+// stderr by one write(2), so that lines of several threads do not mix. When stderr is closed, or
+// full for a second, the text is lost: there is no other place to report that.
 // Not thread-safe: a Printer lives in one function.
 class Printer {
  public:
@@ -79,8 +79,9 @@ extern Hook<void(bool all)> fatal_report_hook;
 
 // The two halves of a fatal path that prints a report of its own (a panic, a fault):
 //   BeginFatal(); Printer() << …; fatal_report_hook(all); ExitFatal();
-// BeginFatal takes the right to print the one report. Later callers on other threads never return;
-// a second call by the same thread exits at once with status 2. Go: startpanic_m, dopanic_m.
+// BeginFatal takes the right to print the one report of the process. For later callers on other
+// threads it does not return; a second call by the same thread exits at once with status 2.
+// Go: startpanic_m, dopanic_m.
 void BeginFatal();
 // Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
 [[noreturn]] void ExitFatal();

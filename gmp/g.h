@@ -1,8 +1,9 @@
 // gmp/g.h: a goroutine.
 // What      the descriptor; its life is in gmp/status.h. Descriptors are never freed, only reused.
 // Layer     4.                                        Go: g in runtime2.go
-// Fields    carry one of: const after init | owner M only (the M that runs it) | guarded by X |
-//           atomic (protocol) | status (whoever owns the status, gmp/status.h).
+// Fields    carry one of: const after init | owner M only (the M that runs the G) | guarded by X |
+//           atomic (protocol) | status (the owner of the status, gmp/status.h). "Seam:" names what
+//           will use a field that nothing sets or nothing reads yet (tools/checks/fields.py).
 #ifndef GORT_GMP_G_H_
 #define GORT_GMP_G_H_
 
@@ -16,6 +17,7 @@
 
 namespace gort::rt {
 
+struct Ancestors;
 struct M;
 struct Sudog;
 
@@ -31,8 +33,8 @@ inline constexpr uintptr_t kStackPreempt = ~uintptr_t{0} - 1313;
 
 // A thread's exception state, laid out as the Itanium C++ ABI's __cxa_eh_globals (2.2.2).
 struct EhGlobals {
-  void* caught = nullptr;
-  unsigned uncaught = 0;
+  void* caught;
+  unsigned uncaught;
 };
 
 struct alignas(64) G {
@@ -41,10 +43,10 @@ struct alignas(64) G {
   M* m = nullptr;                              // status; null unless running or in a system call
   std::atomic<uint32_t> atomicstatus{kGIdle};  // atomic (gmp/status.h)
   int saved_errno = 0;                         // status; the thread's errno while not running
-  EhGlobals eh;            // status; the thread's exception state while not running
-  G* schedlink = nullptr;  // status; link of whatever queue it is on
-  // A request that cooperative check points see: the lower bound, or kStackPreempt.
-  std::atomic<uintptr_t> stackguard0{0};  // atomic (set by anybody, cleared by the owner M)
+  EhGlobals eh = {};       // status; the thread's exception state while not running
+  G* schedlink = nullptr;  // status; link of the queue that the G is on
+  // The lower bound of the stack, or kStackPreempt: a request that cooperative check points see.
+  std::atomic<uintptr_t> stackguard0{0};  // atomic (set by any thread, cleared by the owner M)
 
   StackBounds stack;                          // status
   uintptr_t stackguard1 = 0;                  // status; always the lower bound
@@ -53,31 +55,33 @@ struct alignas(64) G {
   void* closure = nullptr;                    // status; its argument, on the stack or on the heap
   M* lockedm = nullptr;                       // status; LockOSThread
   Sudog* waiting = nullptr;                   // status; what a select waits on, in lock order
-  void* param = nullptr;                      // status; the Sudog that woke it; null: closed
+  void* param = nullptr;                      // status; the Sudog that woke the G; null: closed
   std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
   WaitReason waitreason = WaitReason::kZero;  // status
   std::atomic<bool> preempt{false};           // atomic (as stackguard0)
-  bool system = false;                        // const after newproc; the runtime's own goroutine
-  bool foreign = false;                       // const after init; stands for a thread that is no M
+  bool system = false;           // const after newproc; GoSystem's, counted in sched.ngsys
+  bool foreign = false;          // const after init; stands for a thread that is no M
   bool is_main = false;          // const after newproc; the main function of Run or rt0
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status
   size_t closure_align = 0;      // status; of a closure on the heap
   bool large_stack = false;      // status; stack of a non-standard size
   int64_t waitsince = 0;         // status; approximate, set by tracebacks
-  void* timer = nullptr;         // owner G only; timer of Sleep (timer/)
-  int64_t sleep_when = 0;        // owner G only
-  int32_t nested_syscalls = 0;   // owner G only; EnterSyscalls within the outermost
-  void* waitlock = nullptr;      // owner M only; argument of the park's unlock function
-  uintptr_t gopc = 0;            // const after newproc; where Go() was called
-  uintptr_t startpc = 0;         // const after newproc; the function's address
-  uint64_t parent_goid = 0;      // const after newproc
-  const char* name = nullptr;    // const after newproc; GoOptions::name, in name_buf
+  // Until when Sleep sleeps. Owner G only. Seam: traces and dumps, which say how long is left.
+  int64_t sleep_when = 0;
+  int32_t nested_syscalls = 0;  // owner G only; EnterSyscalls within the outermost
+  void* waitlock = nullptr;     // owner M only; argument of the park's unlock function
+  uintptr_t gopc = 0;           // const after newproc; where Go() was called
+  uintptr_t startpc = 0;        // const after newproc; the function's address
+  uint64_t parent_goid = 0;     // const after newproc
+  // The creator's stack, its creator's, and so on (traceback/ancestors.h); null: not saved.
+  Ancestors* ancestors = nullptr;  // const from newproc to goexit
+  const char* name = nullptr;      // const after newproc; GoOptions::name, in name_buf
   char name_buf[24] = {};
   G* alllink = nullptr;  // const after it is published on allgs
-  // The bubble of virtual time it lives in (timer/internal/bubble.h), its creator's; null: none.
-  std::atomic<void*> bubble{nullptr};  // owner M only; atomic for whoever looks over all Gs
-  // The _Unwind_Exception of Goexit: must outlive the frames that it unwinds.
+  // The bubble of virtual time that the G lives in (timer/internal/bubble.h): its creator's; null: none.
+  std::atomic<void*> bubble{nullptr};  // owner M only; atomic for readers of all Gs
+  // The _Unwind_Exception of Goexit, here because it must outlive the frames that it unwinds.
   alignas(16) unsigned char goexit_exception[32] = {};  // owner M only
   // Sanitizer state (gmp/switch.h).
   void* tsan_fiber = nullptr;       // const from creation of the stack to its end

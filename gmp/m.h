@@ -30,24 +30,22 @@ struct alignas(64) M {
   G* after_g = nullptr;                      // owner M only
   bool (*waitunlockf)(G*, void*) = nullptr;  // owner M only; park in progress
   bool spinning = false;  // owner M only; out of work and looking (counted in nmspinning)
-  bool blocked = false;   // owner M only; asleep on park
+  bool blocked = false;   // owner M only; asleep on park (MPark), for schedtrace
   int locks = 0;          // owner M only; > 0: must not be switched away or pre-empted
-  int dying = 0;          // owner M only
+  int dying = 0;          // owner M only; 1: prints a fatal report and does nothing else any more
   FastRand rand;          // owner M only
 
-  Note park;                           // sleep and wake-up of this M (and of a foreign thread's G)
-  M* schedlink = nullptr;              // guarded by sched.lock; idle list
-  M* alllink = nullptr;                // const after it is published on allm
-  M* freelink = nullptr;               // guarded by sched.lock
-  int64_t id = 0;                      // const after init
-  G* gsignal = nullptr;                // const after init; signal stack
-  std::atomic<G*> lockedg{nullptr};    // owner M, or whoever hands the G over; atomic for reports
-  uint32_t locked_ext = 0;             // owner M only; LockOSThread nesting
-  uint32_t locked_int = 0;             // owner M only; the runtime's own locking
-  void (*mstartfn)() = nullptr;        // const after init; runs before the scheduling loop
-  bool is_extra = false;               // const after init; stands for a foreign thread
-  bool exiting = false;                // owner M only; leave the scheduling loop
-  std::atomic<uint32_t> free_wait{0};  // atomic; see mexit
+  Note park;                         // for sleep of the M, or of the foreign thread it stands for
+  M* schedlink = nullptr;            // guarded by sched.lock; idle list
+  M* alllink = nullptr;              // const after it is published on allm
+  M* freelink = nullptr;             // guarded by sched.lock
+  int64_t id = 0;                    // const after init
+  G* gsignal = nullptr;              // const after init; signal stack
+  std::atomic<G*> lockedg{nullptr};  // owner M, or the M that hands the G over; atomic for reports
+  uint32_t locked_ext = 0;           // owner M only; LockOSThread nesting
+  void (*mstartfn)() = nullptr;      // const after init; runs before the scheduling loop
+  bool exiting = false;              // owner M only; leave the scheduling loop
+  std::atomic<uint32_t> free_wait{0};       // atomic; see mexit
   std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
   std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
   SigSet sigmask = {};                      // const after minit

@@ -19,7 +19,6 @@ struct M;
 class MCache;
 struct StackCache;
 struct Sudog;
-struct TimerHeap;
 
 // Capacity of the local run queue, a power of two; the models shrink it so that overflow is
 // reachable.
@@ -59,9 +58,8 @@ struct alignas(64) P {
   RunQueue runq;
 
   // Timers (timer/); proc looks at the two atomics and calls the hook when it must.
-  alignas(64) TimerHeap* timers = nullptr;  // const after init
-  std::atomic<int64_t> timer0_when{0};      // atomic; earliest timer, 0: none
-  std::atomic<uint32_t> num_timers{0};      // atomic
+  alignas(64) std::atomic<int64_t> timer0_when{0};  // atomic; earliest timer, 0: none
+  std::atomic<uint32_t> num_timers{0};              // atomic
 
   // sysmon's notes; sysmon only.
   uint32_t sysmon_schedtick = 0;

@@ -25,7 +25,7 @@ struct Sched {
   alignas(64) Mutex lock{LockRank::kSched};
 
   // Idle Ms and Ps.
-  M* midle ABSL_GUARDED_BY(lock) = nullptr;  // waiting for work
+  M* midle ABSL_GUARDED_BY(lock) = nullptr;  // Ms that wait for work
   int32_t nmidle ABSL_GUARDED_BY(lock) = 0;
   int32_t nmidlelocked ABSL_GUARDED_BY(lock) = 0;  // locked Ms waiting for their G
   int64_t mnext ABSL_GUARDED_BY(lock) = 0;         // Ms created so far; next id
@@ -44,7 +44,7 @@ struct Sched {
 
   // Global run queue.
   alignas(64) GQueue runq ABSL_GUARDED_BY(lock);
-  std::atomic<int32_t> runqsize{0};  // changed under lock, read by anybody
+  std::atomic<int32_t> runqsize{0};  // changed under lock, read without
 
   // Goroutines that SchedEnableUser(false) keeps aside.
   bool user_disabled ABSL_GUARDED_BY(lock) = false;
@@ -73,31 +73,31 @@ struct Sched {
   std::atomic<int32_t> dead_checks{0};
 
   // Poller.
-  std::atomic<int64_t> lastpoll{0};          // time of the last poll; 0: somebody is polling
+  std::atomic<int64_t> lastpoll{0};          // time of the last poll; 0: an M is polling
   std::atomic<int64_t> poll_until{0};        // until when the blocked poller sleeps
   std::atomic<uint32_t> netpoll_waiters{0};  // goroutines parked in the poller
 
-  // Somebody chose GOMAXPROCS: it no longer follows the CPUs that the process may use.
+  // The program or its environment chose GOMAXPROCS, which no longer follows the CPUs.
   std::atomic<bool> custom_gomaxprocs{false};
 
   // Counts.
-  std::atomic<int64_t> ngsys{0};                     // system goroutines
+  std::atomic<int64_t> ngsys{0};                     // system goroutines (GoSystem)
   std::atomic<int64_t> nforeign{0};                  // foreign threads attached and not inside Run
   std::atomic<int64_t> nattached{0};                 // foreign threads attached
   int64_t procresizetime ABSL_GUARDED_BY(lock) = 0;  // when gomaxprocs last changed
-  int64_t totaltime ABSL_GUARDED_BY(lock) = 0;       // sum of gomaxprocs * time up to then
+  // Sum of gomaxprocs * time up to then. Seam: metrics, the time that Ps could have run.
+  int64_t totaltime ABSL_GUARDED_BY(lock) = 0;
   std::atomic<bool> main_started{false};
   std::atomic<bool> main_goexited{false};  // main ended by Goexit
   std::atomic<bool> initialised{false};    // schedinit is over
   int64_t start_ns = 0;                    // const after schedinit
   uint64_t seed = 1;                       // const after schedinit; of every M's random state
-  uint64_t hash_seed = 0;                  // const after schedinit
-  MCache* mcache0 = nullptr;               // const after schedinit; P 0's
-  uint64_t max_stack_bytes = 0;            // const after main began; no stack may be larger
-  int64_t runtime_init_time = 0;           // const after main began
-  int argc = 0;                            // const after schedinit; the program's arguments
-  char** argv = nullptr;                   // const after schedinit
-  const char* program = "";                // const after schedinit; last part of argv[0]
+  uint64_t hash_seed = 0;  // const after schedinit. Seam: the tracer's and profilers' stack tables
+  MCache* mcache0 = nullptr;      // const after schedinit; P 0's
+  int64_t runtime_init_time = 0;  // const after main began; when start-up was over
+  int argc = 0;                   // const after schedinit; the program's arguments
+  char** argv = nullptr;          // const after schedinit
+  const char* program = "";       // const after schedinit; last part of argv[0]
 };
 
 extern Sched sched;

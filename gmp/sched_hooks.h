@@ -1,6 +1,6 @@
 // gmp/sched_hooks.h: the scheduler's five calls to packages above it.
-// What      function pointers with harmless defaults, set once by runtime/internal/boot.cc before
-//           the second M exists. With the defaults //proc runs without poller, timers and signals.
+// What      function pointers, set once by runtime/internal/boot.cc before the second M exists. The
+//           defaults do nothing, so that //proc runs without poller, timers and signals.
 // Layer     4. A sixth needs a design record.
 #ifndef GORT_GMP_SCHED_HOOKS_H_
 #define GORT_GMP_SCHED_HOOKS_H_
@@ -15,10 +15,10 @@ struct P;
 struct M;
 
 struct SchedHooks {
-  // Goroutines that became runnable by I/O. delay_ns < 0: block, 0: do not block, > 0: block at
-  // most so long. Called on g0, with or without a P, no locks held; must not park. Status of the Gs
-  // stays kGWaiting; the caller makes them runnable. The default returns at once, so without a
-  // poller a blocking call is never made (see netpoll_inited).
+  // Returns the goroutines that I/O made ready; their status stays kGWaiting, and the caller makes
+  // them runnable. delay_ns < 0: blocks, 0: does not block, > 0: blocks at most so long. Called on
+  // g0, with or without a P, no locks held; must not park. The default returns at once; the
+  // scheduler makes no blocking call while netpoll_inited is false.
   GList (*netpoll)(int64_t delay_ns);
   // Interrupts a blocked netpoll. Any thread, any locks.
   void (*netpoll_break)();

@@ -1,6 +1,7 @@
 // gmp/status.h: the states of G and P, and the only functions that change a G's.
-// What      A status is an ownership token. Whoever may move an object out of a state owns what the
-//           state protects; moving it hands the ownership on (release), taking it over acquires.
+// What      a status is an ownership token. The thread that may move an object out of a state owns
+//           what the state protects. The move hands the ownership on (release); the next owner
+//           takes it over (acquire).
 //
 //   G state      who owns the G, its stack and its context
 //   kGIdle       newproc, which just allocated it; nothing is initialised
@@ -10,7 +11,8 @@
 //   kGWaiting    the thing it waits for (channel, semaphore, timer, note); GoReady takes it over
 //   kGDead       a free list, or newproc/goexit; may or may not have a stack
 //   kGCopystack  never used: C++ stacks do not move; kept so that the numbers are Go's
-//   kGPreempted  whoever suspended it
+//   kGPreempted  whoever suspended it. Seam: the collector and the search for leaked goroutines,
+//                which suspend goroutines to look at their stacks; no G is in this state today
 //   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it
 //
 //   Legal:  Idle->Dead  Dead->{Runnable,Running}  Runnable->Running
@@ -20,9 +22,8 @@
 //   P state      who owns the P
 //   kPIdle       the idle list, or whoever is moving it on or off
 //   kPRunning    the M in p.m
-//   kPSyscall    nobody; the M that left it tries to take it back by CAS, so do retake and whoever
-//                stops the world
-//   kPGcStop     whoever stopped the world
+//   kPSyscall    no owner: the M that left the P, retake, and StopTheWorld try to take it by CAS
+//   kPGcStop     the goroutine that stopped the world
 //   kPDead       nobody: id >= gomaxprocs; revived by ProcResize
 //
 //   Legal:  GcStop->{Idle,Running,Dead}  Idle->{Running,GcStop,Dead}

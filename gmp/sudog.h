@@ -1,5 +1,5 @@
 // gmp/sudog.h: a G in the wait list of something.
-// What      one G may be in many lists (select) and a list holds many Gs, hence the object between.
+// What      stands for one G in one wait list. A G in a select is in many lists at once.
 // Layer     4. Allocated by AcquireSudog (proc/sudog_cache.h), never by hand.    Go: sudog
 #ifndef GORT_GMP_SUDOG_H_
 #define GORT_GMP_SUDOG_H_
@@ -19,8 +19,8 @@ struct Sudog {
   Sudog* waitlink;      // g.waiting list of a select, free list of the cache; owner G only
   Sudog* waittail;      // semaphore root: last waiter of one address; guarded by the root's lock
   Sudog* parent;        // semaphore root: tree; guarded by the root's lock
-  int64_t acquiretime;  // owner G only
-  int64_t releasetime;  // owner G only; -1: wanted
+  int64_t acquiretime;  // owner G only. Seam: mutex profiles
+  int64_t releasetime;  // owner G only; -1: wanted. Seam: block profiles
   uint32_t ticket;      // semaphore: treap priority, hand-off flag; guarded by the root's lock
   uint32_t case_index;  // select: which case; owner G only
   bool is_select;  // takes part in a select: g.select_done must be won first; const while queued

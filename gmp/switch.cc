@@ -33,8 +33,7 @@ void SystemStack(void (*fn)(void*), void* arg) {
     void (*fn)(void*);
     void* arg;
     G* from;
-    G* g0;
-  } call{fn, arg, gp, g0};
+  } call{fn, arg, gp};
   Setg(g0);
   gort_systemstack(
       [](void* p) {

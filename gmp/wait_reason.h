@@ -25,8 +25,8 @@ enum class WaitReason : uint8_t {
   kSyncWaitGroupWait,
   kSyncOnce,
   kSyncSemaphore,
-  kForceIdle,
-  kPreempted,
+  kForceIdle,  // Seam: the goroutine that starts the collector
+  kPreempted,  // Seam: a goroutine in kGPreempted
   kStoppingTheWorld,
   kCount,
 };

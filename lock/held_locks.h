@@ -2,12 +2,11 @@
 // What      in debug builds every lock of this package reports here; an order that lock_rank.txt
 //           does not allow is fatal, with both names, whether or not it would have deadlocked this
 //           time. In other builds all of it compiles to nothing.
-// Layer     3.                                              Go: lockrank_on.go, m.locks,
-// m.locksHeld Invariant the record is the thread's: a lock is released by the thread that took it.
-// It may be
-//           taken on a goroutine's stack and released on g0 of the same thread (parking does that),
-//           never after the goroutine has moved on. At most kMaxHeldLocks at a time; channels
-//           beyond half of that are counted only.
+// Layer     3.                                  Go: lockrank_on.go, m.locks, m.locksHeld
+// Invariant the record is the thread's: the thread that took a lock releases it. A goroutine may
+//           take a lock on its stack and leave the release to g0 of the same thread (parking does
+//           that), but must not have moved to another thread meanwhile. A thread holds at most
+//           kMaxHeldLocks locks; of channels' locks beyond half of that only the number is kept.
 // Context   as for the locks: any stack but that of a signal handler.
 #ifndef GORT_LOCK_HELD_LOCKS_H_
 #define GORT_LOCK_HELD_LOCKS_H_
@@ -32,8 +31,8 @@ int HeldLocksCountSlow();
 inline void HeldLocksAcquire(const void* lock, LockRank rank) {
   if constexpr (kDebug) HeldLocksAcquireSlow(lock, rank);
 }
-// Records that `lock` was taken without waiting for it, which no order forbids: such a step cannot
-// be part of a deadlock. What is taken after it is checked against it.
+// Records that `lock` was taken without waiting for it. No order forbids that, because a thread
+// that does not wait is no part of a deadlock. Locks that are taken later are checked against it.
 inline void HeldLocksTryAcquired(const void* lock, LockRank rank) {
   if constexpr (kDebug) HeldLocksTryAcquiredSlow(lock, rank);
 }

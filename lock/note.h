@@ -1,5 +1,6 @@
 // lock/note.h: a one-shot event for one sleeping M.
-// What      Sleep returns once Wakeup was called, before or after. Clear makes it usable again.
+// What      Sleep returns when Wakeup is called, or was called before. Clear makes the Note usable
+//           again.
 // Layer     3.                                                     Go: note (lock_futex.go)
 // Invariant key is 0 (not yet) or 1 (woken). One Wakeup and one sleeper per Clear.
 // Ordering  what the waker did before Wakeup happens before what the sleeper does after Sleep,
@@ -22,10 +23,10 @@ class Note {
   Note(const Note&) = delete;
   Note& operator=(const Note&) = delete;
 
-  // Requires: nobody sleeps or is about to wake. After a TSleep that timed out the Wakeup may still
-  // be on its way: only who knows that it is not may clear. Go: noteclear.
+  // Requires: no thread is in Sleep, TSleep or Wakeup, or about to call Wakeup. After a TSleep that
+  // timed out, Wakeup may still come; the caller of Clear must know that it does not. Go: noteclear.
   void Clear() { key_.store(0, std::memory_order_relaxed); }  // ordered by the requirement
-  // Lets the sleeper go. Throws "notewakeup - double wakeup" when it was called before since Clear.
+  // Lets the sleeper go. Throws "notewakeup - double wakeup" for a second call since Clear.
   // Go: notewakeup.
   void Wakeup();
   // Blocks the thread until Wakeup. Go: notesleep.

@@ -3,15 +3,16 @@
 //           Mutex should be (fork and thread creation).
 // Layer     3.                              Go: rwmutex (rwmutex.go); differs: no list of Ms, the
 //           readers that a writer keeps waiting are a number, and sleep on a word of their own.
-// Fairness  a waiting writer keeps new readers out; the readers that waited for one writer go
-//           before the next. Neither side starves.
+// Fairness  a waiting writer keeps new readers out. The readers that waited for one writer enter
+//           before the next writer. Neither side starves.
 // Invariant reader_count = readers inside or waiting, minus kMaxReaders while a writer is inside or
 //           waiting for readers to leave. reader_wait = readers that the writer still waits for.
 // Ordering  as for Mutex, between writers, and between a writer and the readers before and after.
 // Contract  | call             | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | RLock, Lock      |   x    | x  |  x   |    -    |    x    | the M |     -     |
 //           | RUnlock, Unlock  |   x    | x  |  x   |    -    |    x    |   -   |     -     |
-//           Not recursive, for readers neither: a writer that came between would block both.
+//           Not recursive, not for readers either: a writer that arrives between the two RLocks of
+//           one thread would wait for the first and block the second.
 #ifndef GORT_LOCK_RWMUTEX_H_
 #define GORT_LOCK_RWMUTEX_H_
 

@@ -14,10 +14,10 @@ namespace gort::rt {
 
 struct CpuInfo {
   char vendor[13] = {};      // "GenuineIntel", "AuthenticAMD"; "arm64" where there is no such name
-  uint32_t family = 0;       // amd64: cpuid leaf 1, eax (stepping, model, family)
+  uint32_t family = 0;       // amd64: cpuid leaf 1, eax (stepping, model, family). Seam: metrics
   bool has_xsave = false;    // amd64: XSAVE enabled by the OS
-  uint64_t xcr0 = 0;         // amd64: state components the OS enabled
-  uint32_t xsave_bytes = 0;  // amd64: XSAVE area for those components
+  uint64_t xcr0 = 0;         // amd64: components enabled by the OS. Seam: metrics
+  uint32_t xsave_bytes = 0;  // amd64: XSAVE area for those. Seam: metrics
 };
 
 // Fills cpu_info; called once by rt0_go, single-threaded. Go: cpuid part of rt0_go, cpuinit.

@@ -42,7 +42,6 @@ M* Take() {
   G* gp = new (PersistentAlloc(sizeof(G), alignof(G))) G;
   mp->g0 = gp;
   mp->id = -1;
-  mp->is_extra = true;
   mp->rand.Seed(reinterpret_cast<uintptr_t>(mp));
   gp->foreign = true;
   gp->m = mp;

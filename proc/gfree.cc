@@ -87,15 +87,30 @@ G* GfGetBare() {
   return gp;
 }
 
-void GfPut(P* pp, G* gp) {
-  if (ReadGStatus(gp) != kGDead) Throw("gfput: bad status (not Gdead)");
-  const bool bare = gp->large_stack;
-  if (GORT_UNLIKELY(bare)) {
+namespace {
+
+// Takes from a dead G what its next goroutine must not find: a stack of a non-standard size, the
+// mark of a system goroutine.
+GORT_COLD void Plain(G* gp, P* pp) {
+  if (gp->large_stack) {
     StackFree(gp->stack, pp != nullptr ? pp->stackcache : nullptr);
     gp->stack = StackBounds{};
     gp->stackguard1 = 0;
     gp->large_stack = false;
   }
+  if (gp->system) {
+    gp->system = false;
+    sched.ngsys.fetch_sub(1, std::memory_order_relaxed);  // a statistic
+  }
+}
+
+}  // namespace
+
+void GfPut(P* pp, G* gp) {
+  if (ReadGStatus(gp) != kGDead) Throw("gfput: bad status (not Gdead)");
+  const bool bare = gp->large_stack;
+  // One branch for both.
+  if (GORT_UNLIKELY((static_cast<int>(bare) | static_cast<int>(gp->system)) != 0)) Plain(gp, pp);
   // A bare G goes where GfGetBare finds it: a program that asks for stacks of its own size makes no
   // others, and would never empty a P's list.
   if (bare || pp == nullptr) {
@@ -137,9 +152,9 @@ void TakeUnusedStacks() {
 
 }  // namespace
 
-void ScavengeStacks(int64_t unused_ns) {
+int64_t ScavengeStacks(int64_t unused_ns) {
   TakeUnusedStacks();
-  StackScavenge(INT64_MAX, unused_ns);
+  return StackScavenge(INT64_MAX, unused_ns);
 }
 
 bool StacksToScavenge() {

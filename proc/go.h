@@ -46,6 +46,8 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 void NewProcCommit(G* gp);
 // Gives gp back unused. The closure must not be alive.
 void NewProcAbort(G* gp);
+// Between NewProcBegin and NewProcCommit: makes gp a system goroutine (GoSystem).
+void MarkSystem(G* gp);
 
 template <class F, class... A>
 struct Closure {
@@ -64,7 +66,7 @@ struct Closure {
 // Fatal: go of nil func value.
 [[noreturn]] void FatalNullFunction();
 
-template <class F, class... A>
+template <bool kSystem = false, class F, class... A>
 __attribute__((noinline)) void Spawn(const GoOptions* options, F&& f, A&&... args) {
   using C = Closure<std::decay_t<F>, std::decay_t<A>...>;
   if constexpr (requires { f == nullptr; } && !std::is_array_v<std::remove_reference_t<F>> &&
@@ -83,7 +85,17 @@ __attribute__((noinline)) void Spawn(const GoOptions* options, F&& f, A&&... arg
   Pending pending{g.gp};
   ::new (g.closure) C{{std::forward<F>(f), std::forward<A>(args)...}};
   pending.gp = nullptr;
+  if constexpr (kSystem) MarkSystem(g.gp);
   NewProcCommit(g.gp);
+}
+
+// As gort::Go, for a goroutine of the runtime's own: NumGoroutine, the deadlock report, tracebacks
+// and SchedEnableUser leave it out. Go: isSystemGoroutine (traceback.go);
+// differs: by request, not by name
+template <class F>
+requires std::is_invocable_v<std::decay_t<F>>
+__attribute__((always_inline)) inline void GoSystem(F&& f) {
+  Spawn<true>(nullptr, std::forward<F>(f));
 }
 
 }  // namespace rt

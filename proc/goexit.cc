@@ -100,7 +100,7 @@ extern "C" void gort_goexit1() {
   M* mp = gp->m;
   if (mp->locks != 0) Throw("goexit: holding locks");
   if (gp->is_main && gp->goexiting) sched.main_goexited.store(true);
-  FreeHeapClosure(gp);
+  FreeHeapParts(gp);
 #if GORT_ASAN
   __asan_handle_no_return();  // the frames left behind here never return
 #endif

@@ -26,7 +26,7 @@ void UnlockOSThread() {
   G* gp = CurrentG();
   M* mp = gp->m;
   if (mp->locked_ext == 0) return;
-  if (--mp->locked_ext != 0 || mp->locked_int != 0) return;
+  if (--mp->locked_ext != 0) return;
   mp->lockedg.store(nullptr, std::memory_order_relaxed);
   gp->lockedm = nullptr;
 }

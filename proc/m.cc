@@ -74,7 +74,6 @@ void ResetM(M* mp) {
   mp->park.Clear();
   mp->schedlink = nullptr;
   mp->locked_ext = 0;
-  mp->locked_int = 0;
   mp->mstartfn = nullptr;
   mp->exiting = false;
 }
@@ -250,7 +249,9 @@ M* MGet() {
 }
 
 void MPark(M* mp) {
+  mp->blocked = true;
   mp->park.Sleep();
+  mp->blocked = false;
   mp->park.Clear();
 }
 

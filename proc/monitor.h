@@ -38,8 +38,9 @@ int64_t DeadCheckDelay();
 // ---- memory (gfree.cc) ----
 
 // Gives back the stacks of dead goroutines that were not needed since the last call, and the memory
-// of stacks that have been free for unused_ns. One thread at a time.
-void ScavengeStacks(int64_t unused_ns);
+// of stacks that have been free for unused_ns. Returns the bytes of address space whose memory was
+// given back. One thread at a time.
+int64_t ScavengeStacks(int64_t unused_ns);
 // Whether ScavengeStacks has something to give back, now or after unused_ns.
 bool StacksToScavenge();
 

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "gort/base/bits.h"
+#include "gort/base/godebug.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -18,6 +19,7 @@
 #include "gort/proc/proc.h"
 #include "gort/stack/internal/stack_alloc.h"
 #include "gort/stack/internal/stack_layout.h"
+#include "gort/traceback/ancestors.h"
 
 namespace gort::rt {
 namespace {
@@ -133,6 +135,9 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   gp->startpc = startpc;
   gp->gopc = gopc;
   gp->parent_goid = self != nullptr ? self->goid : 0;
+  if (GORT_UNLIKELY(godebug.tracebackancestors != 0)) {
+    gp->ancestors = SaveAncestors(self, gopc, static_cast<int>(godebug.tracebackancestors));
+  }
   void* bubble = self != nullptr ? self->bubble.load(std::memory_order_relaxed) : nullptr;
   gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
   gp->goid = NextGoid(pp);
@@ -156,12 +161,21 @@ void NewProcCommit(G* gp) {
 }
 
 void NewProcAbort(G* gp) {
-  FreeHeapClosure(gp);
+  FreeHeapParts(gp);
   SanitizerDropStack(gp);
   GfPut(CurrentP(), gp);
 }
 
-void FreeHeapClosure(G* gp) {
+void MarkSystem(G* gp) {
+  gp->system = true;
+  sched.ngsys.fetch_add(1, std::memory_order_relaxed);
+}
+
+void FreeHeapParts(G* gp) {
+  if (GORT_UNLIKELY(gp->ancestors != nullptr)) {
+    FreeAncestors(gp->ancestors);
+    gp->ancestors = nullptr;
+  }
   if (!gp->closure_on_heap) return;
   ::operator delete(gp->closure, static_cast<std::align_val_t>(gp->closure_align));
   gp->closure_on_heap = false;

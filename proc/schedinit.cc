@@ -158,6 +158,9 @@ void PrintInitTrace() {
     Printer() << "init " << trace[i].name << " @" << (trace[i].start_ns - sched.start_ns) / 1000
               << " us, " << trace[i].ns << " ns\n";
   }
+  if (godebug.inittrace != 0) {
+    Printer() << "init total @0 us, " << sched.runtime_init_time - sched.start_ns << " ns\n";
+  }
   n_trace = 0;
 }
 

@@ -6,8 +6,13 @@
 
 namespace gort::stack {
 
-Stack Alloc(size_t bytes) {
+static_assert(kMaxSmall == rt::kMaxSmallStack - rt::kSmallCanaryBytes);
+
+Stack Alloc(size_t bytes, Guard guard) {
   size_t reservation = bytes == 0 ? 0 : rt::StackReservation(bytes, rt::PageSize());
+  if (guard == Guard::kCanary && bytes != 0 && bytes <= kMaxSmall) {
+    reservation = bytes + rt::kSmallCanaryBytes;
+  }
   if (reservation > rt::kMaxLargeStack) return {};
   rt::StackBounds b = rt::StackAlloc(reservation, nullptr);
   return {reinterpret_cast<char*>(b.lo), reinterpret_cast<char*>(b.hi)};

@@ -23,10 +23,19 @@ struct Stack {
   explicit operator bool() const { return lo != nullptr; }
 };
 
+// What shall tell of an overflow.
+enum class Guard {
+  kPage,    // a fault; a stack then takes 32 KiB of address space at least
+  kCanary,  // Free alone, too late to save what lay below: for code whose depth is known
+};
+
 // Takes a stack of at least `bytes` usable bytes; 0: of a size that suits most (somewhat below
-// 256 KiB). The content is undefined. An empty Stack when bytes is above what a stack can have
-// (just below 1 GiB) or the system has no address space left.
-Stack Alloc(size_t bytes);
+// 256 KiB). The content is undefined. With Guard::kCanary a stack of up to kMaxSmall bytes takes
+// 2, 4, 8 or 16 KiB and shares its pages with others; a larger one is as with Guard::kPage. An
+// empty Stack when bytes is above what a stack can have (just below 1 GiB) or the system has no
+// address space left.
+inline constexpr size_t kMaxSmall = (size_t{16} << 10) - 64;
+Stack Alloc(size_t bytes, Guard guard = Guard::kPage);
 
 // Gives a stack back, from any thread; nothing may use it any more. An empty one: nothing happens.
 // What is not a stack of Alloc's, was freed already or has overflowed ends the process ("fatal

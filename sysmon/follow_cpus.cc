@@ -29,7 +29,7 @@ void FollowCpus(int64_t now) {
   int wanted = std::min(DefaultProcs(NumCpuAffinity(), NumCpuCgroup()), kMaxProcs);
   if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
   last_wanted = wanted;
-  Go([wanted] {
+  GoSystem([wanted] {
     // The program may have chosen GOMAXPROCS since the look.
     if (!sched.custom_gomaxprocs.load(std::memory_order_relaxed)) SetProcs(wanted);
     busy.store(false, std::memory_order_release);

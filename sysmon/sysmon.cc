@@ -53,8 +53,9 @@ bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 // Returns the stacks of dead goroutines that were not needed for a period, then free pages of the
 // heap.
 void ReturnMemory() {
-  ScavengeStacks(kScavengePeriodNs);
-  ScavengeOne(ScavengeDebt());
+  const int64_t stacks = ScavengeStacks(kScavengePeriodNs);
+  const int64_t pages = ScavengeOne(ScavengeDebt());
+  if (godebug.scavtrace != 0) ScavTrace(pages, stacks);
 }
 
 // Sleeps until a P leaves the idle list, for at most max_ns (negative: no limit) and not beyond the

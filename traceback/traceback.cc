@@ -8,6 +8,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
 #include "gort/platforms/clock.h"
+#include "gort/traceback/ancestors.h"
 #include "gort/traceback/frame_printer.h"
 #include "gort/traceback/symbolize.h"
 #include "gort/traceback/unwind.h"
@@ -49,7 +50,10 @@ GORT_NO_TSAN void PrintOther(Printer& p, G* gp) {
     p << "\tgoroutine running on other thread; stack unavailable\n";
   }
   PrintCreatedBy(p, gp);
-  if (frozen) CasFromGScanStatus(gp, status | kGScan);
+  if (frozen) {
+    PrintAncestors(p, gp);
+    CasFromGScanStatus(gp, status | kGScan);
+  }
 }
 
 GORT_NO_TSAN bool Shown(const G* gp, const G* me) {
@@ -82,7 +86,14 @@ void PrintCurrent(Printer& p, const G* gp, const SigCtx* ctx, const void* skip_t
     UnwindCurrent(0, &AddFrame, &frames);
   }
   frames.Finish();
-  if (gp != nullptr) PrintCreatedBy(p, gp);
+  if (gp == nullptr) return;
+  PrintCreatedBy(p, gp);
+  PrintAncestors(p, gp);
+}
+
+// From here on this thread does nothing but report: pre-emption leaves it alone. Go: m.dying
+void MarkDying() {
+  if (G* gp = Getg(); gp != nullptr && gp->m != nullptr) gp->m->dying = 1;
 }
 
 }  // namespace
@@ -166,6 +177,7 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
 }  // namespace
 
 GORT_NOINLINE void FatalReport(bool all) {
+  MarkDying();
   const G* gp = CallersG();
   // The scheduler itself reports a fault of the program (a deadlock): its own stack says nothing.
   if (all && (gp == nullptr || gp->goid == 0)) {
@@ -178,6 +190,7 @@ GORT_NOINLINE void FatalReport(bool all) {
 }
 
 GORT_NOINLINE void TracebackReport(const G* gp, const SigCtx* ctx, bool all) {
+  MarkDying();
   Report(gp, ctx, all, __builtin_frame_address(0));
 }
 

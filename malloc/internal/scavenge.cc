@@ -4,6 +4,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/base/attributes.h"
+#include "gort/base/throw.h"
 #include "gort/lock/lock_rank.gen.h"
 #include "gort/lock/mutex.h"
 #include "gort/malloc/internal/mheap.h"
@@ -55,6 +56,19 @@ void MaybeScavenge() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!scavenge_lock.TryLock()) return;                    // another thread releases
   Release(int64_t{kScavengeStep});
   scavenge_lock.Unlock();
+}
+
+void ScavTrace(int64_t pages, int64_t stacks) {
+  static constinit uint64_t traced = 0;  // of the total, by earlier lines
+  const uint64_t sum = ScavengedTotal();
+  if (sum == traced && stacks == 0) return;
+  const size_t in_use = mheap.inuse_bytes();
+  const size_t has_memory = in_use + mheap.idle_bytes();
+  const uint64_t eager = sum - traced - static_cast<uint64_t>(pages);
+  Printer() << "scav " << (pages >> 10) << " KiB work (bg), " << (eager >> 10)
+            << " KiB work (eager), " << (stacks >> 10) << " KiB stacks, " << (sum >> 10)
+            << " KiB total, " << (has_memory != 0 ? in_use * 100 / has_memory : 100) << "% util\n";
+  traced = sum;
 }
 
 uint64_t ScavengedTotal() { return total.load(std::memory_order_relaxed); }

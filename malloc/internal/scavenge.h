@@ -2,10 +2,18 @@
 // What      how much there is to give, and giving it piece by piece.
 // Policy    pages stay ready for 1/8 of what is in use and 4 MiB more; what is free beyond that is
 //           the debt. Two drivers:
+<<<<<<< HEAD
 //             background  the runtime's monitor thread calls ScavengeOne while ScavengeDebt() > 0,
 //                         at its own pace, after SetBackgroundScavenger(true).
 //             in passing  without such a thread, a thread that frees pages releases some, if the
 //                         debt exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
+=======
+//             background  the runtime's monitor thread, after SetBackgroundScavenger(true), calls
+//                         ScavengeOne at its own pace while ScavengeDebt() > 0.
+//             in passing  without such a thread, a thread that frees pages calls MaybeScavenge. It
+//                         releases at most kScavengeStep bytes a time, and only when the debt
+//                         exceeds kScavengeSlack.
+>>>>>>> refs/heads/dead
 //           The longest free spans go first, the highest addresses among equals.
 // Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
 // Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
@@ -41,6 +49,16 @@ void MaybeScavenge();
 
 // Bytes released since the start of the process.
 uint64_t ScavengedTotal();
+
+// Prints the line of GODEBUG=scavtrace=1 to stderr, unless nothing was released since the last one:
+//
+//   scav 64 KiB work (bg), 0 KiB work (eager), 512 KiB stacks, 96 KiB total, 80% util
+//
+// bg and stacks: `pages` bytes of the heap and `stacks` bytes of stacks that the caller, the
+// background, has released since the last line. eager: bytes of the heap that others have. total:
+// of the heap since the start. util: how much of the heap's memory is in use. One thread at a time.
+// Go: printScavTrace (mgcscavenge.go); differs: stacks
+void ScavTrace(int64_t pages, int64_t stacks);
 
 // fork(2): see persistentalloc.h.
 void ScavengeForkLock();

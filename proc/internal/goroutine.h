@@ -20,8 +20,8 @@ namespace gort::rt {
 G* AllocG();
 // Publishes gp on allgs. Go: allgadd
 void AllGAdd(G* gp);
-// Frees the closure of gp if it is not on its stack.
-void FreeHeapClosure(G* gp);
+// Frees what gp has on the heap: its closure, if that is not on the stack, and its ancestors.
+void FreeHeapParts(G* gp);
 
 // ---- gfree.cc (ScavengeStacks: monitor.h) ----
 

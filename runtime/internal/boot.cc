@@ -60,7 +60,6 @@ void OsInit() {
 // Go: runtime.main
 void MainGoroutine() {
   Getg()->is_main = true;
-  sched.max_stack_bytes = kMaxStackBytes;
   sched.main_started.store(true);
   WakeP();  // threads may have queued goroutines before
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });

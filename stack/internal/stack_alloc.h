@@ -79,8 +79,8 @@ bool StackCanaryOk(const G* gp);
 struct StackInfo {
   uintptr_t low = 0;  // of the reservation, guard included
   StackBounds stack;
-  GuardKind guard = GuardKind::kNone;
-  bool in_guard = false;  // the address is below stack.lo
+  GuardKind guard = GuardKind::kNone;  // Seam: the page of goroutines, which names each one's guard
+  bool in_guard = false;               // the address is below stack.lo
 };
 // Finds the large stack in whose reservation addr lies. False: none. Async-signal-safe.
 bool StackFind(uintptr_t addr, StackInfo* out);
@@ -89,7 +89,7 @@ struct StackStats {
   int64_t guards_kernel = 0;  // stacks, in use or cached, that each kind protects
   int64_t guards_mprotect = 0;
   int64_t guards_canary = 0;
-  int64_t mprotect_budget = 0;  // stacks that mprotect may still guard
+  int64_t mprotect_budget = 0;  // stacks that mprotect may still guard. Seam: metrics
   int64_t reserved_bytes = 0;   // address space from the OS
   int64_t inuse_bytes = 0;      // address space of stacks in use, Ps' caches and spans included
   int64_t cached_bytes = 0;     // address space of free stacks that may hold memory

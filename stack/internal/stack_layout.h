@@ -49,6 +49,8 @@ inline constexpr int kLargeOrders = Log2Floor(kMaxLargeStack / kMinLargeStack) +
 // The largest small stack; what lies between the two is rounded up to the smallest large one.
 inline constexpr size_t kMaxSmallStack = kFixedStack << (kStackOrders - 1);
 static_assert(kMaxSmallStack < kMinLargeStack);
+// At the low end of a small stack in use, in place of a guard (stack_pool.h).
+inline constexpr size_t kSmallCanaryBytes = 64;
 
 // Bytes of small stacks that a P's cache holds per order before it gives half back, and bytes of
 // the spans that small stacks are cut from. Go's figure is 32 KiB; differs: 64 KiB, because it must

@@ -17,8 +17,6 @@
 
 namespace gort::rt {
 
-inline constexpr size_t kSmallCanaryBytes = 64;
-
 // A free small stack; lies at its low end, where the canary is while it is in use.
 struct SmallStack {
   SmallStack* next;

@@ -6,7 +6,7 @@ import re
 from tools.checks.names import packages
 from tools.checks.tree import walk
 
-_OUTSIDE = re.compile(r"_(?:test|benchmark|fuzz)\.cc$|_fake\.(?:h|cc)$|/(?:testing|fake)/|^(?:apps|bench|examples|tests|third_party)/")
+_OUTSIDE = re.compile(r"_(?:test|benchmark|fuzz)\.cc$|_fake\.(?:h|cc)$|/fake_\w+\.(?:h|cc)$|/(?:testing|fake)/|^(?:apps|bench|examples|tests|third_party)/")
 _TOKEN = re.compile(
     r"//(?:\\\n|[^\n])*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:\\.|[^\"\\\n])*\"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.DOTALL)
 
