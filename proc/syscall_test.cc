@@ -157,7 +157,10 @@ TEST(Syscall, EveryWayToComeBack) {
     }
     EXPECT_EQ(w.DrainGlobal(), row.global);
     EXPECT_EQ(other->nextp, row.p_of_other < 0 ? nullptr : w.PAt(row.p_of_other));
-    EXPECT_EQ(sched.nmidlelocked, 0);
+    {
+      LockGuard l(&sched.lock);
+      EXPECT_EQ(sched.nmidlelocked, 0);
+    }
     if (row.p_of_other < 0 && row.spinning == 0 && row.procs == 1 && !row.during) {
       EXPECT_EQ(w.PAt(0)->syscalltick.load(), tick + 1);
     }
