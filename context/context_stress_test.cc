@@ -140,7 +140,7 @@ TEST(ContextStressTest, AfterFuncAgainstStop) {
     Procs p(4);
     std::atomic<int64_t> ran{0};
     int64_t stopped = 0;
-    constexpr int kRounds = 20'000 / kScale;
+    const int kRounds = 20'000 / kScale;
     Chan<CancelFunc> cancels = MakeChan<CancelFunc>(1);
     Go([cancels] {
       for (CancelFunc cancel : cancels) cancel();

@@ -31,7 +31,7 @@ const int kScale = gort::testing::Slow() ? 20 : 1;
 TEST(TimerStress, StopAgainstSend) {
   InGort([] {
     int before = rt::GoMaxProcs(4);
-    constexpr int kRounds = 100'000 / kScale;
+    const int kRounds = 100'000 / kScale;
     constexpr int kWorkers = 4;
     Latch done(kWorkers);
     std::atomic<int64_t> stopped{0}, received{0};
@@ -63,7 +63,7 @@ TEST(TimerStress, StopAgainstSend) {
 TEST(TimerStress, StopAgainstFunc) {
   InGort([] {
     int before = rt::GoMaxProcs(4);
-    constexpr int kRounds = 100'000 / kScale;
+    const int kRounds = 100'000 / kScale;
     rt::FastRand rand(5);
     std::atomic<int64_t> ran{0};
     int64_t stopped = 0;
@@ -85,7 +85,7 @@ TEST(TimerStress, ManyChangersOfFewTimers) {
     int before = rt::GoMaxProcs(4);
     constexpr int kTimers = 8;
     constexpr int kWorkers = 4;
-    constexpr int kRounds = 40'000 / kScale;
+    const int kRounds = 40'000 / kScale;
     std::vector<Timer> timers;
     for (int i = 0; i < kTimers; ++i) timers.push_back(NewTimer(absl::Hours(1)));
     std::vector<Timer> funcs;
@@ -149,7 +149,7 @@ TEST(TimerStress, ManyChangersOfFewTimers) {
 
 TEST(TimerStress, TwoMillionTimersMadeAndStopped) {
   InGort([] {
-    constexpr int kTimers = 2'000'000 / kScale;
+    const int kTimers = 2'000'000 / kScale;
     constexpr int kWindow = 100;
     std::vector<Timer> window(kWindow);
     for (int i = 0; i < kTimers; ++i) {

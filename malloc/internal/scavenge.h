@@ -2,18 +2,11 @@
 // What      how much there is to give, and giving it piece by piece.
 // Policy    pages stay ready for 1/8 of what is in use and 4 MiB more; what is free beyond that is
 //           the debt. Two drivers:
-<<<<<<< HEAD
-//             background  the runtime's monitor thread calls ScavengeOne while ScavengeDebt() > 0,
-//                         at its own pace, after SetBackgroundScavenger(true).
-//             in passing  without such a thread, a thread that frees pages releases some, if the
-//                         debt exceeds kScavengeSlack, and at most kScavengeStep bytes a time.
-=======
 //             background  the runtime's monitor thread, after SetBackgroundScavenger(true), calls
 //                         ScavengeOne at its own pace while ScavengeDebt() > 0.
 //             in passing  without such a thread, a thread that frees pages calls MaybeScavenge. It
 //                         releases at most kScavengeStep bytes a time, and only when the debt
 //                         exceeds kScavengeSlack.
->>>>>>> refs/heads/dead
 //           The longest free spans go first, the highest addresses among equals.
 // Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
 // Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
