@@ -146,6 +146,8 @@ TEST(Retake, TakesPsOfLongCalls) {
       {"a new call, somebody waits", true, kMs, true, false, 0, false, 50 * kUs},
       {"a new call, somebody waits in the global queue", true, kMs, false, true, 0, false,
        50 * kUs},
+      {"a new call, no longer soon after another, somebody waits", true, 200 * kUs, true, false, 0,
+       false, 50 * kUs},
       {"a new call soon after another, somebody waits", true, 199 * kUs, true, false, 0, false,
        2 * kMs},
       {"the same call, nobody is free", false, 20 * kUs, false, false, 0, true, kNever},
