@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gort/base/atomics.h"
 #include "gort/gmp/gobuf.h"
 #include "gort/gmp/status.h"
 #include "gort/gmp/wait_reason.h"
@@ -39,12 +40,12 @@ struct EhGlobals {
 
 struct alignas(64) G {
   // What a switch touches, in one cache line.
-  Gobuf sched;                                 // status
-  M* m = nullptr;                              // status; null unless running or in a system call
-  std::atomic<uint32_t> atomicstatus{kGIdle};  // atomic (gmp/status.h)
-  int saved_errno = 0;                         // status; the thread's errno while not running
-  EhGlobals eh = {};       // status; the thread's exception state while not running
-  G* schedlink = nullptr;  // status; link of the queue that the G is on
+  Gobuf sched;                            // status
+  M* m = nullptr;                         // status; null unless running or in a system call
+  Atomic<uint32_t> atomicstatus{kGIdle};  // atomic (gmp/status.h)
+  int saved_errno = 0;                    // status; the thread's errno while not running
+  EhGlobals eh = {};                      // status; the thread's exception state while not running
+  G* schedlink = nullptr;                 // status; link of the queue that the G is on
   // The lower bound of the stack, or kStackPreempt: a request that cooperative check points see.
   std::atomic<uintptr_t> stackguard0{0};  // atomic (set by any thread, cleared by the owner M)
 

@@ -58,8 +58,8 @@ struct alignas(64) P {
   RunQueue runq;
 
   // Timers (timer/); proc looks at the two atomics and calls the hook when it must.
-  alignas(64) std::atomic<int64_t> timer0_when{0};  // atomic; earliest timer, 0: none
-  std::atomic<uint32_t> num_timers{0};              // atomic
+  alignas(64) Atomic<int64_t> timer0_when{0};  // atomic; earliest timer, 0: none
+  std::atomic<uint32_t> num_timers{0};         // atomic
 
   // sysmon's notes; sysmon only.
   uint32_t sysmon_schedtick = 0;

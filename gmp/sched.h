@@ -40,11 +40,11 @@ struct Sched {
 
   // Spinning Ms: see proc/find_runnable.cc for the protocol.
   alignas(64) Atomic<int32_t> nmspinning{0};
-  std::atomic<uint32_t> need_spinning{0};
+  Atomic<uint32_t> need_spinning{0};
 
   // Global run queue.
   alignas(64) GQueue runq ABSL_GUARDED_BY(lock);
-  std::atomic<int32_t> runqsize{0};  // changed under lock, read without
+  Atomic<int32_t> runqsize{0};  // changed under lock, read without
 
   // Goroutines that SchedEnableUser(false) keeps aside.
   bool user_disabled ABSL_GUARDED_BY(lock) = false;
@@ -73,8 +73,8 @@ struct Sched {
   std::atomic<int32_t> dead_checks{0};
 
   // Poller.
-  std::atomic<int64_t> lastpoll{0};          // time of the last poll; 0: an M is polling
-  std::atomic<int64_t> poll_until{0};        // until when the blocked poller sleeps
+  Atomic<int64_t> lastpoll{0};               // time of the last poll; 0: an M is polling
+  Atomic<int64_t> poll_until{0};             // until when the blocked poller sleeps
   std::atomic<uint32_t> netpoll_waiters{0};  // goroutines parked in the poller
 
   // The program or its environment chose GOMAXPROCS, which no longer follows the CPUs.

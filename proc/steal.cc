@@ -15,7 +15,11 @@
 namespace gort::rt {
 namespace {
 
+#ifdef GORT_MODEL
+constexpr int kStealRounds = 1;  // the last one; the others do less
+#else
 constexpr int kStealRounds = 4;
+#endif
 constexpr int64_t kRunnextBackoffNs = 3000;
 
 constinit StealOrder steal_order;  // changed by ProcResize with the world stopped
