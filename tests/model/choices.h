@@ -27,6 +27,8 @@ class Choices {
   void Clear(std::string_view replay);
   // Back to the root; the next decisions repeat the path.
   void Begin() { position_ = 0; }
+  // Nobody has been here before: the next decision is a new one.
+  bool AtEnd() const { return position_ == path_.size(); }
   // A number below n; 0 the first time.
   uint32_t Choose(uint32_t n);
   // The same for a load that later stores may extend by AddFuture(node).

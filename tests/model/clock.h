@@ -9,7 +9,7 @@
 
 namespace gort::rt::model {
 
-inline constexpr int kMaxThreads = 6;
+inline constexpr int kMaxThreads = 8;
 
 struct Clock {
   std::array<uint32_t, kMaxThreads> at = {};

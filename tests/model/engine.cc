@@ -32,6 +32,16 @@ const char* OrderName(std::memory_order order) {
   return "seq_cst";
 }
 
+// A hash of both.
+uint64_t Mix(uint64_t a, uint64_t b) {
+  const unsigned __int128 m =
+      static_cast<unsigned __int128>(a ^ 0xa0761d6478bd642fULL) * (b ^ 0xe7037ed1a0b428dbULL);
+  uint64_t h = static_cast<uint64_t>(m >> 64) ^ static_cast<uint64_t>(m);
+  h ^= h >> 32;
+  h *= 0x9e3779b97f4a7c15ULL;
+  return h ^ (h >> 29);
+}
+
 }  // namespace
 
 Engine::Engine(const Options& options, const std::function<void()>& body)
@@ -56,6 +66,11 @@ Result Engine::Explore() {
   do {
     RunOnce();
     result.executions++;
+    if (std::exchange(newly_shared_, false)) {
+      choices_.Clear({});
+      visited_.clear();
+      continue;
+    }
     if (memory_.Open() || memory_.Void() || repeats_) {
       result.cut_executions++;
     } else if (!failure_.empty()) {
@@ -71,6 +86,7 @@ Result Engine::Explore() {
     result.complete = !choices_.Advance();
   } while (!result.complete && result.executions < options_.max_executions);
   current_engine = outer;
+  result.states = visited_.size();
   return result;
 }
 
@@ -82,19 +98,25 @@ void Engine::RunOnce() {
   asleep_ = 0;
   parent_ = -1;
   others_done_ = true;
-  aborting_ = repeats_ = false;
+  aborting_ = repeats_ = setup_ = false;
   failure_.clear();
   trace_.clear();
+  object_history_.clear();
+  for (auto& stores : store_history_) stores.clear();
+  if (options_.thread_word != nullptr) *options_.thread_word = nullptr;
   Start(0, body_);
   n_threads_ = 1;
   current_ = 0;
   swapcontext(&explorer_, &threads_[0].context);
   // Whoever is left over is unwound, so that its objects are destroyed.
   aborting_ = true;
-  for (current_ = 0; current_ < n_threads_; current_++) {
-    Thread& t = threads_[current_];
-    if (t.state != State::kDone) swapcontext(&explorer_, &t.context);
+  // The body last: the others may use what is on its stack.
+  for (int i = n_threads_; i-- > 0;) {
+    if (threads_[i].state == State::kDone) continue;
+    Become(i);
+    swapcontext(&explorer_, &threads_[i].context);
   }
+  rest_hook_ = nullptr;
 }
 
 void Engine::Start(int thread, std::function<void()> body) {
@@ -102,6 +124,8 @@ void Engine::Start(int thread, std::function<void()> body) {
   t.body = std::move(body);
   t.state = State::kAlive;
   t.ready = nullptr;
+  t.word = nullptr;
+  t.history = thread == 0 ? 1 : Mix(threads_[current_].history, static_cast<uint64_t>(thread));
   t.clock = thread == 0 ? Clock{} : clock();
   getcontext(&t.context);
   t.context.uc_stack.ss_sp = t.stack.get();
@@ -125,13 +149,13 @@ void Engine::ThreadMain() {
     if (threads_[i].state != State::kDone && !threads_[i].daemon) others_done_ = false;
   }
   if (parent_ >= 0) {  // it took no step
-    current_ = std::exchange(parent_, -1);
+    Become(std::exchange(parent_, -1));
     setcontext(&threads_[current_].context);
   }
   if (current_ == 0) setcontext(&explorer_);  // the body is over
   const int next = aborting_ ? -1 : Pick();
   if (next >= 0) {
-    current_ = next;
+    Become(next);
     setcontext(&threads_[next].context);
   }
   if (!aborting_) NoteDeadlock();
@@ -142,20 +166,38 @@ bool Engine::Enabled(const Thread& t) const {
   return t.state != State::kDone && (t.ready == nullptr || *t.ready);
 }
 
-int Engine::Pick() {
-  int candidates[kMaxThreads];
+int Engine::Candidates(int* candidates) const {
   int n = 0;
   const bool current_enabled = Enabled(threads_[current_]);
   if (current_enabled) candidates[n++] = current_;
-  if (!current_enabled || Reduces() || preemptions_ < options_.max_preemptions) {
+  if (current_enabled && setup_) return n;
+  if (!current_enabled || MayPreempt()) {
     for (int i = 0; i < n_threads_; i++) {
       if (i != current_ && Enabled(threads_[i])) candidates[n++] = i;
     }
   }
+  return n;
+}
+
+int Engine::Pick() {
+  int candidates[kMaxThreads];
+  int n = Candidates(candidates);
+  if (n == 0 && rest_hook_ != nullptr) {
+    if (const char* wrong = rest_hook_(); wrong != nullptr) {
+      if (failure_.empty()) failure_ = wrong;
+      return -1;
+    }
+    RememberRest();
+    n = Candidates(candidates);
+  }
   if (n == 0) return -1;
   if (Reduces()) return PickAwake(candidates, n);
+  if (options_.cache_states && !setup_ && !tracing_ && choices_.AtEnd() && BeenHere()) {
+    repeats_ = true;
+    return -1;
+  }
   const int next = candidates[choices_.Choose(n)];
-  if (current_enabled && next != current_) preemptions_++;
+  if (candidates[0] == current_ && next != current_) preemptions_++;
   return next;
 }
 
@@ -179,8 +221,76 @@ int Engine::PickAwake(const int* candidates, int n) {
 }
 
 void Engine::SwitchTo(int thread) {
-  Thread& from = threads_[std::exchange(current_, thread)];
+  Thread& from = threads_[current_];
+  Become(thread);
   swapcontext(&from.context, &threads_[thread].context);
+}
+
+bool Engine::IsShared(const Step& step) {
+  if (!options_.only_shared || Reduces() || setup_) return true;
+  Use& use = uses_[step.object];
+  if (use.Shared()) return true;
+  (step.load ? use.readers : use.writers) |= 1u << current_;
+  if (!use.Shared()) return false;
+  newly_shared_ = true;
+  return true;
+}
+
+void Engine::Remember(uint64_t what, uint64_t more) {
+  uint64_t& history = threads_[current_].history;
+  history = Mix(history, Mix(what, more));
+}
+
+bool Engine::BeenHere() {
+  uint64_t state = 0;
+  for (int i = 0; i < n_threads_; i++) state += Mix(threads_[i].history, static_cast<uint64_t>(i));
+  int left = 0;
+  if (options_.max_preemptions >= 0) {
+    state = Mix(state, static_cast<uint64_t>(current_));
+    left = preemptions_;
+  }
+  const auto [at, inserted] = visited_.try_emplace(state, left);
+  if (inserted) return false;
+  if (at->second <= left) return true;
+  at->second = left;
+  return false;
+}
+
+void Engine::RememberRest() {
+  for (int i = 0; i < n_threads_; i++) threads_[i].history = Mix(threads_[i].history, 2);
+}
+
+void Engine::ObjectStepDone(const void* object) {
+  uint64_t& history = object_history_[object];
+  Remember(reinterpret_cast<uintptr_t>(object), history);
+  history = threads_[current_].history;
+}
+
+uint32_t Engine::Choose(uint32_t n) {
+  const uint32_t chosen = choices_.Choose(n);
+  Remember(3, chosen);
+  return chosen;
+}
+
+void Engine::Become(int thread) {
+  if (options_.thread_word != nullptr) {
+    threads_[current_].word = *options_.thread_word;
+    *options_.thread_word = threads_[thread].word;
+  }
+  current_ = thread;
+}
+
+bool Engine::CallUntilOver(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Unwind&) {
+    return false;
+  }
+  return true;
+}
+
+void Engine::LeaveIfOver() {
+  if (aborting_) throw Unwind{};
 }
 
 bool Engine::Point(const Step& step, const bool* ready) {
@@ -191,6 +301,7 @@ bool Engine::Point(const Step& step, const bool* ready) {
     NoteFailure("the execution does not end");
     EndThread();
   }
+  if ((ready == nullptr || *ready) && !IsShared(step)) return true;
   Thread& t = threads_[current_];
   t.step = step;
   t.ready = ready;
@@ -218,6 +329,7 @@ void Engine::Spawn(std::function<void()> body, bool daemon) {
   threads_[thread].daemon = daemon;
   others_done_ = others_done_ && daemon;
   clock().at[current_]++;  // what the parent does from here on is not ordered
+  Remember(4, static_cast<uint64_t>(thread));
   // Up to its first step it can affect nobody.
   parent_ = current_;
   SwitchTo(thread);
@@ -244,6 +356,9 @@ void Engine::NoteDeadlock() {
 }
 
 void Engine::NoteFailure(const std::string& text) {
+  // Once the execution is over its state means nothing any more.
+  if (aborting_ && std::uncaught_exceptions() == 0) throw Unwind{};
+  if (aborting_) return;
   if (failure_.empty()) failure_ = text;
   if (tracing_) trace_ += "T" + std::to_string(current_) + " FAILURE: " + text + "\n";
   if (memory_.Open()) return;
@@ -262,7 +377,21 @@ uint32_t Engine::Locate(Cell* cell, uint64_t initial) {
   return cell->location;
 }
 
+void Engine::RememberAccess(const Cell& cell, bool load) {
+  if (store_history_.size() <= cell.location) store_history_.resize(cell.location + 1);
+  std::vector<uint64_t>& stores = store_history_[cell.location];
+  if (stores.empty()) stores.push_back(reinterpret_cast<uintptr_t>(&cell));
+  if (load) {
+    Remember(stores[memory_.loaded_index()], memory_.loaded_old() ? 5 : 6);
+    return;
+  }
+  Remember(stores.back(), 7);
+  // A failed compare-and-swap has stored nothing.
+  if (stores.size() < memory_.Stores(cell.location)) stores.push_back(threads_[current_].history);
+}
+
 void Engine::StepDone(const Cell& cell, const char* what, uint64_t value, std::memory_order order) {
+  if (options_.cache_states) RememberAccess(cell, what[0] == 'l');
   if (!tracing_) return;
   char line[160];
   char number[16];

@@ -93,6 +93,8 @@ uint64_t Memory::Load(uint32_t location, int thread, Clock* clock, std::memory_o
   }
   const uint32_t index = newest - choice.index;
   remark_ = index != newest ? ", old" : "";
+  loaded_index_ = index;
+  loaded_old_ = index != newest;
   last = {index == newest ? 0 : last.index == index ? last.time + 1 : 1, index};
   See(&l, thread, *clock, index, order);
   if (IsAcquire(order)) clock->Join(l.stores[index].release);

@@ -46,6 +46,14 @@ class Memory {
   bool Open() const { return open_; }
   // No such store can come any more.
   bool Void() const { return void_; }
+  // The place of the store that the last Load returned, in the order of the location's stores, and
+  // whether there was a newer one.
+  uint32_t loaded_index() const { return loaded_index_; }
+  bool loaded_old() const { return loaded_old_; }
+  // Stores of a location so far, the initial value included.
+  uint32_t Stores(uint32_t location) const {
+    return static_cast<uint32_t>(locations_[location].stores.size());
+  }
   // What Load did, for the trace: "", ", old" or ", ahead of its store".
   const char* Remark() const { return remark_; }
 
@@ -89,6 +97,8 @@ class Memory {
   uint32_t open_location_ = 0;
   RelaxedLoad open_load_ = {};
   const char* remark_ = "";
+  uint32_t loaded_index_ = 0;
+  bool loaded_old_ = false;
 };
 
 }  // namespace gort::rt::model

@@ -27,10 +27,27 @@ void Fail(const char* text) {
   engine.EndThread();
 }
 
+void Setup(bool on) { Engine::Current().SetSetup(on); }
+
+uint32_t Choose(uint32_t n) { return Engine::Current().Choose(n); }
+
+void OnRest(std::function<const char*()> hook) { Engine::Current().SetRestHook(std::move(hook)); }
+
+void StepOn(const void* object) {
+  if (Engine::Current().Point({object})) Engine::Current().ObjectStepDone(object);
+}
+
+void Note(const char* text) { Engine::Current().Note(text); }
+
+bool CallUntilOver(const std::function<void()>& f) { return Engine::Current().CallUntilOver(f); }
+
+void LeaveIfOver() { Engine::Current().LeaveIfOver(); }
+
 void Event::Signal() {
   Engine& engine = Engine::Current();
   if (!engine.Point({this})) return;
   engine.Note("signals");
+  engine.ObjectStepDone(this);
   engine.clock().at[engine.current()]++;
   clock_.Join(engine.clock());
   set_ = true;
@@ -40,6 +57,7 @@ void Event::Wait() {
   Engine& engine = Engine::Current();
   if (!engine.Point({this}, &set_)) return;
   engine.Note("is woken");
+  engine.ObjectStepDone(this);
   engine.clock().Join(clock_);
   set_ = false;
 }
@@ -48,6 +66,7 @@ void Lock::Acquire() {
   Engine& engine = Engine::Current();
   if (!engine.Point({this}, &free_)) return;
   engine.Note("locks");
+  engine.ObjectStepDone(this);
   engine.clock().Join(clock_);
   free_ = false;
 }
@@ -56,6 +75,15 @@ void Lock::Release() {
   Engine& engine = Engine::Current();
   if (!engine.Point({this})) return;
   engine.Note("unlocks");
+  engine.ObjectStepDone(this);
+  engine.clock().at[engine.current()]++;
+  clock_ = engine.clock();
+  free_ = true;
+}
+
+void Lock::ReleaseAtOnce() {
+  Engine& engine = Engine::Current();
+  if (std::uncaught_exceptions() == 0) engine.Note("unlocks");
   engine.clock().at[engine.current()]++;
   clock_ = engine.clock();
   free_ = true;
@@ -85,6 +113,11 @@ void RaceDetector::Write() {
   writer_ = self;
   write_time_ = clock.at[self];
   reads_ = {};
+}
+
+uint64_t CellPeek(Cell* cell, uint64_t initial) {
+  Engine& engine = Engine::Current();
+  return engine.memory().Newest(engine.Locate(cell, initial));
 }
 
 uint64_t CellLoad(Cell* cell, uint64_t initial, std::memory_order order) {

@@ -20,6 +20,8 @@ struct Cell {
   const char* name = nullptr;
 };
 
+// The newest value, without a step of its own.
+uint64_t CellPeek(Cell* cell, uint64_t initial);
 uint64_t CellLoad(Cell* cell, uint64_t initial, std::memory_order order);
 void CellStore(Cell* cell, uint64_t initial, uint64_t value, std::memory_order order);
 // One step in two calls: the newest value, then what becomes of it.
@@ -81,6 +83,9 @@ class Atomic {
   T fetch_and(T bits, Order order = Order::seq_cst) {
     return Rmw(order, [bits](T old) { return static_cast<T>(old & bits); });
   }
+
+  // The newest value, for checks between two steps.
+  T Peek() const { return FromBits(CellPeek(&cell_, ToBits(initial_))); }
 
   // Shown in traces.
   void SetName(const char* name) { cell_.name = name; }
