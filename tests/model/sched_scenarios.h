@@ -1,6 +1,6 @@
 // tests/model/sched_scenarios.h: small programs on the scheduler's own source.
-// What      bodies for model::Explore, each a World with 2 or 3 Ps, 2 or 3 Ms and some Gs or timers
-//           that meet at one point of the wake-up protocol (README.md). What must hold is in
+// What      bodies for model::Explore, each a World with 1 or 2 Ps and some Ms, Gs or timers that
+//           meet at one point of the wake-up protocol (README.md). What must hold is in
 //           sched_world.h.
 #ifndef GORT_TESTS_MODEL_SCHED_SCENARIOS_H_
 #define GORT_TESTS_MODEL_SCHED_SCENARIOS_H_
