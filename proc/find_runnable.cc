@@ -13,8 +13,9 @@
 //
 // These operations have a single total order. In it the submitter's reads come after the parker's
 // steps 1 and 2, and the submitter wakes an M; or the submitter's store comes before the parker's
-// step 3, and the parker sees the work. With either side weakened both may miss: tests/model tries
-// every interleaving of a model of the two, and shows the loss when either barrier is removed.
+// step 3, and the parker sees the work. With either side weakened both may miss: tests/model runs
+// this source, tries every interleaving within its bounds, and shows the loss when either barrier is
+// removed.
 //
 // A spinning M that finds work wakes another M (ResetSpinning), so one wake-up grows to as many as
 // there is work for. An M begins to spin only while fewer than half as many Ms spin as Ps are busy.

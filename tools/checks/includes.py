@@ -1,4 +1,8 @@
-"""Every include of a header of gort is "gort/<package>/<file>.h", and names one that is there."""
+"""Every include of a header of gort is "gort/<package>/<file>.h", and names one that is there and may be included there.
+
+`proc/internal/` is for proc, its tests and its model: Bazel hands private headers on to whoever depends on a target, and gcc has no
+layering to refuse them.
+"""
 
 import os
 import re
@@ -12,8 +16,12 @@ _INCLUDE = re.compile(r"^\s*#\s*include\s+([\"<])([^\">]+)[\">]", re.MULTILINE)
 _INCLUDED_AS = {"gort/gort.h": "runtime/gort.h", "gort/runtime.h": "runtime/runtime.h"}
 
 
+# A folder of headers -> the folders whose files may include them.
+_FOR_FEW = {"proc/internal/": ("proc/", "tests/model/")}
+
+
 def check(root):
-    """An error for each include of a header of ours that is not "gort/<package>/<file>.h", or of one that is not there."""
+    """An error for each include of a header of ours that is not "gort/<package>/<file>.h", is not there, or is for others."""
     errors = []
     sources = {}
     # gmp/arch.h stands there as gmp/arch_<cpu>.h.
@@ -29,6 +37,9 @@ def check(root):
                 header = _INCLUDED_AS.get(name, name[len("gort/"):])
                 if header not in sources and header not in of_a_port:
                     errors.append("%s: no such header of gort: %s" % (path, name))
+                for folder_of_few, users in _FOR_FEW.items():
+                    if header.startswith(folder_of_few) and not path.startswith(users):
+                        errors.append("%s: %s is for the files of %s" % (path, name, " and ".join(users)))
             elif name in sources or (mark == '"' and os.path.join(folder, name) in sources):
                 errors.append("%s: a header of gort is included as \"gort/<package>/<file>.h\", this one as %s" % (path, name))
     return errors

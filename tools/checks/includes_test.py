@@ -31,6 +31,12 @@ class IncludesTest(unittest.TestCase):
         self.assertEqual(self.check({"gmp/arch_linux_amd64.h": "", **user}), [])
         self.assert_finds("no such header", {"gmp/arch_of.h": "", **user})
 
+    def test_headers_of_one_package(self):
+        header = {"proc/internal/schedule.h": ""}
+        include = '#include "gort/proc/internal/schedule.h"\n'
+        self.assertEqual(self.check({**header, "proc/m.cc": include, "tests/model/world.cc": include}), [])
+        self.assert_finds("is for the files of proc/", {**header, "chan/chan.cc": include})
+
 
 if __name__ == "__main__":
     unittest.main()
