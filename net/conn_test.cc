@@ -24,8 +24,6 @@ using testing::Pair;
 using testing::SocketOf;
 using testing::TcpPair;
 
-constexpr absl::StatusCode kAfterClose = absl::StatusCode::kFailedPrecondition;
-
 struct Call {
   const char* op;
   absl::Status (*run)(Conn&);

@@ -336,7 +336,8 @@ TEST(FdHandle, OwnsWhatItWasGiven) {
     FdHandle moved = std::move(a.handle);
     EXPECT_EQ(a.fd(), nullptr);  // NOLINT(bugprone-use-after-move): null is the contract
     EXPECT_TRUE(IsOpen(a.sysfd));
-    moved = std::move(moved);
+    FdHandle& same = moved;
+    moved = std::move(same);
     EXPECT_TRUE(IsOpen(a.sysfd));
     moved = std::move(b.handle);
     EXPECT_FALSE(IsOpen(a.sysfd));

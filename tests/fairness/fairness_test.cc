@@ -81,7 +81,7 @@ int64_t LongestWait(const Program& program) {
 class GlobalQueue : public ::testing::TestWithParam<int> {};
 
 TEST_P(GlobalQueue, GoroutinesOfAThreadRunBesideOnesThatHandEachOtherTheCpu) {
-  gort::Run([this] {
+  gort::Run([] {
     const int procs = gort::GOMAXPROCS(1);
     Program program(GetParam());
     int64_t longest = 0;
