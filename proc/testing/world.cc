@@ -1,5 +1,6 @@
 #include "gort/proc/testing/world.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -162,12 +163,12 @@ void WrapThreadDetach(uintptr_t handle) {
   if (world == nullptr) RealThreadDetach(handle);
 }
 
-// Ms that wait in `threads` have one as well.
+// Ms that wait in `threads` have one as well, and so has an emulator.
 int WrapThreadCount() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (world == nullptr) return RealThreadCount();
-  const int known =
-      static_cast<int>(sched.mnext - sched.nmfreed + sched.nattached.load()) + (GORT_TSAN ? 1 : 0);
-  return known + (sched.m0_exited ? 1 : 0) + world->strangers;
+  const int ms = static_cast<int>(sched.mnext - sched.nmfreed) + (sched.m0_exited ? 1 : 0);
+  const int others = (GORT_TSAN ? 1 : 0) + std::max(ThreadCountAtEntry() - 1, 0);
+  return ms + static_cast<int>(sched.nattached.load()) + others + world->strangers;
 }
 
 int WrapNumCpuAffinity() {
