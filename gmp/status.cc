@@ -16,7 +16,7 @@ constexpr uint32_t kGLegal[10] = {
     Bit(kGRunning),  // runnable
     Bit(kGRunnable) | Bit(kGSyscall) | Bit(kGWaiting) | Bit(kGDead) | Bit(kGPreempted),  // running
     Bit(kGRunning) | Bit(kGRunnable),                                                    // syscall
-    Bit(kGRunnable) | Bit(kGRunning),                                                    // waiting
+    Bit(kGRunnable),                                                                     // waiting
     0,
     Bit(kGRunnable) | Bit(kGRunning),  // dead; straight to running: a foreign thread's G
     0,
@@ -25,11 +25,11 @@ constexpr uint32_t kGLegal[10] = {
 };
 
 constexpr uint32_t kPLegal[5] = {
-    Bit(kPRunning) | Bit(kPGcStop) | Bit(kPDead),                // from idle
-    Bit(kPIdle) | Bit(kPSyscall) | Bit(kPGcStop) | Bit(kPDead),  // running
-    Bit(kPIdle) | Bit(kPRunning) | Bit(kPGcStop),                // syscall
-    Bit(kPIdle) | Bit(kPRunning) | Bit(kPDead),                  // gcstop
-    Bit(kPGcStop),                                               // dead
+    Bit(kPRunning) | Bit(kPGcStop),                // from idle
+    Bit(kPIdle) | Bit(kPSyscall) | Bit(kPGcStop),  // running
+    Bit(kPIdle) | Bit(kPGcStop),                   // syscall
+    Bit(kPIdle) | Bit(kPRunning) | Bit(kPDead),    // gcstop
+    Bit(kPGcStop),                                 // dead
 };
 
 constexpr const char* kGName[10] = {"idle",     "runnable", "running", "syscall",   "waiting",

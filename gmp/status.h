@@ -17,7 +17,7 @@
 //
 //   Legal:  Idle->Dead  Dead->{Runnable,Running}  Runnable->Running
 //           Running->{Runnable,Waiting,Syscall,Dead,Preempted}  Syscall->{Running,Runnable}
-//           Waiting->{Runnable,Running}  Preempted->Waiting
+//           Waiting->Runnable  Preempted->Waiting
 //
 //   P state      who owns the P
 //   kPIdle       the idle list, or whoever is moving it on or off
@@ -26,8 +26,8 @@
 //   kPGcStop     the goroutine that stopped the world
 //   kPDead       nobody: id >= gomaxprocs; revived by ProcResize
 //
-//   Legal:  GcStop->{Idle,Running,Dead}  Idle->{Running,GcStop,Dead}
-//           Running->{Idle,Syscall,GcStop,Dead}  Syscall->{Idle,Running,GcStop}  Dead->GcStop
+//   Legal:  GcStop->{Idle,Running,Dead}  Idle->{Running,GcStop}  Running->{Idle,Syscall,GcStop}
+//           Syscall->{Idle,GcStop}  Dead->GcStop
 //
 // Layer     4. Any M, any stack.                      Go: runtime2.go, casgstatus in proc.go
 #ifndef GORT_GMP_STATUS_H_

@@ -77,7 +77,7 @@ TEST(PStatus, OnlyOneOfTwoTakesAPInASystemCall) {
     p.status.store(kPSyscall);
     std::atomic<int> taken{0};
     std::thread other([&] { taken += CasPStatus(&p, kPSyscall, kPIdle) ? 1 : 0; });
-    taken += CasPStatus(&p, kPSyscall, kPRunning) ? 1 : 0;
+    taken += CasPStatus(&p, kPSyscall, kPGcStop) ? 1 : 0;
     other.join();
     ASSERT_EQ(taken.load(), 1);
   }
