@@ -43,9 +43,16 @@ bool Probe::Settle() const {
 }
 
 std::string Probe::Waits() const {
-  if (!Settle()) return "running";
-  if (done()) return "";
-  return rt::WaitReasonText(s_->gp.load()->waitreason);
+  while (Settle()) {
+    if (done()) return "";
+    // Frozen meanwhile: who wakes it, if only by way of the kernel, comes after the look.
+    rt::G* gp = s_->gp.load();
+    if (!rt::CasToGScanStatus(gp, rt::kGWaiting)) continue;
+    const rt::WaitReason reason = gp->waitreason;
+    rt::CasFromGScanStatus(gp, rt::kGWaiting | rt::kGScan);
+    return rt::WaitReasonText(reason);
+  }
+  return "running";
 }
 
 }  // namespace gort::testing
