@@ -1,4 +1,4 @@
-// base/attributes.h: compiler attributes and build facts that every layer uses.
+// base/attributes.h: compiler attributes and build facts, for any layer.
 // What      one spelling for gcc and clang; the sanitizer and debug switches, always 0 or 1.
 // Layer     1. Macros and constants only.
 #ifndef GORT_BASE_ATTRIBUTES_H_

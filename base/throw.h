@@ -23,8 +23,9 @@
 namespace gort::rt {
 
 // Formats into a fixed buffer. Flush, the destructor and a full buffer (kBufferBytes) write it to
-// stderr by one write(2), so that lines of several threads do not mix. When stderr is closed, or
-// full for a second, the text is lost: there is no other place to report that.
+// stderr by one write(2), so that lines of several threads do not mix. When stderr is closed, or is
+// non-blocking and full for a second, the text is lost: there is no other place to report that. A
+// blocking stderr that nobody reads blocks the thread; SIGPIPE is left to the program.
 // Not thread-safe: a Printer lives in one function.
 class Printer {
  public:

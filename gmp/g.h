@@ -1,8 +1,9 @@
 // gmp/g.h: a goroutine.
 // What      the descriptor; its life is in gmp/status.h. Descriptors are never freed, only reused.
 // Layer     4.                                        Go: g in runtime2.go
-// Fields    carry one of: const after init | owner M only (the M that runs the G) | guarded by X |
-//           atomic (protocol) | status (the owner of the status, gmp/status.h). "Seam:" names what
+// Fields    carry one of: const after (or from ... to) a named step | owner M only (the M that runs
+//           the G) | owner G only (code that runs on the G) | guarded by X | atomic (protocol) |
+//           status (the owner of the status, gmp/status.h). "Seam:" names what
 //           will use a field that nothing sets or nothing reads yet (tools/checks/fields.py).
 #ifndef GORT_GMP_G_H_
 #define GORT_GMP_G_H_

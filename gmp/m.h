@@ -1,6 +1,7 @@
 // gmp/m.h: an OS thread that runs goroutines (or stands for a foreign thread).
 // Layer     4.                                        Go: m in runtime2.go
-// Fields    const after init | owner M only | guarded by X | atomic (protocol).
+// Fields    const after a named step | owner M only (while it sleeps on park: whoever took it off the
+//           idle list) | owner M writes, atomic for readers | guarded by X | atomic (protocol).
 #ifndef GORT_GMP_M_H_
 #define GORT_GMP_M_H_
 
@@ -35,12 +36,12 @@ struct alignas(64) M {
   int dying = 0;          // owner M only; 1: prints a fatal report and does nothing else any more
   FastRand rand;          // owner M only
 
-  Note park;                         // for sleep of the M, or of the foreign thread it stands for
-  M* schedlink = nullptr;            // guarded by sched.lock; idle list
-  M* alllink = nullptr;              // const after it is published on allm
-  M* freelink = nullptr;             // guarded by sched.lock
-  int64_t id = 0;                    // const after init
-  G* gsignal = nullptr;              // const after init; signal stack
+  Note park;               // atomic (lock/note.h); the M sleeps here, or its foreign thread
+  M* schedlink = nullptr;  // guarded by sched.lock; idle list
+  M* alllink = nullptr;    // const after it is published on allm
+  M* freelink = nullptr;   // guarded by sched.lock
+  int64_t id = 0;          // const after init
+  G* gsignal = nullptr;    // const after init; signal stack
   std::atomic<G*> lockedg{nullptr};  // owner M, or the M that hands the G over; atomic for reports
   uint32_t locked_ext = 0;           // owner M only; LockOSThread nesting
   void (*mstartfn)() = nullptr;      // const after init; runs before the scheduling loop

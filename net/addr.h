@@ -58,7 +58,7 @@ class SocketAddr {
 
 namespace rt {
 
-// A SocketAddr in less room, for the two in every connection.
+// A SocketAddr for the two in every NetFd: less room for IPv4 and IPv6, more for a unix socket's.
 class StoredAddr {
  public:
   StoredAddr() : ip_{} {}

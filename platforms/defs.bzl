@@ -1,6 +1,6 @@
 """What a BUILD file of gort needs to know about compilers, operating systems and CPUs.
 
-The only file with a `select()`: everything else asks here. It names no CPU: platforms/BUILD.bazel does, once, and the names of
+The only file with a `select()`, but for aliases of backends and third_party: everything else asks here. It names no CPU: platforms/BUILD.bazel does, once, and the names of
 files do.
 """
 

@@ -34,8 +34,8 @@ void MemUnmap(void* p, size_t bytes);
 // Go: sysUnused.
 bool MemRelease(void* p, size_t bytes);
 // Replaces pages by fresh ones: their memory, guards and protection go, and the page tables too,
-// which MemRelease keeps. Advice (MemNoHugePage) is lost. False: too many mappings; then nothing
-// has changed.
+// which MemRelease keeps. Advice (MemNoHugePage) is lost. False: the kernel refused; when a limit
+// was the reason (mappings, locked memory) nothing has changed.
 bool MemReset(void* p, size_t bytes);
 // Makes pages inaccessible by changing their protection (splits the mapping). False: too many
 // mappings (vm.max_map_count).

@@ -1,6 +1,7 @@
 // platforms/signal.h: signal masks, stacks and handlers. See sigaction(2), sigaltstack(2).
 // Layer     2. Any thread, any stack, signal handlers; errno is left as it was.
-//           "Every signal" is every one but the two that the C library keeps for itself.
+//           "Every signal" is every one that can be blocked, but the two that the C library keeps for
+//           itself.
 //           Go: os_linux.go, signal_unix.go
 #ifndef GORT_PLATFORMS_SIGNAL_H_
 #define GORT_PLATFORMS_SIGNAL_H_

@@ -11,7 +11,8 @@ namespace gort::rt {
 enum SigFlag : unsigned {
   kSigInstall = 1,         // InstallSignals takes it; others when somebody registers a function
   kSigFault = 2,           // raised by an instruction, which would fault again if just returned to
-  kSigReport = 4,          // nobody handles it: report of the interrupted goroutine, exit status 2
+  kSigReport = 4,          // nobody handles it: report of what the thread ran, exit status 2;
+                           // on a thread without a G the default action
   kSigDumpAll = 8,         // nobody handles it: report of all goroutines, exit status 2
   kSigUnblock = 16,        // every M lets it through, whatever mask the process was started with
   kSigDefaultIgnore = 32,  // the default action is to do nothing

@@ -5,7 +5,7 @@
 // Layer     4.                                       Go: getg().m.mcache, mcache0, mallocinit
 // Contract  | call             | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | MallocInit       |   -    | x  |  x   |    -    |    -    |   -   | from OS   |
-//           | SetThreadMCache  |   -    | x  |  x   |    -    |    -    |   -   |     -     |
+//           | SetThreadMCache  |   x    | x  |  x   |    -    |    -    |   -   |     -     |
 //           | MCacheRef        |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
 // Switches  goroutines move between threads, so t_mcache must not live in a register across a
 //           switch. It never does: it is read inside out-of-line functions of malloc, which are

@@ -28,7 +28,8 @@ inline constexpr size_t kScavengeSlack = size_t{32} << 20;  // bytes
 int64_t ScavengeDebt();
 
 // Releases at most max_bytes (rounded up to one OS page; nothing if <= 0), debt or not. Returns the
-// bytes released; 0 when no free page has memory. Go: (*pageAlloc).scavenge (mgcscavenge.go).
+// bytes released: fewer, or 0, when no whole OS page that is free has memory, or when the kernel
+// refuses. Go: (*pageAlloc).scavenge (mgcscavenge.go).
 int64_t ScavengeOne(int64_t max_bytes);
 
 // Releases every free page. Returns bytes. Go: debug.FreeOSMemory (without the collection).

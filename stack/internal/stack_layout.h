@@ -29,7 +29,7 @@ inline constexpr StackLayout kStackLayouts[] = {
     {StackOs::kWindows32, 4096, 3}, {StackOs::kWindows64, 8192, 2}, {StackOs::kPlan9, 4096, 2},
 };
 
-// Every port so far; the next one makes this platforms/' answer.
+// Every port so far is for Linux; the first for another system makes this platforms/' answer.
 inline constexpr StackOs kStackOs = StackOs::kLinux;
 
 constexpr StackLayout StackLayoutOf(StackOs os) {
