@@ -14,11 +14,13 @@
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
 #include "gort/proc/sched_seed.h"
+#include "gort/sync/testing/ends_late.h"
 #include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {
 
+using ::gort::testing::EndsLate;
 using ::gort::testing::Eventually;
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
@@ -172,18 +174,6 @@ TEST(ErrGroupTest, FunctionsAreGoneWhenWaitReturns) {
     EXPECT_TRUE(watched.expired());
   });
 }
-
-// Lets others run before it ends, if `slow` says so.
-struct EndsLate {
-  std::atomic<int>* alive;
-  bool* slow;
-  EndsLate(std::atomic<int>* count, bool* s) : alive(count), slow(s) { ++*alive; }
-  EndsLate(const EndsLate& other) : EndsLate(other.alive, other.slow) {}
-  ~EndsLate() {
-    for (int i = 0; *slow && i < 10; ++i) Yield();
-    --*alive;
-  }
-};
 
 TEST(ErrGroupTest, WhatCannotBeMovedIsGoneWhenWaitReturns) {
   InGort([] {

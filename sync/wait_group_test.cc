@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "gort/base/panic.h"
+#include "gort/sync/testing/ends_late.h"
 #include "gort/tests/support/goroutines.h"
 
 namespace gort {
 namespace {
 
+using ::gort::testing::EndsLate;
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
 using ::gort::testing::Procs;
@@ -79,18 +81,6 @@ TEST(WaitGroupTest, DestroyedAsSoonAsWaitReturns) {
     }
   });
 }
-
-// Lets others run before it ends, if `slow` says so.
-struct EndsLate {
-  std::atomic<int>* alive;
-  bool* slow;
-  EndsLate(std::atomic<int>* count, bool* s) : alive(count), slow(s) { ++*alive; }
-  EndsLate(const EndsLate& other) : EndsLate(other.alive, other.slow) {}
-  ~EndsLate() {
-    for (int i = 0; *slow && i < 10; ++i) gort::testing::Yield();
-    --*alive;
-  }
-};
 
 TEST(WaitGroupTest, GoDestroysWhatCannotBeMovedBeforeDone) {
   InGort([] {

@@ -14,6 +14,7 @@
 #include "gort/base/attributes.h"
 #include "gort/gmp/sched.h"
 #include "gort/netpoll/internal/poller.h"
+#include "gort/netpoll/testing/pipe.h"
 #include "gort/platforms/clock.h"
 #include "gort/tests/support/goroutines.h"
 #include "gort/tests/support/process.h"
@@ -24,25 +25,11 @@ namespace {
 
 using testing::Eventually;
 using testing::InGort;
+using testing::Pipe;
 using testing::Probe;
 using testing::Procs;
 
 const int kRounds = gort::testing::Slow() ? 500 : 10'000;
-
-struct Pipe {
-  Pipe() { EXPECT_EQ(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0); }
-  ~Pipe() {
-    for (int f : fd) {
-      if (f >= 0) close(f);
-    }
-  }
-  void Put() { EXPECT_EQ(write(fd[1], "x", 1), 1); }
-  void Take() {
-    char c;
-    EXPECT_EQ(read(fd[0], &c, 1), 1);
-  }
-  int fd[2] = {-1, -1};
-};
 
 PollDesc* Open(int fd) {
   int error = 0;
