@@ -44,13 +44,14 @@ TEST(SchedEnableUser, KeepsUsersAsideWhileTheSystemGoesOn) {
         });
       }
       WaitGroup tool;
-      tool.Add(1);
+      tool.Add(2);
       GoSystem([&] {
         GoSystem([&] {
           while (!stop.load()) {
             system_steps.fetch_add(1);
             Gosched();
           }
+          tool.Done();
         });
         SchedEnableUser(false);
         YieldUntilKeptAside(kUsers);
