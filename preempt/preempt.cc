@@ -16,6 +16,7 @@
 #include "gort/preempt/blocked_call.h"
 #include "gort/preempt/user_text.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/sched_seed.h"
 #include "gort/signals/signals.h"
 
 namespace gort::rt {
@@ -86,8 +87,8 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   }
   // pairs with: PreemptM
   if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) return false;
-  // The request came too late: the G that it was for has left this M.
-  if (!gp->preempt.load(std::memory_order_relaxed)) {
+  // The request came too late: the G that it was for has left this M, or a seed rules.
+  if (!gp->preempt.load(std::memory_order_relaxed) || SeedIgnoresRequests()) {
     if (gp->goid != 0 && BlockedCallAt(ctx)) BlockedCallRewind(ctx);
     return true;
   }

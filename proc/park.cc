@@ -167,8 +167,8 @@ void PreemptCheck() {
   if (gp == nullptr || gp->foreign || gp == gp->m->g0) return;
   // pairs with: PreemptOne; a request seen late is only late
   if (gp->stackguard0.load(std::memory_order_relaxed) != kStackPreempt || gp->m->locks != 0) return;
-  // With a seed the guard is always kStackPreempt: chance decides, unless gp->preempt was set.
-  if (SchedSeeded() && !gp->preempt.load(std::memory_order_relaxed) && !SchedOneIn(4)) return;
+  // With a seed the guard is always kStackPreempt, and chance decides.
+  if (SeedIgnoresRequests() && !SchedOneIn(4)) return;
   Gosched();
 }
 

@@ -16,6 +16,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "gort/gmp/sched.h"
+
 namespace gort::rt {
 
 // 0: none, the normal state. Read on hot paths: nothing else shall share its cache line.
@@ -27,6 +29,12 @@ extern SchedSeedState sched_seed_state;
 
 inline uint64_t SchedSeed() { return sched_seed_state.seed.load(std::memory_order_relaxed); }
 inline bool SchedSeeded() { return SchedSeed() != 0; }
+
+// True when a request to give way counts for nothing: it comes from a time slice that ended just
+// before the seed was set. Stopping the world goes on as ever.
+inline bool SeedIgnoresRequests() {
+  return SchedSeeded() && !sched.gcwaiting.load(std::memory_order_relaxed);
+}
 
 // Starts the sequence of `seed`; 0: back to normal. Takes effect for a goroutine when it runs the
 // next time. Not while a world of more than one P runs, if repeatable schedules are wanted.

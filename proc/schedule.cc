@@ -87,7 +87,7 @@ G* Next(M* mp, bool* inherit_time) {
     if (pp->preempt.load(std::memory_order_relaxed)) {
       pp->preempt.store(false, std::memory_order_relaxed);
       // Two goroutines that ready each other through runnext share one slice, which is over.
-      if (G* gp = TakeRunnext(pp); gp != nullptr) {
+      if (G* gp = SeedIgnoresRequests() ? nullptr : TakeRunnext(pp); gp != nullptr) {
         LockGuard l(&sched.lock);
         GlobRunqPut(gp);
       }
@@ -136,7 +136,8 @@ G* TakeDirect(G* gp, M* mp) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   if (GORT_UNLIKELY(pp == nullptr)) Fatal("goroutine parked inside Blocking");
   // g0 handles what is out of the ordinary.
-  if (gp->lockedm != nullptr || pp->preempt.load(std::memory_order_relaxed) ||
+  if (gp->lockedm != nullptr ||
+      (pp->preempt.load(std::memory_order_relaxed) && !SeedIgnoresRequests()) ||
       sched.gcwaiting.load(std::memory_order_relaxed) ||
       user_disabled_hint.load(std::memory_order_relaxed)) {
     return nullptr;
