@@ -1,12 +1,14 @@
 """generate.py FOLDER: makes a user's workspace whose headers have the names of gort's, and do not compile.
 
 Every header of a shipped package stands there under its path (base/panic.h) and, on the include path, under its bare name (panic.h);
-each is an #error. Made from the tree as it is, so that no new header is missed. The programs use every target of docs/public.txt.
+each is an #error. Made from the tree as it is, so that no new header is missed. The programs use every target of docs/public.txt, and
+the packages of tests/consumer stand there too, with their tests.
 """
 
 import glob
 import os
 import re
+import shutil
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
@@ -43,6 +45,15 @@ def write(path, text):
         f.write(text)
 
 
+def copy_consumers(folder):
+    """The packages of tests/consumer that are no workspaces of their own."""
+    here = os.path.join(ROOT, "tests", "consumer")
+    for build in glob.glob(os.path.join(here, "*", "BUILD.bazel")):
+        package = os.path.dirname(build)
+        if not os.path.exists(os.path.join(package, "WORKSPACE")):
+            shutil.copytree(package, os.path.join(folder, os.path.basename(package)))
+
+
 def main(folder):
     taken = "#error \"%s of the user's workspace was taken for gort's\"\n"
     names = headers()
@@ -71,6 +82,7 @@ def main(folder):
                      (program, program, [":" + u for u in uses]))
     write(os.path.join(folder, "BUILD.bazel"), "\n".join(build) + "\n")
     write(os.path.join(folder, "WORKSPACE"), WORKSPACE % ROOT)
+    copy_consumers(folder)
     write(os.path.join(folder, ".bazelrc"), "import %s\n" % os.path.join(ROOT, "gort.bazelrc"))
     print("%d headers, %d of them bare too; %d targets" % (len(names), len(bare), len(targets)))
 
