@@ -44,9 +44,10 @@ struct alignas(64) P {
   P* link = nullptr;                       // guarded by sched.lock; idle list
   std::atomic<M*> m{nullptr};              // owner P only; atomic for retake
   std::atomic<uint32_t> schedtick{0};      // owner P increments; read by retake
-  uint32_t globtick = 0;  // owner P only; decisions since the global queue had its turn
+  uint32_t globtick = 0;  // owner P only; decisions since somebody had a turn (kTurnPeriod)
   std::atomic<uint32_t> syscalltick{0};   // owner P increments; read by retake
   std::atomic<bool> preempt{false};       // atomic; asks the P to enter the scheduler soon
+  bool ring_turn = false;                 // owner P only; the last turn was the ring's
   MCache* mcache = nullptr;               // owner P only
   StackCache* stackcache = nullptr;       // owner P only
   uint64_t goidcache = 0;                 // owner P only; ids [goidcache, goidcacheend)

@@ -57,7 +57,15 @@ G* OneFromGlobal(P* pp) {
   return GlobRunqGet(pp, 1);
 }
 
-// Due timers of this P, then the global queue in its turn, then the local queue.
+// The turn of those whom a pair on runnext would starve; null: nobody waits (kTurnPeriod).
+G* OutOfTurn(P* pp) {
+  pp->ring_turn = !pp->ring_turn;
+  G* gp = pp->ring_turn ? RunqGetRing(pp) : OneFromGlobal(pp);
+  if (gp != nullptr) return gp;
+  return pp->ring_turn ? OneFromGlobal(pp) : RunqGetRing(pp);
+}
+
+// Due timers of this P, then whose turn it is, then the local queue.
 Found FromHere(Search* s) {
   if (int64_t when = s->pp->timer0_when.load(std::memory_order_relaxed); when != 0) {
     s->now = Nanotime();
@@ -68,9 +76,9 @@ Found FromHere(Search* s) {
       s->poll_until = when;
     }
   }
-  if (++s->pp->globtick >= kGlobalQueuePeriod) {
+  if (++s->pp->globtick >= kTurnPeriod) {
     s->pp->globtick = 0;
-    if (G* gp = OneFromGlobal(s->pp)) return Found{gp, false, false};
+    if (G* gp = OutOfTurn(s->pp)) return Found{gp, false, false};
   }
   bool inherit = false;
   if (G* gp = RunqGet(s->pp, &inherit)) return Found{gp, inherit, false};

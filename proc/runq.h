@@ -16,6 +16,7 @@
 //           | RunqPutBatch   |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqPublish    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqGet, Drain |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqGetRing    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqSteal      |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqEmpty, Len |   x    | x  |  x   |    x    |    x    |   -   |     -     |
 //           pp is a P that the caller owns, or one of a stopped world.
@@ -102,6 +103,21 @@ inline void RunqPublish(P* pp) {
   q.tail.store(q.tail.load(std::memory_order_relaxed), runq_order::kTailPublish);
 }
 
+// The G at the head of the ring, before runnext; null when the ring is empty. Requires: pp is the
+// caller's.
+inline G* RunqGetRing(P* pp) {
+  RunQueue& q = pp->runq;
+  uint32_t head = q.head.load(std::memory_order_relaxed);        // confirmed by the swap
+  const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
+  while (head != tail) {
+    if (q.head.compare_exchange_weak(head, head + 1, runq_order::kHeadTake,
+                                     std::memory_order_relaxed)) {
+      return q.ring[head % kRunqSize].load(std::memory_order_relaxed);  // written by us
+    }
+  }
+  return nullptr;
+}
+
 // The next G, or null when the queue is empty. *inherit_time: it came from runnext and goes on with
 // the time slice of its predecessor. Requires: pp is the caller's. Go: runqget (proc.go)
 inline G* RunqGet(P* pp, bool* inherit_time) {
@@ -114,15 +130,7 @@ inline G* RunqGet(P* pp, bool* inherit_time) {
     return gp;
   }
   *inherit_time = false;
-  uint32_t head = q.head.load(std::memory_order_relaxed);        // confirmed by the swap
-  const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
-  while (head != tail) {
-    if (q.head.compare_exchange_weak(head, head + 1, runq_order::kHeadTake,
-                                     std::memory_order_relaxed)) {
-      return q.ring[head % kRunqSize].load(std::memory_order_relaxed);  // written by us
-    }
-  }
-  return nullptr;
+  return RunqGetRing(pp);
 }
 
 // Moves Gs from the front of *q, at most n, to the ring while there is room; the rest stays in *q.

@@ -13,12 +13,13 @@ constinit SchedSeedState sched_seed_state;
 void SetSchedSeed(uint64_t seed) {
   sched_seed_state.next.store(FastRand(seed).Next64());
   sched_seed_state.seed.store(seed);
-  // The turn of the global queue is counted, and the guard may show a request from before: every
+  // Turns are counted (kTurnPeriod), and the guard may show a request from before: every
   // run of a seed begins with the same count and the same guard.
   G* gp = Getg();
   P* pp = gp != nullptr && gp->m != nullptr ? gp->m->p.load(std::memory_order_relaxed) : nullptr;
   if (pp == nullptr) return;  // start-up: they are 0
   pp->globtick = 0;
+  pp->ring_turn = false;
   gp->stackguard0.store(seed != 0 ? kStackPreempt : gp->stack.lo, std::memory_order_relaxed);
 }
 

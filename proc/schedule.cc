@@ -143,7 +143,7 @@ G* TakeDirect(G* gp, M* mp) {
     return nullptr;
   }
   uint32_t tick = ++pp->globtick;
-  if (tick >= kGlobalQueuePeriod) return nullptr;  // FromHere looks at the global queue
+  if (tick >= kTurnPeriod) return nullptr;  // FromHere gives others their turn
   if (int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
       when != 0 && tick % kTimerCheckPeriod == 0 && when <= Nanotime()) {
     return nullptr;

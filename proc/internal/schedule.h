@@ -16,10 +16,13 @@ namespace gort::rt {
 
 // ---- schedule.cc ----
 
-// Of so many decisions in a row on one P the global queue decides at least one, so that goroutines
-// that keep readying each other cannot starve it. One count (P::globtick) serves both ways to take
-// a goroutine, with and without g0: two counts can stay out of phase for ever.
-inline constexpr uint32_t kGlobalQueuePeriod = 61;
+// Goroutines that keep readying each other go from runnext to runnext, before all others. So of so
+// many decisions in a row on one P one belongs to the others: in turn to the global queue and to the
+// head of the ring, and to the one when the other is empty. A G with n Gs before it in its queue
+// therefore runs within 2 * (n + 1) * kTurnPeriod decisions of its P. One count (P::globtick) serves
+// both ways to take a goroutine, with and without g0: two counts can stay out of phase for ever.
+// Go: schedtick % 61, for the global queue alone; a pair's time slice frees Go's ring.
+inline constexpr uint32_t kTurnPeriod = 61;
 // The loop of an M; returns when mp->exiting. g0, P. Go: schedule
 void ScheduleLoop(M* mp);
 // The next goroutine of gp's P, already tied to mp and kGRunning, when gp may switch to it without

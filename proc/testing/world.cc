@@ -216,6 +216,7 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     pp->status.store(kPDead);
     pp->schedtick.store(0);
     pp->globtick = 0;
+    pp->ring_turn = false;
     pp->syscalltick.store(0);
     pp->preempt.store(false);
     pp->timer0_when.store(0);

@@ -16,9 +16,10 @@ namespace fairness {
 namespace {
 
 constexpr int kArrivals = 400;
-// The scheduler looks at the global queue every 61 decisions, and a round of the programs below
-// takes at least one.
-constexpr int64_t kMostRounds = 61;
+// Every 61st decision is the global queue's or the ring's in turn, and a round of the programs below
+// takes at least two. An arrival may go from the one to the other with what an M whose own queue is
+// empty takes along, and so wait for one more turn.
+constexpr int64_t kMostRounds = 3 * 61;
 
 // A coordinator and its workers at GOMAXPROCS=1. Each round is a few hand-overs; how many depends
 // on the number of workers, and so does the phase in which the coordinator parks.
@@ -60,8 +61,7 @@ class Program {
 };
 
 // How many goroutines made by this thread, which has no P, waited for more than kMostRounds; -1: one
-// never ran. A few do: an M whose own queue is empty takes the whole global queue into it, and there
-// a pair that hands each other the CPU goes first until its time slice ends.
+// never ran.
 int LateOnes(const Program& program) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline = Clock::now() + std::chrono::seconds(100);
@@ -94,7 +94,7 @@ TEST_P(GlobalQueue, GoroutinesOfAThreadRunBesideOnesThatHandEachOtherTheCpu) {
     done.Recv();
     thread.join();
     EXPECT_GE(late, 0) << "a goroutine in the global queue never ran";
-    EXPECT_LE(late, kArrivals / 10);
+    EXPECT_EQ(late, 0);
     if (late < 0) _exit(1);  // the goroutine that never ran refers to this stack
     program.Stop();
     gort::GOMAXPROCS(procs);
