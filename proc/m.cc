@@ -135,12 +135,16 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     M* mp = AllocM(id);
     mp->nextp = pp;
     mp->mstartfn = fn;
-    ThreadHandle thread = 0;
-    int err = ThreadCreate(&thread, &ThreadMain, mp);
-    if (err != 0) ThreadCreateFailed(err, mp->id);
-    // The thread is not joined: free_wait tells when its M may be used again (MExit).
-    ThreadDetach(thread);
+    if (!LeaveToTemplateThread(mp)) MCreateThread(mp);
   });
+}
+
+void MCreateThread(M* mp) {
+  ThreadHandle thread = 0;
+  int err = ThreadCreate(&thread, &ThreadMain, mp);
+  if (err != 0) ThreadCreateFailed(err, mp->id);
+  // The thread is not joined: free_wait tells when its M may be used again (MExit).
+  ThreadDetach(thread);
 }
 
 namespace {

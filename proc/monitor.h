@@ -26,6 +26,11 @@ void HandoffP(P* pp);
 // is a check for deadlock. Go: incidlelocked
 void IncIdleLocked(int32_t v);
 
+// ---- threads (template_thread.cc) ----
+
+// Starts the template thread if an M waits for it. A thread that is fit to be copied.
+void StartTemplateThreadIfAsked();
+
 // ---- deadlock (checkdead.cc) ----
 
 // Reports a deadlock if no goroutine can ever run again. Any M. Go: checkdead

@@ -74,6 +74,9 @@ void PreemptCheck();
 void Gosched();
 // Ends the calling goroutine after running the destructors of the frames it leaves. Go: Goexit
 [[noreturn]] void Goexit();
+// Makes the thread that creates the threads of Ms from now on where the creator's must not be copied.
+// Before a goroutine is wired whose thread the program may change. Go: startTemplateThread
+void StartTemplateThread();
 // Wires the goroutine to its thread / undoes that; the calls nest. Go: LockOSThread
 void LockOSThread();
 void UnlockOSThread();

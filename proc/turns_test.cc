@@ -125,11 +125,11 @@ struct Arrival {
 };
 
 void Explore(const Pattern& pattern, uint32_t tick, bool ring_turn, Arrival arrival) {
-  SCOPED_TRACE(::testing::Message() << pattern.members << " members, " << pattern.tokens
-                                    << " tokens, word " << pattern.word << ", tick " << tick
-                                    << (ring_turn ? ", ring" : ", global") << " had its turn, "
-                                    << arrival.in_ring << " in the ring, " << arrival.in_global
-                                    << " in the global queue");
+  SCOPED_TRACE(::testing::Message()
+               << pattern.members << " members, " << pattern.tokens << " tokens, word "
+               << pattern.word << ", tick " << tick << (ring_turn ? ", ring" : ", global")
+               << " had its turn, " << arrival.in_ring << " in the ring, " << arrival.in_global
+               << " in the global queue");
   World w(1);
   P* pp = World::PAt(0);
   Circle circle(&w, pattern.members, pattern.tokens, pattern.word);

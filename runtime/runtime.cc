@@ -21,7 +21,9 @@ uint64_t Goid() {
   return gp != nullptr ? gp->goid : 0;
 }
 void LockOSThread() {
-  if (rt::OnGoroutine()) rt::LockOSThread();
+  if (!rt::OnGoroutine()) return;
+  rt::StartTemplateThread();
+  rt::LockOSThread();
 }
 void UnlockOSThread() {
   if (rt::OnGoroutine()) rt::UnlockOSThread();

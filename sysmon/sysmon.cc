@@ -118,6 +118,7 @@ void Sysmon() {
       delay = kMinSleepNs;
     }
     int64_t now = Nanotime();
+    StartTemplateThreadIfAsked();
     PollNetwork(now);
     Retaken retaken = Retake(now);
     look_again = retaken.look_again;

@@ -16,6 +16,8 @@ namespace gort::rt {
 
 // ---- m.cc (NewM, MStart, WakeP: boot.h) ----
 
+// Makes the thread of mp, which NewM has filled. The end of NewM. Go: newm1
+void MCreateThread(M* mp);
 // Gives mp its id (negative: the next one) and its random state, and publishes it on allm.
 // Go: mcommoninit, checkmcount
 void MCommonInit(M* mp, int64_t id);
@@ -66,6 +68,13 @@ bool EarlyGoMaxProcs(int32_t n, int32_t* old);
 void StopLockedM();
 // Hands this M's P to the M that gp is locked to, and waits. g0, P. Go: startlockedm
 void StartLockedM(G* gp);
+
+// ---- template_thread.cc (StartTemplateThreadIfAsked: monitor.h) ----
+
+// Leaves mp, which has no thread yet, to the template thread when a thread made here would inherit
+// what is the caller's alone. False: the caller shall make it (MCreateThread). g0 or a foreign
+// thread.
+bool LeaveToTemplateThread(M* mp);
 
 // ---- stw.cc ----
 
