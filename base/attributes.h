@@ -10,7 +10,7 @@
 #define GORT_LIKELY(x) (__builtin_expect(!!(x), 1))
 #define GORT_UNLIKELY(x) (__builtin_expect(!!(x), 0))
 
-// Documents (and in debug builds checks, see gmp/getg.h) that a function runs on a system stack.
+// Documents that a function runs on a system stack; nothing checks it.
 #define GORT_SYSTEMSTACK
 
 #if defined(__SANITIZE_ADDRESS__)
