@@ -10,9 +10,6 @@
 #define GORT_LIKELY(x) (__builtin_expect(!!(x), 1))
 #define GORT_UNLIKELY(x) (__builtin_expect(!!(x), 0))
 
-// Documents (and in debug builds checks, see gmp/getg.h) that a function runs on a system stack.
-#define GORT_SYSTEMSTACK
-
 #if defined(__SANITIZE_ADDRESS__)
 #define GORT_ASAN 1
 #elif defined(__has_feature)

@@ -5,8 +5,8 @@
 
 namespace gort::rt {
 
-// Type sizes, atomics, the offsets that assembly uses, and the switch itself: fatal when one is not
-// as assumed. On the first thread, before anything else runs.
+// Atomics, and the switch itself (not under a sanitizer): fatal when one is not as assumed. What is
+// known at compile time is asserted there. On m0's thread, before SchedInit.
 void Check();
 
 }  // namespace gort::rt

@@ -52,18 +52,18 @@ struct alignas(64) G {
 
   StackBounds stack;                          // status
   uintptr_t stackguard1 = 0;                  // status; always the lower bound
-  uint64_t goid = 0;                          // status; 0: a g0 or never used
+  uint64_t goid = 0;                          // status; 0: no goroutine's, or never used
   void (*entry)(void*) = nullptr;             // status; the goroutine's function
   void* closure = nullptr;                    // status; its argument, on the stack or on the heap
   M* lockedm = nullptr;                       // status; LockOSThread
-  Sudog* waiting = nullptr;                   // status; what a select waits on, in lock order
-  void* param = nullptr;                      // status; the Sudog that woke the G; null: closed
+  Sudog* waiting = nullptr;                   // status; where a channel's call or a select waits
+  void* param = nullptr;                      // status; from the waker: of a channel, the Sudog
   std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
   WaitReason waitreason = WaitReason::kZero;  // status
   std::atomic<bool> preempt{false};           // atomic (as stackguard0)
   bool system = false;           // const after newproc; GoSystem's, counted in sched.ngsys
   bool foreign = false;          // const after init; stands for a thread that is no M
-  bool is_main = false;          // const after newproc; the main function of Run or rt0
+  bool is_main = false;          // owner G only; the main function of Run or rt0
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status
   size_t closure_align = 0;      // status; of a closure on the heap

@@ -1,5 +1,5 @@
 // gmp/getg.h: the current G.
-// What      tls.g, one initial-exec thread-local word.
+// What      gort_tls_g, one initial-exec thread-local word.
 // Why asm   a compiler may compute the address of a thread-local variable once and use it again
 //           after a call. A call that parks may return on another thread, and then that address is
 //           the other thread's (gcc 12 and clang 14 do this on arm64). Here the whole access,

@@ -39,7 +39,7 @@ struct alignas(64) M {
   Note park;               // atomic (lock/note.h); the M sleeps here, or its foreign thread
   M* schedlink = nullptr;  // guarded by sched.lock; idle list
   M* alllink = nullptr;    // const after it is published on allm
-  M* freelink = nullptr;   // guarded by sched.lock
+  M* freelink = nullptr;   // guarded by sched.lock; a foreign thread's by its free list's lock
   int64_t id = 0;          // const after init
   G* gsignal = nullptr;    // const after init; signal stack
   std::atomic<G*> lockedg{nullptr};  // owner M, or the M that hands the G over; atomic for reports

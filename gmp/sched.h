@@ -73,9 +73,9 @@ struct Sched {
   std::atomic<int32_t> dead_checks{0};
 
   // Poller.
-  Atomic<int64_t> lastpoll{0};               // time of the last poll; 0: an M is polling
+  Atomic<int64_t> lastpoll{0};               // time of the last poll; 0: an M sleeps in it
   Atomic<int64_t> poll_until{0};             // until when the blocked poller sleeps
-  std::atomic<uint32_t> netpoll_waiters{0};  // goroutines parked in the poller
+  std::atomic<uint32_t> netpoll_waiters{0};  // goroutines and threads that wait for I/O
 
   // The program or its environment chose GOMAXPROCS, which no longer follows the CPUs.
   std::atomic<bool> custom_gomaxprocs{false};

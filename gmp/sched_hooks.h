@@ -1,5 +1,5 @@
 // gmp/sched_hooks.h: the scheduler's five calls to packages above it.
-// What      function pointers, set once by runtime/internal/boot.cc before the second M exists. The
+// What      function pointers, set once by runtime/internal/boot.cc before a second M runs. The
 //           defaults do nothing, so that //proc runs without poller, timers and signals.
 // Layer     4. A sixth needs a design record.
 #ifndef GORT_GMP_SCHED_HOOKS_H_

@@ -1,6 +1,6 @@
 // gmp/sudog.h: a G in the wait list of something.
 // What      stands for one G in one wait list. A G in a select is in many lists at once.
-// Layer     4. Allocated by AcquireSudog (proc/sudog_cache.h), never by hand.    Go: sudog
+// Layer     4. From AcquireSudog (proc/proc.h).                                Go: sudog
 #ifndef GORT_GMP_SUDOG_H_
 #define GORT_GMP_SUDOG_H_
 
@@ -14,14 +14,14 @@ struct Sudog {
   G* g;                 // guarded by the lock of what it waits on
   Sudog* next;          // guarded by the lock of what it waits on
   Sudog* prev;          // guarded by the lock of what it waits on
-  void* elem;           // data to send or room to receive; guarded by the channel's lock
-  void* c;              // the channel or semaphore; owner G only
-  Sudog* waitlink;      // g.waiting list of a select, free list of the cache; owner G only
+  void* elem;           // channel: data, or room for it; semaphore: the address; by its lock
+  void* c;              // the channel; owner G only
+  Sudog* waitlink;      // next case of a select, next waiter of one address, or free list
   Sudog* waittail;      // semaphore root: last waiter of one address; guarded by the root's lock
   Sudog* parent;        // semaphore root: tree; guarded by the root's lock
   int64_t acquiretime;  // owner G only. Seam: mutex profiles
   int64_t releasetime;  // owner G only; -1: wanted. Seam: block profiles
-  uint32_t ticket;      // semaphore: treap priority, hand-off flag; guarded by the root's lock
+  uint32_t ticket;      // semaphore: treap priority, hand-off flag; Cond: whose turn; by its lock
   uint32_t case_index;  // select: which case; owner G only
   bool is_select;  // takes part in a select: g.select_done must be won first; const while queued
   bool success;    // woken by a value (true) or by close (false); guarded by the channel's lock

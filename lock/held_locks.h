@@ -4,7 +4,7 @@
 //           time. In other builds all of it compiles to nothing.
 // Layer     3.                                  Go: lockrank_on.go, m.locks, m.locksHeld
 // Invariant the record is the thread's: the thread that took a lock releases it. A goroutine may
-//           take a lock on its stack and leave the release to g0 of the same thread (parking does
+//           take a lock and leave the release to the next context of the same thread (parking does
 //           that), but must not have moved to another thread meanwhile. A thread holds at most
 //           kMaxHeldLocks locks; of channels' locks beyond half of that only the number is kept.
 // Context   as for the locks: any stack but that of a signal handler.

@@ -12,7 +12,7 @@
 //           | Lock            |   x    | x  |  x   |    -    |    x    | the M |     -     |
 //           | TryLock, Unlock |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           A goroutine must not be switched away while it holds one, except that an unlock
-//           function of GoPark may release it on g0.
+//           function of GoPark may release it on the next context.
 #ifndef GORT_LOCK_MUTEX_H_
 #define GORT_LOCK_MUTEX_H_
 

@@ -1,6 +1,6 @@
 // lock/rwmutex.h: many readers or one writer; it blocks the M (the OS thread), not the goroutine.
 // What      for what is read on many threads, rarely written, and held across longer steps than a
-//           Mutex should be (fork and thread creation).
+//           Mutex should be (in Go: fork and thread creation; nothing of gort uses it yet).
 // Layer     3.                              Go: rwmutex (rwmutex.go); differs: no list of Ms, the
 //           readers that a writer keeps waiting are a number, and sleep on a word of their own.
 // Fairness  a waiting writer keeps new readers out. The readers that waited for one writer enter

@@ -7,8 +7,9 @@
 // Errors    kInvalidArgument: fd is a regular file or a directory (those never wait) or no open
 //           descriptor at all; kResourceExhausted: no descriptor left; kFailedPrecondition: the
 //           runtime has not started. The text names fd.
-// Cost      six system calls: the wait goes by a duplicate of fd, so that fd may be closed, and
-//           its number used again, in the middle of it; the file stays open until the wait ends.
+// Cost      five system calls besides the poller's: the wait goes by a duplicate of fd, so that fd may
+//           be closed, and its number used again, in the middle of it; the file stays open until the
+//           wait ends.
 // Contract  | call         | user G | g0 | no P | gsignal | foreign | parks | allocates   |
 //           | WaitReadable |   x    | -  |  -   |    -    |    x    |   x   | never freed |
 //                                                                  Go: RawConn.Read (syscall)

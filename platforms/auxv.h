@@ -11,7 +11,7 @@ namespace gort::rt {
 enum class AuxKey {
   kPageSize,         // bytes
   kRandom,           // address of 16 random bytes
-  kMinSigStackSize,  // bytes of the kernel's signal frame on this CPU (none before Linux 5.14)
+  kMinSigStackSize,  // bytes of the kernel's signal frame (x86-64: none before Linux 5.14)
   kPhdr,             // address of the program's ELF program headers
   kPhnum,            // how many there are
   kHwcap,            // CPU features, a bit set of the CPU's own

@@ -20,7 +20,7 @@ struct CpuInfo {
   uint32_t xsave_bytes = 0;  // amd64: XSAVE area for those. Seam: metrics
 };
 
-// Fills cpu_info; called once by rt0_go, single-threaded. Go: cpuid part of rt0_go, cpuinit.
+// Fills cpu_info; called once by RtGo, before it starts a thread. Go: cpuid part of rt0_go, cpuinit.
 void CpuInit();
 // Constant after CpuInit.
 extern CpuInfo cpu_info;

@@ -31,7 +31,7 @@
 namespace gort::rt {
 
 // Registers the handler and sets sched_hooks.preempt_m, unless pre-emption is off. By
-// runtime/internal/boot.cc, after SchedInit and before the second M exists. Go: part of initsig
+// runtime/internal/boot.cc, after SchedInit and before a second M runs. Go: part of initsig
 void PreemptInstall();
 
 // How often a signal of ours was answered so; a snapshot of counters that only grow.

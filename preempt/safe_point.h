@@ -91,7 +91,7 @@ enum class SafePoint : uint8_t {
   kCount,
 };
 
-// "safe", "runtime lock", …
+// "safe", "blocked call", …
 const char* SafePointName(SafePoint p);
 
 // gp: whose code was interrupted. frame_bytes: what AsyncFramePush would take of its stack.

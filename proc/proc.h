@@ -6,7 +6,8 @@
 //           | GoPark          |   x    | -  |  -   |    -    |    x    |   x   |     -     |
 //           | GoReady         |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | AcquireSudog    |   x    | -  |  -   |    -    |    x    |   -   | on a miss |
-//           | Gosched, Goexit |   x    | -  |  -   |    -    |    -    |   x   |     -     |
+//           | Gosched         |   x    | -  |  -   |    -    |    x    |   x   |     -     |
+//           | Goexit          |   x    | -  |  -   |    -    |    -    |   x   |     -     |
 //           | EnterSyscall    |   x    | -  |  -   |    -    |    x    |   -   |     -     |
 //           | Nanotime etc.   |   see platforms/clock.h
 //           "Parks" blocks a foreign thread instead of switching it.

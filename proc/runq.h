@@ -1,6 +1,6 @@
 // proc/runq.h: the local run queue of one P.
 // What      a fixed ring of kRunqSize Gs plus runnext; one producer, many consumers.
-// Layer     6, used by proc only.                           Go: runq* in proc.go
+// Layer     6, used by proc and sysmon.                     Go: runq* in proc.go
 // Invariant 0 <= tail - head <= kRunqSize. A G is in at most one queue. Only the owner P writes tail
 //           and the slots, and only the owner sets runnext to something other than null. Head moves
 //           by compare-and-swap alone. Indices run freely over 2^32; slot = index % kRunqSize.
@@ -12,10 +12,10 @@
 //           sched.nmspinning. The parker's mirror image is RunqEmpty after lowering nmspinning.
 //           See tests/model/README.md.
 // Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
-//           | RunqPut        |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqPut        |   x    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqPutBatch   |   -    | x  |  -   |    -    |    -    |   -   |     -     |
-//           | RunqPublish    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
-//           | RunqGet, Drain |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqPublish    |   x    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | RunqGet, Drain |   x    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqGetRing    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqSteal      |   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqEmpty, Len |   x    | x  |  x   |    x    |    x    |   -   |     -     |

@@ -45,9 +45,9 @@ int NumCPU();
 int NumGoroutine();
 // Number of the calling goroutine, for logs; 0 outside of one.
 uint64_t Goid();
-// Wires the calling goroutine to its thread until as many UnlockOSThread calls; a goroutine that
-// ends locked takes the thread with it. What the goroutine changes of its thread (affinity,
-// namespaces, ids), no thread of the runtime inherits.
+// Wires the calling goroutine to its thread until as many UnlockOSThread calls. A goroutine that
+// ends locked ends its thread (the process's first thread sleeps for good instead). What it changes
+// of its thread (affinity, namespaces, ids), no thread of the runtime inherits.
 void LockOSThread();
 void UnlockOSThread();
 // The calling goroutine's (all: every goroutine's) header and traceback, as in a fatal report.

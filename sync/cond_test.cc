@@ -64,6 +64,26 @@ TEST(CondTest, BroadcastWakesAll) {
   });
 }
 
+TEST(CondTest, SignalAfterABroadcastWakesTheNext) {
+  InGort([] {
+    Mutex mu;
+    Cond cond(mu);
+    auto wait = [&] {
+      mu.Lock();
+      cond.Wait();
+      mu.Unlock();
+    };
+    Probe first(wait);
+    EXPECT_EQ(first.Waits(), "sync.Cond.Wait");
+    cond.Broadcast();
+    EXPECT_TRUE(first.Finish());
+    Probe next(wait);
+    EXPECT_EQ(next.Waits(), "sync.Cond.Wait");
+    cond.Signal();
+    EXPECT_TRUE(next.Finish());
+  });
+}
+
 TEST(CondTest, BoundedQueue) {
   InGort([] {
     Procs p(4);

@@ -8,7 +8,7 @@
 //           for std::lock_guard and its kin. May be destroyed by the goroutine that locks and
 //           unlocks it last, even if another has not returned from Unlock yet.
 // Contract  | call    | goroutine | other thread | parks | allocates |
-//           | Lock    |     x     | blocks it    |   x   |     -     |
+//           | Lock    |     x     | blocks it    |   x   | sudog     |
 //           | TryLock |     x     |      x       |   -   |     -     |
 //           | Unlock  |     x     |      x       |   -   |     -     |
 #ifndef GORT_SYNC_MUTEX_H_

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -126,6 +127,71 @@ void Hog(int procs) {
 
 TEST(MutexTest, FairUnderAHogOnOneP) { Hog(1); }
 TEST(MutexTest, FairUnderAHogOnTwoPs) { Hog(2); }
+
+// Unlock wakes the first waiter; its owner takes the lock again before the waiter runs.
+TEST(MutexTest, AWaiterThatCameTooLateStaysTheFirst) {
+  InGort([] {
+    Procs one(1);
+    Mutex mu;
+    std::vector<int> order;
+    mu.Lock();
+    std::vector<Probe> probes;
+    for (int i = 0; i < 2; ++i) {
+      probes.emplace_back([&, i] {
+        mu.Lock();
+        order.push_back(i);
+        mu.Unlock();
+      });
+      EXPECT_EQ(probes.back().Waits(), "sync.Mutex.Lock");
+    }
+    mu.Unlock();
+    if (mu.TryLock()) {
+      if (order.empty()) {  // always, unless a time slice has just ended
+        EXPECT_EQ(probes[0].Waits(), "sync.Mutex.Lock");
+      }
+      mu.Unlock();
+    }
+    for (Probe& p : probes) EXPECT_TRUE(p.Finish());
+    EXPECT_EQ(order, (std::vector<int>{0, 1}));
+  });
+}
+
+// The state of a lock that was handed to a waiter that has waited too long. False: the waiter had
+// it before, because a time slice ended.
+bool HandsOverAndGoesBackToNormal() {
+  Mutex mu;
+  WaitGroup gate;
+  gate.Add(1);
+  mu.Lock();
+  Probe waiter([&] {
+    mu.Lock();
+    gate.Wait();
+    mu.Unlock();
+  });
+  EXPECT_EQ(waiter.Waits(), "sync.Mutex.Lock");
+  const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+  while (std::chrono::steady_clock::now() < late) Yield();
+  mu.Unlock();
+  const bool again = mu.TryLock();
+  if (again) {
+    // The waiter finds the lock taken, and turns starvation mode on.
+    EXPECT_EQ(waiter.Waits(), "sync.Mutex.Lock");
+    mu.Unlock();
+    EXPECT_FALSE(mu.TryLock()) << "the waiter's, though it has not run yet";
+  }
+  gate.Done();
+  EXPECT_TRUE(waiter.Finish());
+  EXPECT_TRUE(mu.TryLock()) << "the last waiter ends starvation mode";
+  mu.Unlock();
+  return again;
+}
+
+TEST(MutexTest, StarvationModeHandsOverAndEndsWithTheLastWaiter) {
+  InGort([] {
+    Procs one(1);
+    EXPECT_TRUE(testing::Eventually([] { return HandsOverAndGoesBackToNormal(); }));
+  });
+}
 
 TEST(MutexTest, StandardAdapters) {
   InGort([] {

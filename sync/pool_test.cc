@@ -59,6 +59,42 @@ TEST(PoolTest, BoundedAndFreed) {
   });
 }
 
+TEST(PoolTest, APKeepsItsShare) {
+  InGort([] {
+    Procs one(1);
+    Pool<Thing> pool([] { return std::make_unique<Thing>(3); });
+    std::vector<std::unique_ptr<Thing>> all;
+    for (int i = 0; i <= rt::kPoolShardCap; ++i) all.push_back(pool.Get());
+    for (auto& p : all) pool.Put(std::move(p));
+    EXPECT_EQ(Thing::alive, rt::kPoolShardCap);
+  });
+}
+
+// Two goroutines that run at the same time are on two Ps.
+TEST(PoolTest, FindsWhatAnotherPKeeps) {
+  InGort([] {
+    Procs two(2);
+    Pool<int> pool;
+    std::atomic<int> running{0};
+    int* put[2] = {};
+    WaitGroup wg;
+    for (int*& mine : put) {
+      wg.Go([&] {
+        auto p = std::make_unique<int>(1);
+        mine = p.get();
+        ++running;
+        while (running < 2) {
+        }
+        pool.Put(std::move(p));
+      });
+    }
+    wg.Wait();
+    std::unique_ptr<int> a = pool.Get(), b = pool.Get();
+    EXPECT_TRUE((a.get() == put[0] && b.get() == put[1]) ||
+                (a.get() == put[1] && b.get() == put[0]));
+  });
+}
+
 TEST(PoolTest, NobodySharesAnObject) {
   InGort([] {
     Procs p(4);

@@ -6,7 +6,7 @@
 //           Also lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for
 //           std::shared_lock and its kin. Destroy it only when all calls have returned.
 // Contract  | call              | goroutine | other thread | parks | allocates |
-//           | Lock, RLock       |     x     | blocks it    |   x   |     -     |
+//           | Lock, RLock       |     x     | blocks it    |   x   | sudog     |
 //           | TryLock, TryRLock |     x     |      x       |   -   |     -     |
 //           | Unlock, RUnlock   |     x     |      x       |   -   |     -     |
 #ifndef GORT_SYNC_RWMUTEX_H_
@@ -29,12 +29,12 @@ class ABSL_LOCKABLE RWMutex {
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
-  // Fatal when it is not locked for writing: "sync: Unlock of unlocked RWMutex".
+  // Fatal when no writer has it or waits for it: "sync: Unlock of unlocked RWMutex".
   void Unlock() ABSL_UNLOCK_FUNCTION();
 
   void RLock() ABSL_SHARED_LOCK_FUNCTION();
   bool TryRLock() ABSL_SHARED_TRYLOCK_FUNCTION(true);
-  // Fatal when it is not locked for reading: "sync: RUnlock of unlocked RWMutex".
+  // Fatal when no reader has it or waits for it: "sync: RUnlock of unlocked RWMutex".
   void RUnlock() ABSL_UNLOCK_FUNCTION();
 
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { Lock(); }

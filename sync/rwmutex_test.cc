@@ -88,7 +88,7 @@ TEST(RWMutexTest, ReadersGoBeforeTheNextWriter) {
     mu.Unlock();
     EXPECT_TRUE(reader.Finish());
     EXPECT_TRUE(writer.Finish());
-    EXPECT_EQ(order.size(), 2u);
+    EXPECT_EQ(order, (std::vector<char>{'r', 'w'}));
   });
 }
 

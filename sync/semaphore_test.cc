@@ -71,6 +71,11 @@ TEST(SemaphoreTest, LargeAcquireIsNotOvertaken) {
     s.Release(3);
     EXPECT_FALSE(s.TryAcquire(1));
     EXPECT_EQ(small1.Waits(), "sync.Semaphore.Acquire");
+    Probe late([&] {
+      s.Acquire(3);
+      s.Release(3);
+    });
+    EXPECT_EQ(late.Waits(), "sync.Semaphore.Acquire") << "3 are free, but others came before";
     s.Release(1);
     EXPECT_TRUE(large.Finish());
     EXPECT_FALSE(small1.done());
@@ -79,6 +84,7 @@ TEST(SemaphoreTest, LargeAcquireIsNotOvertaken) {
     EXPECT_TRUE(small2.Finish());
     EXPECT_EQ(place[0], 1);
     s.Release(2);
+    EXPECT_TRUE(late.Finish());
   });
 }
 

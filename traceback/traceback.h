@@ -36,15 +36,16 @@ void PrintGoroutineHeader(Printer& p, const G* gp);
 void PrintTraceback(Printer& p, G* gp);
 // The frames that a signal interrupted. (signal)
 void PrintTracebackAt(Printer& p, const SigCtx& ctx);
-// "created by main() in goroutine 1" and its place; nothing for goroutines of the runtime's own
-// making and for the main goroutine. (signal) Go: printcreatedby
+// "created by main() in goroutine 1" and its place; nothing for goroutine 1, and where the creator
+// is not known. (signal) Go: printcreatedby
 void PrintCreatedBy(Printer& p, const G* gp);
 // Every goroutine but me and the runtime's own, each after an empty line, oldest first (in no order
 // when there are more than a few thousand). (signal) Go: tracebackothers
 void TracebackOthers(Printer& p, const G* me);
 
 // What fatal_report_hook shall be: an empty line, the current goroutine (or the system stack that
-// the fault is on), then, when all, the others. (signal)
+// the fault is on), then, when all, the others; these alone when the scheduler itself reports of all
+// (a deadlock). (signal)
 void FatalReport(bool all);
 // The same for a fault that a signal reported, without the empty line: gp (null: a thread without
 // one) was interrupted at ctx (null: the caller's own context). What overflow_traceback_hook and

@@ -14,7 +14,7 @@ namespace apps {
 // unknown flag or a bad value is one line on stderr and exit status 2.
 std::vector<std::string> ParseFlags(int argc, char** argv, const char* usage, const char* file);
 
-// "program: message" on stderr, and exit status 2.
+// "program: message; try --help" on stderr, and exit status 2.
 [[noreturn]] void BadUsage(const std::string& message);
 
 }  // namespace apps

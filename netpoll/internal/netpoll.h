@@ -2,7 +2,7 @@
 // What      NetpollInstall gives the scheduler its poller: idle Ms sleep there until the next timer
 //           or an event. poll_desc.h says whom an event wakes.
 // Layer     9.                                                       Go: netpoll.go
-// Contract  NetpollInstall: once, before the second M exists.
+// Contract  NetpollInstall: once, before a second M runs.
 #ifndef GORT_NETPOLL_INTERNAL_NETPOLL_H_
 #define GORT_NETPOLL_INTERNAL_NETPOLL_H_
 

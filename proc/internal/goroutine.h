@@ -8,7 +8,8 @@
 #include "gort/gmp/wait_reason.h"
 
 extern "C" {
-// Called by gort_goexit when a goroutine's function has returned. Go: goexit1
+// Called by gort_goexit when a goroutine's function has returned, and by Goexit when it has unwound
+// to there. Go: goexit1
 [[noreturn]] void gort_goexit1();
 }
 

@@ -90,7 +90,7 @@ void NewMain() {
   options.stack_size = kMainStack;
   Go(options, &MainGoroutine);
   // The main goroutine runs before those of the global queue, which threads made before there was a
-  // scheduler: the global queue has its first turn after kGlobalQueuePeriod decisions. Nobody could
+  // scheduler: the global queue has its first turn after kTurnPeriod decisions. Nobody could
   // interrupt those goroutines until the main one starts sysmon and allows more threads.
 }
 

@@ -1,6 +1,6 @@
 // sync/internal/copy_check.h: noticing that an object was copied byte by byte after its first use.
-// What      the compiler refuses copies of locks; memcpy, realloc and unions do not ask it. Such a
-//           copy of a lock that is held, or that somebody waits for, can never be unlocked. In
+// What      the compiler refuses copies of locks; memcpy, realloc and unions do not ask it. Who
+//           holds the lock, or waits for it, knows nothing of the copy, and goes on with the old. In
 //           debug builds (GORT_DEBUG) a CopyCheck remembers where it was first used; in others it
 //           is empty.
 // Layer     10. Any stack.                            Go: copyChecker in cond.go

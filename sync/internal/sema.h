@@ -15,11 +15,12 @@
 
 namespace gort::rt {
 
-// Waits until *addr > 0 and takes one off it. Waiters are served in the order of arrival, those
-// with lifo before all others. Go: semacquire1
+// Waits until *addr > 0 and takes one off it. Waiters are woken in the order of arrival, those with
+// lifo before all others; one that comes too late for its unit queues anew. Go: semacquire1
 void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason);
-// Adds one to *addr and wakes one waiter. With handoff the waiter gets this very unit; without, the
-// waiter and newcomers race for it. Unless handoff is set, *addr is not touched again after the
+// Adds one to *addr and wakes one waiter. With handoff the waiter has the unit when it is woken,
+// unless a newcomer took it in between; without, the waiter and newcomers race for it. Unless handoff
+// is set, *addr is not touched again after the
 // addition: it may lie in an object that the new owner destroys. Go: semrelease1
 void SemRelease(std::atomic<uint32_t>* addr, bool handoff);
 

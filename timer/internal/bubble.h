@@ -29,7 +29,7 @@ struct Bubble {
   Bubble() { timers.of_bubble = true; }
 
   TimerHeap timers;
-  std::atomic<int64_t> now_ns{kBubbleStartNs};  // monotonic; BubbleAdvance alone changes it
+  std::atomic<int64_t> now_ns{kBubbleStartNs};  // monotonic; BubbleAdvance moves it
   std::atomic<G*> waiter{nullptr};              // testing/: parked in Wait
   Bubble* free_link = nullptr;                  // testing/
 };

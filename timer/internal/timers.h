@@ -110,7 +110,7 @@ int64_t CheckTimers(P* pp, int64_t now, bool* ran);
 // Hook adopt_timers. Go: (*timers).take
 void AdoptTimers(P* from, P* to);
 
-// Sets both hooks. Before the second M exists; again is harmless.
+// Sets both hooks. Before a second M runs; again is harmless.
 void TimersInstall();
 
 }  // namespace gort::rt
