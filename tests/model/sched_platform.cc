@@ -106,6 +106,7 @@ void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reaso
 }
 void ForeignReady(G* gp) { model::Fail("ForeignReady"); }
 void CheckDead() {}
+bool LeaveToTemplateThread(M*) { return false; }  // no M of a model is wired
 void GcStopM() { model::Fail("GcStopM"); }
 void StopLockedM() { model::Fail("StopLockedM"); }
 void StartLockedM(G* gp) { model::Fail("StartLockedM"); }
