@@ -3,11 +3,12 @@
 //           Chan<T>{} is the nil channel, on which sends and receives block for ever. SendChan<T>
 //           and RecvChan<T> are views that only send or only receive. select.h waits on several.
 // Layer     7.                                        Go: chan.go
-// Elements  Any movable type. One that is trivially copyable, or whose move constructor and
-//           destructor are noexcept, is carried in the channel itself, without an allocation, and
-//           is moved with the channel's lock held: those two functions must not block. Any other
-//           type is carried on the heap, and what its copy or move throws leaves the channel as it
-//           was, with the value where it was (chan/internal/element.h).
+// Elements  Any movable type of any size. Trivially copyable types, std::unique_ptr, shared_ptr,
+//           weak_ptr, vector, handles of channels, and what a program names kRelocatable are
+//           carried in the channel itself, up to 1 KiB, without an allocation. Any other type is
+//           carried on the heap. Constructors, assignments and destructors of elements run without
+//           a lock, and may wait. What a copy or move throws leaves the channel as it was, with the
+//           value where it was (chan/internal/element.h).
 // Lifetime  The channel lives until its last handle goes; elements that nobody received are then
 //           destroyed. A goroutine that waits on a channel does so through a handle, which must
 //           stay until the call returns.
@@ -90,20 +91,22 @@ class SendOps {
   void Send(T v) const requires(kSendByValue<T>) {
     ChanSend(chan(), std::addressof(v), /*block=*/true);
   }
-  // These take types whose move may throw, and types that calling conventions cannot align. A move
-  // that throws does so before the send, and v stays with the caller.
+  // These take what is not plain bytes. A copy or move that throws does so before the send, and v
+  // stays with the caller.
   void Send(T&& v) const requires(!kSendByValue<T>) { SendFrom(std::move(v)); }
   void Send(const T& v) const requires(!kSendByValue<T> && std::is_copy_constructible_v<T>) {
     SendFrom(v);
   }
 
-  // Sends if that is possible now; false: it would block, and v is untouched. Throws Panic as Send
-  // does. Nil: false. A v of a boxed type is moved with the channel's lock held: a move constructor
-  // that waits there is fatal.
+  // Sends if that is possible now; false: it would block, and v has its value still. Throws Panic as
+  // Send does. Nil: false. While the move of a boxed type runs a place in the channel is reserved
+  // for it, which others find taken.
   bool TrySend(T&& v) const {
     bool sent;
     if constexpr (kElemBoxed<T>) {
       sent = TrySendBoxed(chan(), v);
+    } else if constexpr (!kElemBytes<T>) {
+      sent = TrySendRelocated(chan(), v);
     } else {
       sent = ChanSend(chan(), std::addressof(v), /*block=*/false);
     }
@@ -157,7 +160,8 @@ class RecvOps {
   }
 
   // Receives if that is possible now. kValue: *out was assigned the element; otherwise *out is as
-  // it was. out may be null: the element is dropped. Nil: kEmpty.
+  // it was. out may be null: the element is dropped. Nil: kEmpty. A T without assignment is
+  // destroyed and made anew in its place; if making it throws then, std::terminate is called.
   RecvState TryRecv(T* out) const {
     HChan* c = chan();
     Incoming<T> in;
@@ -175,13 +179,22 @@ class RecvOps {
     return RecvState::kValue;
   }
 
-  // Receives one element at a time. *it is an rvalue, so that `for (T v : ch)` moves.
+  // Receives one element at a time. *it is an rvalue, so that `for (T v : ch)` moves: T&&, or, when
+  // the move may throw, a T, so that a move that throws gives the element back to the channel. An
+  // element larger than 1 KiB is always a T&&: its loop may do with a reference, and needs no room
+  // for it in its frame.
   class Iterator {
    public:
     explicit Iterator(HChan* c) : c_(c) { ++*this; }
     Iterator(const Iterator&) = delete;
     Iterator& operator=(const Iterator&) = delete;
-    T&& operator*() { return std::move(in_.value()); }
+    decltype(auto) operator*() {
+      if constexpr (std::is_nothrow_move_constructible_v<T> || sizeof(T) > kMaxCarried) {
+        return std::move(in_.value());
+      } else {
+        return in_.Take(c_);
+      }
+    }
     Iterator& operator++() {
       in_.Reset();
       done_ = ChanRecv(c_, in_.raw(), /*block=*/true) != RecvResult::kReceived;
@@ -204,6 +217,13 @@ class RecvOps {
 };
 
 }  // namespace rt
+
+template <class T>
+inline constexpr bool kRelocatable<Chan<T>> = true;
+template <class T>
+inline constexpr bool kRelocatable<SendChan<T>> = true;
+template <class T>
+inline constexpr bool kRelocatable<RecvChan<T>> = true;
 
 template <class T>
 class Chan : public rt::ChanHandle, public rt::SendOps<Chan<T>, T>, public rt::RecvOps<Chan<T>, T> {

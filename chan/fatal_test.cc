@@ -30,9 +30,5 @@ TEST(ChanFatalTest, Panics) {
   ExpectDies("panic-in-goroutine", "panic: send on closed channel");
 }
 
-TEST(ChanFatalTest, WaitingWhileItIsMovedUnderTheLock) {
-  ExpectDies("wait-in-move", "fatal error: gopark: holding locks");
-}
-
 }  // namespace
 }  // namespace gort

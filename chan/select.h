@@ -72,8 +72,16 @@ class RecvCase {
     sc->elem = in_.raw();
     sc->is_send = false;
   }
-  // The result of Take becomes f's parameter without a move.
-  void Run(bool received) { static_cast<void>(f_(Take(received))); }
+  // The result of Take becomes f's parameter without a move. A large element stays on the heap, for
+  // an f that takes a reference.
+  void Run(bool received) {
+    if constexpr (sizeof(T) > kMaxCarried) {
+      const std::unique_ptr<std::optional<T>> v(new std::optional<T>(Take(received)));
+      static_cast<void>(f_(std::move(*v)));
+    } else {
+      static_cast<void>(f_(Take(received)));
+    }
+  }
 
  private:
   std::optional<T> Take(bool received) {

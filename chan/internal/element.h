@@ -1,15 +1,20 @@
 // chan/internal/element.h: how a channel carries elements of type T.
 // What      three ways, chosen at compile time:
-//             bytes   trivially copyable T: copied with memcpy; empty classes take no room at all;
-//             moved   T whose move constructor and destructor are noexcept: moved into and out of
-//                     the ring and from frame to frame;
-//             boxed   any other T: lives on the heap from before the send until after the receive,
-//                     and the channel carries the pointer.
-//           So nothing throws while a channel is half-way through an operation. An element of a
-//           boxed type is moved twice, once into its box, before the channel is touched, and once
-//           out of it; when the latter throws, the box goes back to the front of the channel.
-//           Rejected: letting moves throw under the lock and undoing the operation. A hand-over
-//           that wins a select cannot be undone, since other channels have seen it won.
+//             bytes      trivially copyable T: copied with memcpy; empty classes take no room;
+//             relocated  T of which gort::kRelocatable says that its bytes are the object: moved
+//                        into the sender's frame, copied from there with memcpy, and forgotten;
+//             boxed      any other T, and all that are larger than kMaxCarried: lives on the heap
+//                        from before the send until after the receive, and the channel carries the
+//                        pointer.
+//           So no code of the program runs with the channel's lock held, nothing throws while a
+//           channel is half-way through an operation, and no frame of ours holds a large element.
+//           An element of a boxed type is moved twice, once into its box, before the channel is
+//           touched, and once out of it; when the latter throws, the box goes back to the front of
+//           the channel.
+//           Rejected: moving under the lock what promises not to throw. A move that waits, or that
+//           uses the channel, then hangs. Letting moves throw under the lock and undoing the
+//           operation: a hand-over that wins a select cannot be undone, since other channels have
+//           seen it won.
 // Layer     7. Used by chan.h and select.h only.
 #ifndef GORT_CHAN_INTERNAL_ELEMENT_H_
 #define GORT_CHAN_INTERNAL_ELEMENT_H_
@@ -20,23 +25,48 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "gort/base/attributes.h"
 #include "gort/chan/internal/hchan.h"
 
-namespace gort::rt {
+namespace gort {
+
+// True: to copy the bytes of a T to another place, and to forget the first, moves the T. A channel
+// then carries it without an allocation. A program may say so of a type of its own, whose move and
+// destructor must not throw then; a type that holds an address within itself (std::string of
+// libstdc++ does) or that is registered by its address is not of this kind:
+//   template <> inline constexpr bool gort::kRelocatable<Request> = true;
+template <class T>
+inline constexpr bool kRelocatable = std::is_trivially_copyable_v<T>;
+template <class T>
+inline constexpr bool kRelocatable<std::unique_ptr<T>> = true;
+template <class T>
+inline constexpr bool kRelocatable<std::shared_ptr<T>> = true;
+template <class T>
+inline constexpr bool kRelocatable<std::weak_ptr<T>> = true;
+#ifndef _GLIBCXX_DEBUG
+template <class T>
+inline constexpr bool kRelocatable<std::vector<T>> = true;
+#endif
+
+namespace rt {
+
+// Larger elements are boxed: a box costs no more than to copy that much, and channels have elements
+// in frames of gort.
+inline constexpr size_t kMaxCarried = 1024;
 
 template <class T>
 inline constexpr bool kElemBytes =
-    std::is_trivially_copyable_v<T>&& std::is_trivially_move_constructible_v<T>;
+    sizeof(T) <=
+    kMaxCarried&& std::is_trivially_copyable_v<T>&& std::is_trivially_move_constructible_v<T>;
 
 template <class T>
-inline constexpr bool kElemBoxed =
-    !std::is_nothrow_move_constructible_v<T> || !std::is_nothrow_destructible_v<T>;
+inline constexpr bool kElemBoxed = sizeof(T) > kMaxCarried || !(kElemBytes<T> || kRelocatable<T>);
 
 // Send takes these by value.
 template <class T>
-inline constexpr bool kSendByValue = !kElemBoxed<T> && alignof(T) <= alignof(std::max_align_t);
+inline constexpr bool kSendByValue = kElemBytes<T> && alignof(T) <= alignof(std::max_align_t);
 
 // An element on the heap, or, until Fill, room for one.
 template <class T>
@@ -58,18 +88,6 @@ struct Box : BoxBase {
 };
 
 template <class T>
-void ElemMove(void* dst, void* src) noexcept {
-  ::new (dst) T(std::move(*static_cast<T*>(src)));
-}
-
-template <class T>
-void ElemRelocate(void* dst, void* src) noexcept {
-  T* from = static_cast<T*>(src);
-  ::new (dst) T(std::move(*from));
-  from->~T();
-}
-
-template <class T>
 void ElemDestroy(void* elem) noexcept {
   static_cast<T*>(elem)->~T();
 }
@@ -82,11 +100,11 @@ void ElemDeleteBox(void* elem) noexcept {
 template <class T>
 constexpr ElemType MakeElemType() {
   if constexpr (kElemBoxed<T>) {
-    return {sizeof(BoxBase*), alignof(BoxBase*), nullptr, nullptr, &ElemDeleteBox<T>};
+    return {sizeof(BoxBase*), alignof(BoxBase*), &ElemDeleteBox<T>};
   } else if constexpr (kElemBytes<T>) {
-    return {std::is_empty_v<T> ? 0 : sizeof(T), alignof(T), nullptr, nullptr, nullptr};
+    return {std::is_empty_v<T> ? 0 : sizeof(T), alignof(T), nullptr};
   } else {
-    return {sizeof(T), alignof(T), &ElemMove<T>, &ElemRelocate<T>, &ElemDestroy<T>};
+    return {sizeof(T), alignof(T), &ElemDestroy<T>};
   }
 }
 
@@ -99,6 +117,24 @@ inline constexpr ElemType kElemType = MakeElemType<T>();
 template <class T>
 GORT_ALWAYS_INLINE void Opaque(T* p) {
   asm volatile("" : : "r"(p) : "memory");
+}
+
+// For a T without assignment: *out ends, and `from` is moved to its place. There is no way back once
+// it has ended, hence noexcept.
+template <class T>
+void Replace(T* out, T& from) noexcept {
+  std::destroy_at(out);
+  std::construct_at(out, std::move(from));
+}
+
+// By assignment if T has one: *out may keep what its assignment leaves alone, such as an allocator.
+template <class T>
+void Assign(T* out, T& from) {
+  if constexpr (std::is_move_assignable_v<T>) {
+    *out = std::move(from);
+  } else {
+    Replace(out, from);
+  }
 }
 
 // Room for an element that a receive may fill. Not filled: nothing to destroy.
@@ -123,14 +159,7 @@ class Incoming {
   T& value() { return value_; }
 
   void Take(HChan*, std::optional<T>* out) { out->emplace(std::move(value_)); }
-  void TakeInto(HChan*, T* out) {
-    if constexpr (std::is_nothrow_move_assignable_v<T>) {
-      *out = std::move(value_);
-    } else {
-      std::destroy_at(out);
-      std::construct_at(out, std::move(value_));
-    }
-  }
+  void TakeInto(HChan*, T* out) { Assign(out, value_); }
 
  private:
   union {
@@ -156,6 +185,14 @@ class Incoming<T, true> {
   T& value() { return static_cast<Box<T>*>(box_)->value; }
 
   // When moving out throws, c has the element back.
+  T Take(HChan* c) {
+    try {
+      return T(std::move(value()));
+    } catch (...) {
+      ChanUnrecv(c, std::exchange(box_, nullptr));
+      throw;
+    }
+  }
   void Take(HChan* c, std::optional<T>* out) {
     GiveBack guard{this, c};
     out->emplace(std::move(value()));
@@ -163,7 +200,7 @@ class Incoming<T, true> {
   }
   void TakeInto(HChan* c, T* out) {
     GiveBack guard{this, c};
-    *out = std::move(value());
+    Assign(out, value());
     guard.c = nullptr;
   }
 
@@ -179,8 +216,33 @@ class Incoming<T, true> {
 };
 
 // An element on its way into a channel, owned by the sender until it is sent.
-template <class T, bool boxed = kElemBoxed<T>>
+template <class T, bool boxed = kElemBoxed<T>, bool bytes = kElemBytes<T>>
 class Outgoing {
+ public:
+  template <class U>
+  explicit Outgoing(U&& v) : value_(std::forward<U>(v)) {}
+  Outgoing(Outgoing&& o) noexcept : held_(o.held_) {
+    if (held_) std::construct_at(std::addressof(value_), std::move(o.value_));
+  }
+  Outgoing& operator=(Outgoing&&) = delete;
+  ~Outgoing() {
+    if (held_) value_.~T();
+  }
+
+  void* raw() { return std::addressof(value_); }
+  T& value() { return value_; }
+  // The bytes are the channel's.
+  void SetSent() { held_ = false; }
+
+ private:
+  union {
+    T value_;
+  };
+  bool held_ = true;
+};
+
+template <class T>
+class Outgoing<T, false, true> {
  public:
   template <class U>
   explicit Outgoing(U&& v) : value_(std::forward<U>(v)) {}
@@ -193,7 +255,7 @@ class Outgoing {
 };
 
 template <class T>
-class Outgoing<T, true> {
+class Outgoing<T, true, false> {
  public:
   template <class U>
   explicit Outgoing(U&& v) {
@@ -211,6 +273,25 @@ class Outgoing<T, true> {
  private:
   BoxBase* box_ = nullptr;
 };
+
+// A non-blocking send of a relocated type: v is moved into this frame and, if it was not sent, back.
+template <class T>
+bool TrySendRelocated(HChan* c, T& v) {
+  if (c == nullptr || ChanSendWouldBlock(c)) return false;
+  struct Attempted {
+    Outgoing<T> out;
+    T* from;
+    bool sent = false;
+    ~Attempted() {
+      if (sent) {
+        out.SetSent();
+      } else {
+        Replace(from, out.value());
+      }
+    }
+  } a{Outgoing<T>(std::move(v)), std::addressof(v)};
+  return a.sent = ChanSend(c, a.out.raw(), /*block=*/false);
+}
 
 // A non-blocking send of a boxed type that leaves v alone unless the send happens: the memory comes
 // first, the move out of v once the send is certain.
@@ -230,6 +311,7 @@ bool TrySendBoxed(HChan* c, T& v) {
   return true;
 }
 
-}  // namespace gort::rt
+}  // namespace rt
+}  // namespace gort
 
 #endif  // GORT_CHAN_INTERNAL_ELEMENT_H_

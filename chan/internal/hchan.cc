@@ -52,16 +52,6 @@ GORT_ALWAYS_INLINE void CopyBytes(void* dst, const void* src, size_t n) {
   }
 }
 
-GORT_ALWAYS_INLINE void Move(const ElemType* t, void* dst, void* src) {
-  if (t->move == nullptr) return CopyBytes(dst, src, t->size);
-  t->move(dst, src);
-}
-
-GORT_ALWAYS_INLINE void Relocate(const ElemType* t, void* dst, void* src) {
-  if (t->relocate == nullptr) return CopyBytes(dst, src, t->size);
-  t->relocate(dst, src);
-}
-
 char* Slot(HChan* c, size_t i) { return c->buf + i * c->type->size; }
 
 size_t Next(const HChan* c, size_t i) { return i + 1 == c->dataqsiz ? 0 : i + 1; }
@@ -92,6 +82,13 @@ G* Resolve(Sudog* s, bool success) {
   s->success = success;
   gp->param = s;
   return gp;
+}
+
+// Puts *elem into the ring, which has room for it.
+GORT_ALWAYS_INLINE void Append(HChan* c, const void* elem) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
+  CopyBytes(Slot(c, c->sendx), elem, c->type->size);
+  c->sendx = Next(c, c->sendx);
+  AddCount(c, 1);
 }
 
 // Waits in q, holding the lock, for a peer or for close. True: a peer took or gave the element.
@@ -199,14 +196,12 @@ void HChanUnref(HChan* c) {
 Attempt SendLocked(HChan* c, void* elem, G** wake) {
   if (c->closed.load(std::memory_order_relaxed)) return Attempt::kClosed;
   if (Sudog* s = c->recvq.Dequeue()) {
-    Move(c->type, s->elem, elem);
+    CopyBytes(s->elem, elem, c->type->size);
     *wake = Resolve(s, true);
     return Attempt::kDone;
   }
-  if (c->qcount.load(std::memory_order_relaxed) < c->dataqsiz) {
-    Move(c->type, Slot(c, c->sendx), elem);
-    c->sendx = Next(c, c->sendx);
-    AddCount(c, 1);
+  if (c->qcount.load(std::memory_order_relaxed) < c->limit) {
+    Append(c, elem);
     return Attempt::kDone;
   }
   return Attempt::kWouldBlock;
@@ -235,45 +230,69 @@ bool ChanSend(HChan* c, void* elem, bool block) {
   return true;
 }
 
+namespace {
+
+// What a send needs before its element exists: a receiver, which is taken off its queue because a
+// select that waits could be taken by another channel meanwhile, or a place in the ring, by which
+// everybody else finds less room. False: there is neither.
+bool Reserve(HChan* c, Sudog** receiver) {
+  c->lock.Lock();
+  const bool closed = c->closed.load(std::memory_order_relaxed);
+  bool found = false;
+  if (!closed) {
+    *receiver = c->recvq.Dequeue();
+    found = *receiver != nullptr || c->qcount.load(std::memory_order_relaxed) < c->limit;
+    if (found && *receiver == nullptr) --c->limit;
+  }
+  c->lock.Unlock();
+  if (closed) PanicSendOnClosed();
+  return found;
+}
+
+// Takes a reservation back. The receiver is woken empty-handed and looks again; the place goes to
+// the sender that has waited longest.
+void GiveUp(HChan* c, Sudog* receiver) {
+  if (receiver != nullptr) return GoReady(Resolve(receiver, false));
+  G* wake = nullptr;
+  {
+    LockGuard guard(&c->lock);
+    ++c->limit;
+    if (Sudog* s = c->sendq.Dequeue()) {
+      Append(c, s->elem);
+      wake = Resolve(s, true);
+    }
+  }
+  if (wake != nullptr) GoReady(wake);
+}
+
+// Sends to the place reserved, or to a receiver that came since.
+bool SendReserved(HChan* c, void* elem) {
+  G* wake = nullptr;
+  c->lock.Lock();
+  ++c->limit;
+  const Attempt attempt = SendLocked(c, elem, &wake);
+  c->lock.Unlock();
+  if (attempt == Attempt::kClosed) PanicSendOnClosed();
+  if (wake != nullptr) GoReady(wake);
+  return true;
+}
+
+}  // namespace
+
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) {
   if (c == nullptr || ChanSendWouldBlock(c)) return false;
-  // fill is the program's own code: it must not lose its thread while the lock is held.
-  struct Pinned {
-    M* const mp = AcquireM();
-    ~Pinned() { ReleaseM(mp); }
-  } pinned;
-  c->lock.Lock();
-  if (c->closed.load(std::memory_order_relaxed)) {
-    c->lock.Unlock();
-    PanicSendOnClosed();
-  }
-  // A select that waits may be taken by another channel, so the receiver is taken before the
-  // element exists. If the element cannot be made, the receiver is woken empty-handed and looks
-  // again.
-  Sudog* s = c->recvq.Dequeue();
-  if (s == nullptr && c->qcount.load(std::memory_order_relaxed) == c->dataqsiz) {
-    c->lock.Unlock();
-    return false;
-  }
+  Sudog* receiver = nullptr;
+  if (!Reserve(c, &receiver)) return false;
   try {
     fill(arg);
   } catch (...) {
-    G* wake = s != nullptr ? Resolve(s, false) : nullptr;
-    c->lock.Unlock();
-    if (wake != nullptr) GoReady(wake);
+    GiveUp(c, receiver);
     throw;
   }
-  G* wake = nullptr;
-  if (s != nullptr) {
-    CopyBytes(s->elem, &box, sizeof box);
-    wake = Resolve(s, true);
-  } else {
-    CopyBytes(Slot(c, c->sendx), &box, sizeof box);
-    c->sendx = Next(c, c->sendx);
-    AddCount(c, 1);
-  }
-  c->lock.Unlock();
-  if (wake != nullptr) GoReady(wake);
+  if (receiver == nullptr) return SendReserved(c, &box);
+  // The receiver is off its queue and asleep: nobody but this call can touch its frame.
+  CopyBytes(receiver->elem, &box, sizeof box);
+  GoReady(Resolve(receiver, true));
   return true;
 }
 
@@ -287,21 +306,20 @@ Attempt RecvLocked(HChan* c, void* dst, G** wake) {
     return Attempt::kDone;
   }
   if (Sudog* s = c->sendq.Dequeue()) {
-    if (c->dataqsiz == 0) {
-      Move(c->type, dst, s->elem);
+    if (c->qcount.load(std::memory_order_relaxed) == 0) {
+      CopyBytes(dst, s->elem, c->type->size);
     } else {
-      // The ring is full: its oldest element leaves and the sender's takes the place, which is the
-      // end of the ring as well as its beginning.
-      Relocate(c->type, dst, Slot(c, c->recvx));
-      Move(c->type, Slot(c, c->recvx), s->elem);
+      // The ring has no room: its oldest element leaves, and the sender's goes to the end.
+      CopyBytes(dst, Slot(c, c->recvx), c->type->size);
+      CopyBytes(Slot(c, c->sendx), s->elem, c->type->size);
       c->recvx = Next(c, c->recvx);
-      c->sendx = c->recvx;
+      c->sendx = Next(c, c->sendx);
     }
     *wake = Resolve(s, true);
     return Attempt::kDone;
   }
   if (c->qcount.load(std::memory_order_relaxed) > 0) {
-    Relocate(c->type, dst, Slot(c, c->recvx));
+    CopyBytes(dst, Slot(c, c->recvx), c->type->size);
     c->recvx = Next(c, c->recvx);
     AddCount(c, -1);
     return Attempt::kDone;
@@ -344,7 +362,7 @@ void ChanUnrecv(HChan* c, BoxBase* box) {
       CopyBytes(s->elem, &box, sizeof box);
       wake = Resolve(s, true);
     } else if (size_t n = c->qcount.load(std::memory_order_relaxed);
-               n < c->dataqsiz && c->returned.load(std::memory_order_relaxed) == nullptr) {
+               n < c->limit && c->returned.load(std::memory_order_relaxed) == nullptr) {
       c->recvx = (c->recvx == 0 ? c->dataqsiz : c->recvx) - 1;
       CopyBytes(Slot(c, c->recvx), &box, sizeof box);
       AddCount(c, 1);

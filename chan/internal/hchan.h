@@ -5,14 +5,14 @@
 // Invariant (lock held)
 //           - recvq or sendq is empty, except for one goroutine that waits on both sides of the
 //             channel in one select;
-//           - a waiting receiver means an empty channel, a waiting sender a full one;
+//           - a waiting receiver means an empty channel, a waiting sender one without room: qcount
+//             == limit, and qcount <= limit at all times;
 //           - after close both queues stay empty, and qcount never grows again.
-// Hand-over An operation that finds its peer waiting moves the element straight between the two
+// Hand-over An operation that finds its peer waiting copies the element straight between the two
 //           frames, under the lock, and wakes the peer after releasing it. The element of a blocked
 //           sender therefore stays in the sender's frame until somebody takes it.
-// Elements  Moving one must not throw: element.h boxes those of which this is not known. Their move
-//           constructor and destructor run with the lock held: they must not block and must not use
-//           the same channel.
+// Elements  are bytes here: they are copied with the lock held, and no code of the program is. What
+//           cannot be carried as bytes is boxed by element.h, and the channel carries the pointer.
 // Ordering  closed, qcount and the heads of the queues are written with the lock held and read
 //           without it by the checks at the start of non-blocking operations (see hchan.cc).
 // Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
@@ -40,14 +40,11 @@ struct Sudog;
 struct ElemType {
   size_t size;   // bytes that an element takes; 0: there is nothing to carry
   size_t align;  // of an element
-  // Move-constructs *dst from *src, which its owner will destroy. Null: copy the bytes.
-  void (*move)(void* dst, void* src) noexcept;
-  // The same, and ends the life of *src. Null: copy the bytes.
-  void (*relocate)(void* dst, void* src) noexcept;
-  void (*destroy)(void* elem) noexcept;  // null: nothing to do
+  // For an element that nobody received; called without the lock. Null: nothing to do.
+  void (*destroy)(void* elem) noexcept;
 };
 
-// An element on the heap, of a type whose move may throw; what the channel carries is a BoxBase*.
+// An element on the heap; what the channel carries is a BoxBase*.
 struct BoxBase {
   BoxBase* next = nullptr;  // guarded by the lock of the channel that it was given back to
 };
@@ -75,14 +72,17 @@ class WaitQ {
 };
 
 struct alignas(kCacheLine) HChan {
-  HChan(const ElemType* t, size_t capacity, char* ring) : dataqsiz(capacity), type(t), buf(ring) {}
+  HChan(const ElemType* t, size_t capacity, char* ring)
+      : dataqsiz(capacity), type(t), buf(ring), limit(capacity) {}
 
   Mutex lock{LockRank::kHchan};
-  std::atomic<bool> closed{false};         // false -> true under lock
-  std::atomic<size_t> qcount{0};           // elements in the ring; written under lock
-  const size_t dataqsiz;                   // elements that fit into the ring; 0: unbuffered
-  const ElemType* const type;              // const after init
-  char* const buf;                         // const after init; the ring, behind this header
+  std::atomic<bool> closed{false};  // false -> true under lock
+  std::atomic<size_t> qcount{0};    // elements in the ring; written under lock
+  const size_t dataqsiz;            // elements that fit into the ring; 0: unbuffered
+  const ElemType* const type;       // const after init
+  char* const buf;                  // const after init; the ring, behind this header
+  // dataqsiz, less the places that sends have reserved (ChanTrySendBox).
+  size_t limit ABSL_GUARDED_BY(lock);
   size_t sendx ABSL_GUARDED_BY(lock) = 0;  // index of the next free place of the ring
   size_t recvx ABSL_GUARDED_BY(lock) = 0;  // index of its oldest element
   WaitQ recvq;                             // waiting receivers
@@ -103,18 +103,19 @@ HChan* MakeHChan(const ElemType* type, size_t capacity);
 void HChanRef(HChan* c);
 void HChanUnref(HChan* c);
 
-// Sends *elem: move-constructs from it exactly when it returns true; the caller still destroys it.
-// False: block is false, and nobody takes the element now. Throws Panic("send on closed channel");
-// *elem is then as it was. A null channel blocks for ever. Go: chansend
+// Sends *elem: its bytes are taken, and the element with them, exactly when it returns true. False:
+// block is false, and nobody takes the element now. Throws Panic("send on closed channel"); *elem
+// is then the caller's. A null channel blocks for ever. Go: chansend
 bool ChanSend(HChan* c, void* elem, bool block);
 
-// As a non-blocking ChanSend of a box that holds no element yet. Once the send is certain to happen
-// fill(arg) constructs the element, with the channel's lock held and the goroutine kept on its
-// thread: fill must not wait. What fill throws goes to the caller, and the channel is as it was.
+// As a non-blocking ChanSend of a box that holds no element yet. Once a receiver or a place in the
+// ring is reserved fill(arg) constructs the element, without the lock; others find the channel so
+// much fuller meanwhile. What fill throws goes to the caller, and the reservation is taken back.
+// Throws Panic also when the channel is closed between fill and the send to the reserved place.
 bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
 
-// Receives by move-constructing into *dst, which is raw memory, exactly when the result is
-// kReceived. kWouldBlock: block is false, and there is nothing now. Go: chanrecv
+// Receives into *dst, which is raw memory, exactly when the result is kReceived. kWouldBlock: block
+// is false, and there is nothing now. Go: chanrecv
 RecvResult ChanRecv(HChan* c, void* dst, bool block);
 
 // Gives the last received box back: the next receiver gets it.

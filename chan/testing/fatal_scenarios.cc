@@ -11,12 +11,6 @@
 namespace gort {
 namespace {
 
-// Waits when it is moved.
-struct Waiting {
-  Waiting() = default;
-  Waiting(Waiting&&) { Chan<int>().Recv(); }  // NOLINT: boxed
-};
-
 struct Scenario {
   const char* name;
   void (*run)();
@@ -52,7 +46,6 @@ constexpr Scenario kScenarios[] = {
        });
        never.Recv();
      }},
-    {"wait-in-move", [] { MakeChan<Waiting>(1).TrySend(Waiting()); }},
 };
 
 }  // namespace
