@@ -98,9 +98,9 @@ class SendOps {
     SendFrom(v);
   }
 
-  // Sends if that is possible now; false: it would block, and v has its value still. Throws Panic as
-  // Send does. Nil: false. While the move of a boxed type runs a place in the channel is reserved
-  // for it, which others find taken.
+  // Sends if that is possible now; false: it would block, and v has its value still. Throws Panic
+  // as Send does. Nil: false. While the move of a boxed type runs a place in the channel is
+  // reserved for it, which others find taken.
   bool TrySend(T&& v) const {
     bool sent;
     if constexpr (kElemBoxed<T>) {

@@ -33,6 +33,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "gort/chan/chan.h"
+#include "gort/timer/sleep.h"
 
 namespace gort {
 
@@ -221,12 +222,19 @@ inline std::pair<Context, CancelFunc> WithDeadline(const Context& parent,
                                                    std::chrono::system_clock::time_point deadline) {
   return WithDeadline(parent, absl::FromChrono(deadline));
 }
-// The same, with the deadline d from now. Go: WithTimeout
+template <class Duration>
+std::pair<Context, CancelFunc> WithDeadline(
+    const Context& parent, std::chrono::time_point<std::chrono::system_clock, Duration> deadline) {
+  return WithDeadline(parent,
+                      absl::UnixEpoch() + rt::SaturatedDuration(deadline.time_since_epoch()));
+}
+// The same, with the deadline d from now, which is any std::chrono duration; more than 292 years of
+// those are InfiniteDuration. Go: WithTimeout
 std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration d);
 template <class Rep, class Period>
 std::pair<Context, CancelFunc> WithTimeout(const Context& parent,
                                            std::chrono::duration<Rep, Period> d) {
-  return WithTimeout(parent, absl::FromChrono(d));
+  return WithTimeout(parent, rt::SaturatedDuration(d));
 }
 
 // A context that carries a value and is otherwise as its parent. The value is copied or moved in

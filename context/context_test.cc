@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -166,6 +168,27 @@ TEST(ContextTest, ExtremeDeadlines) {
     cancel_chrono();
     auto [point, cancel_point] = WithDeadline(Background(), std::chrono::system_clock::now());
     ExpectExpired(point);
+  });
+}
+
+TEST(ContextTest, AnyChronoDuration) {
+  InGort([] {
+    auto left = [](auto d) { return *WithTimeout(Background(), d).first.Deadline() - Now(); };
+    auto never = [](auto d) { return !WithTimeout(Background(), d).first.Deadline(); };
+    EXPECT_GT(left(std::chrono::days(1)), absl::Hours(23));
+    EXPECT_GT(left(std::chrono::years(100)), absl::Hours(24 * 365 * 99));
+    EXPECT_GT(left(std::chrono::duration<float>(3600)), absl::Minutes(59));
+    EXPECT_GT(left(std::chrono::duration<uint8_t, std::ratio<3600>>(2)), absl::Minutes(119));
+    EXPECT_GT(left(std::chrono::duration<int64_t, std::pico>::max()), absl::Hours(2000));
+    EXPECT_TRUE(never(std::chrono::years(1000)));
+    EXPECT_TRUE(never(std::chrono::hours::max()));
+    EXPECT_TRUE(never(std::chrono::duration<double>(INFINITY)));
+    ExpectExpired(WithTimeout(Background(), std::chrono::weeks(-1)).first);
+    ExpectExpired(WithTimeout(Background(), std::chrono::hours::min()).first);
+    ExpectExpired(WithTimeout(Background(), std::chrono::duration<float>(NAN)).first);
+    const auto now = std::chrono::system_clock::now();
+    EXPECT_TRUE(WithDeadline(Background(), now + std::chrono::duration<float>(1)).first.Deadline());
+    ExpectExpired(WithDeadline(Background(), std::chrono::sys_days()).first);
   });
 }
 

@@ -22,7 +22,8 @@ namespace rt {
 // d in whole nanoseconds; what does not fit becomes INT64_MIN or INT64_MAX, and so do infinities.
 int64_t SaturatedNanoseconds(absl::Duration d);
 
-// The same for any std::chrono duration, floating point included (rounded; NaN: 0).
+// The same for any std::chrono duration, floating point included (rounded; NaN: 0). Nanoseconds
+// that do not divide into the period evenly are computed in long double, where nothing overflows.
 template <class Rep, class Period>
 constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
   using FloatNs = std::chrono::duration<long double, std::nano>;
@@ -30,11 +31,23 @@ constexpr int64_t SaturatedNanoseconds(std::chrono::duration<Rep, Period> d) {
   const long double ns = std::chrono::duration_cast<FloatNs>(d).count();
   if (ns >= kLimit) return std::numeric_limits<int64_t>::max();
   if (ns <= -kLimit) return std::numeric_limits<int64_t>::min();
-  if constexpr (std::numeric_limits<Rep>::is_integer) {
+  using InNs = std::ratio_divide<Period, std::nano>;
+  if constexpr (std::numeric_limits<Rep>::is_integer && (InNs::num == 1 || InNs::den == 1)) {
     return std::chrono::duration_cast<std::chrono::duration<int64_t, std::nano>>(d).count();
+  } else if constexpr (std::numeric_limits<Rep>::is_integer) {
+    return static_cast<int64_t>(ns);
   } else {
     return ns == ns ? static_cast<int64_t>(ns < 0 ? ns - 0.5L : ns + 0.5L) : 0;
   }
+}
+
+// A std::chrono duration as absl's, to the nanosecond; beyond 292 years: infinite.
+template <class Rep, class Period>
+absl::Duration SaturatedDuration(std::chrono::duration<Rep, Period> d) {
+  const int64_t ns = SaturatedNanoseconds(d);
+  if (ns == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
+  if (ns == std::numeric_limits<int64_t>::min()) return -absl::InfiniteDuration();
+  return absl::Nanoseconds(ns);
 }
 
 // Sleeps d_ns nanoseconds; d_ns <= 0: returns at once. INT64_MAX and whatever reaches beyond the

@@ -194,6 +194,22 @@ TEST(SleepConversions, Saturate) {
   EXPECT_EQ(SaturatedNanoseconds(std::chrono::duration<double>(1e-6)), 1000);
   EXPECT_EQ(SaturatedNanoseconds(std::chrono::duration<double>(1e300)), kMax);
   EXPECT_EQ(SaturatedNanoseconds(std::chrono::duration<float>(NAN)), 0);
+  EXPECT_EQ(SaturatedNanoseconds(std::chrono::duration<float, std::ratio<86400>>(0.5F)),
+            43'200'000'000'000);
+  EXPECT_EQ(SaturatedNanoseconds(std::chrono::days(-1)), -86'400'000'000'000);
+  EXPECT_EQ(SaturatedNanoseconds(std::chrono::duration<uint64_t, std::nano>::max()), kMax);
+  using Third = std::chrono::duration<int64_t, std::ratio<1, 3>>;
+  EXPECT_EQ(SaturatedNanoseconds(Third(2)), 666'666'666);
+  EXPECT_EQ(SaturatedNanoseconds(Third(27'000'000'000)), 9'000'000'000'000'000'000);
+  EXPECT_EQ(SaturatedNanoseconds(Third::max()), kMax);
+}
+
+TEST(SleepConversions, DurationsOfChrono) {
+  using rt::SaturatedDuration;
+  EXPECT_EQ(SaturatedDuration(std::chrono::days(1)), absl::Hours(24));
+  EXPECT_EQ(SaturatedDuration(std::chrono::duration<double>(0.25)), absl::Milliseconds(250));
+  EXPECT_EQ(SaturatedDuration(std::chrono::years::max()), absl::InfiniteDuration());
+  EXPECT_EQ(SaturatedDuration(std::chrono::hours::min()), -absl::InfiniteDuration());
 }
 
 #if !GORT_ASAN && !GORT_TSAN

@@ -119,8 +119,8 @@ GORT_ALWAYS_INLINE void Opaque(T* p) {
   asm volatile("" : : "r"(p) : "memory");
 }
 
-// For a T without assignment: *out ends, and `from` is moved to its place. There is no way back once
-// it has ended, hence noexcept.
+// For a T without assignment: *out ends, and `from` is moved to its place. There is no way back
+// once it has ended, hence noexcept.
 template <class T>
 void Replace(T* out, T& from) noexcept {
   std::destroy_at(out);
@@ -274,7 +274,7 @@ class Outgoing<T, true, false> {
   BoxBase* box_ = nullptr;
 };
 
-// A non-blocking send of a relocated type: v is moved into this frame and, if it was not sent, back.
+// A non-blocking send of a relocated type: v is moved into this frame, and back if it was not sent.
 template <class T>
 bool TrySendRelocated(HChan* c, T& v) {
   if (c == nullptr || ChanSendWouldBlock(c)) return false;
