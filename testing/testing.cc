@@ -121,7 +121,8 @@ void ReportSeed() {
   }
 }
 
-[[noreturn]] void Deadlock(const Bubble* b, const char* text) {
+// On stderr: text, who is in b, the seed.
+void ReportBlocked(const Bubble* b, const char* text) {
   rt::Printer() << "gort: " << text << ":\n";
   ForEach(b, [](const G* gp, uint32_t status) {
     rt::Printer() << "  goroutine " << gp->goid << " [" << rt::WaitReasonText(gp->waitreason)
@@ -130,7 +131,6 @@ void ReportSeed() {
     rt::Printer() << ", created by goroutine " << gp->parent_goid << '\n';
   });
   ReportSeed();
-  throw Panic(text);
 }
 
 // What Run and the goroutine of f share; that goroutine may stay behind for ever.
@@ -170,9 +170,12 @@ void RunHere(const std::function<void()>& f) {
       rt::BubbleAdvance(b, next);
     } else {
       // b stays as it is, with the goroutines that are in it.
-      Deadlock(b, main->done
-                      ? "deadlock: main bubble goroutine has exited but blocked goroutines remain"
-                      : "deadlock: all goroutines in bubble are blocked");
+      const char* text =
+          main->done ? "deadlock: main bubble goroutine has exited but blocked goroutines remain"
+                     : "deadlock: all goroutines in bubble are blocked";
+      ReportBlocked(b, text);
+      if (main->done && main->error != nullptr) std::rethrow_exception(main->error);
+      throw Panic(text);
     }
   }
   GiveBack(b);

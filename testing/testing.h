@@ -8,8 +8,8 @@
 //           UTC, 1 January 2000. A goroutine counts as blocked when it waits for a channel, a
 //           select, a lock of gort::sync, a WaitGroup, a Cond or a Sleep; not in a system call, for
 //           I/O, or while it runs. So what it waits for must come from inside the bubble. Timers
-//           made in a bubble stay in it, and are dropped when it ends. Deadlines of connections
-//           and descriptors go by real time.
+//           made in a bubble stay in it, and are dropped when it ends; one that is Reset later goes
+//           by its caller's time. Deadlines of connections and descriptors go by real time.
 // Layer     13. Public, for tests: a program should not link it.
 // Go        package testing/synctest
 #ifndef GORT_TESTING_TESTING_H_
@@ -26,8 +26,9 @@ namespace gort::testing {
 // What f throws is thrown here, after that. Throws Panic, and leaves the goroutines as they are,
 //   "deadlock: all goroutines in bubble are blocked"  when no timer is pending either, and
 //   "deadlock: main bubble goroutine has exited but blocked goroutines remain"  after f's return,
-// with a list of them on stderr. In a bubble: Panic("gort::testing::Run called from within a
-// bubble"). A failure under a seed is reported with the seed. Go: synctest.Test
+// with a list of them on stderr; when f threw, that list, and what f threw instead of the Panic. A
+// timer of an infinite duration is not pending. In a bubble: Panic("gort::testing::Run called from
+// within a bubble"). A failure under a seed is reported with the seed. Go: synctest.Test
 void Run(const std::function<void()>& f);
 
 // Returns when all other goroutines of the caller's bubble are blocked. Time does not advance

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -200,6 +202,20 @@ TEST_P(Bubble, ExceptionsComeOut) {
             "");
 }
 
+TEST_P(Bubble, ExceptionsComeOutBeforeWhatItLeftBlocked) {
+  EXPECT_EQ(Thrown([] {
+              testing::Run([] {
+                auto ch = MakeChan<int>();
+                Go([ch] { ch.Recv(); });
+                Go([] { Sleep(absl::Hours(1)); });
+                testing::Wait();
+                throw std::runtime_error("mine");
+              });
+            }),
+            "mine");
+  testing::Run([] { Sleep(absl::Seconds(1)); });  // the next one is not disturbed
+}
+
 TEST_P(Bubble, PendingTimersAreDroppedWithIt) {
   static constexpr ContextKey<std::shared_ptr<int>> kWatched;
   auto p = std::make_shared<int>();
@@ -221,6 +237,63 @@ TEST_P(Bubble, PendingTimersAreDroppedWithIt) {
   cancel_late();
   EXPECT_EQ(late.Err().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(fired, 0);
+}
+
+TEST_P(Bubble, NeverIsNeverReached) {
+  const std::string all = "deadlock: all goroutines in bubble are blocked";
+  const std::vector<void (*)()> waits = {
+      [] { After(absl::InfiniteDuration()).Recv(); },
+      [] { NewTicker(absl::InfiniteDuration()).C().Recv(); },
+      [] { Sleep(absl::InfiniteDuration()); },
+      [] { Sleep(std::chrono::hours::max()); },
+      [] {
+        AfterFunc(absl::InfiniteDuration(), [] { ADD_FAILURE() << "ran"; });
+        WithTimeout(Background(), absl::InfiniteDuration()).first.Done().Recv();
+      },
+  };
+  for (auto wait : waits) EXPECT_EQ(Thrown([&] { testing::Run(wait); }), all);
+  testing::Run([] {
+    RecvChan<absl::Time> never = After(absl::InfiniteDuration());
+    RecvChan<absl::Time> soon = After(absl::Hours(1));
+    EXPECT_EQ(Select(OnRecv(never), OnRecv(soon)), 1);
+    EXPECT_EQ(Now(), kStart + absl::Hours(1));
+  });
+}
+
+TEST_P(Bubble, TimerThatOutlivesItGoesByItsCallersTime) {
+  Timer timer;
+  Timer stopped;
+  Ticker ticker;
+  Timer func;
+  std::atomic<int> ran{0};
+  testing::Run([&] {
+    timer = NewTimer(absl::Hours(1));
+    stopped = NewTimer(absl::Hours(1));
+    stopped.Stop();
+    ticker = NewTicker(absl::Hours(1));
+    func = AfterFunc(absl::Hours(1), [&] { ++ran; });
+  });
+  // While another bubble lives, perhaps by the same object, the timers are none of its own.
+  testing::Run([&] {
+    std::thread([&] {
+      EXPECT_FALSE(timer.Reset(absl::Milliseconds(1)));
+      EXPECT_FALSE(stopped.Reset(absl::Milliseconds(1)));
+      ticker.Reset(absl::Milliseconds(1));
+      EXPECT_FALSE(func.Reset(absl::Milliseconds(1)));
+      EXPECT_TRUE(timer.C().Recv().has_value());
+      EXPECT_TRUE(stopped.C().Recv().has_value());
+      EXPECT_TRUE(ticker.C().Recv().has_value());
+      EXPECT_TRUE(ticker.C().Recv().has_value());
+      ticker.Stop();
+    }).join();
+    EXPECT_EQ(Now(), kStart);
+  });
+  InGort([&] { EXPECT_TRUE(testing::Eventually([&] { return ran == 1; })); });
+  // In a later bubble they are that bubble's.
+  testing::Run([&] {
+    timer.Reset(absl::Hours(2));
+    EXPECT_EQ(timer.C().Recv(), kStart + absl::Hours(2));
+  });
 }
 
 TEST_P(Bubble, ManyAtOnceEachWithItsTime) {

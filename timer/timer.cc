@@ -58,21 +58,18 @@ void Unuse(UserTimer* t) {
 // dropped. Go: sendTime
 G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
   auto* t = static_cast<UserTimer*>(timer);
-  if (late_ns == kTimerDropped) {
-    Unuse(t);
-    return nullptr;
-  }
+  const bool dropped = late_ns == kTimerDropped;
   {
     LockGuard l(&t->send_lock);
     // Written under send_lock as well as under the heap's lock.
-    if (t->seq == seq) {
-      t->sent_seq = seq;
+    if (t->seq == seq) t->sent_seq = seq;  // no send is to come
+    if (t->seq == seq && !dropped) {
       absl::Time at = absl::FromUnixNanos(UserWalltime() - late_ns);
       // Not TrySend, which may give way: a bubble's clock runs on a goroutine.
       ChanSend(t->c.hchan(), &at, /*block=*/false);
     }
   }
-  if (!t->ticker) Unuse(t);
+  if (!t->ticker || dropped) Unuse(t);
   return nullptr;
 }
 

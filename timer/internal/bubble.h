@@ -44,12 +44,13 @@ inline Bubble* CurrentBubble() {
 // TimerReset on behalf of a goroutine of b (null: of none); the caller may be of any bubble.
 bool TimerResetIn(Bubble* b, Timer* t, int64_t when, int64_t period, bool* taken = nullptr);
 
-// When the next timer is due; 0: there is none.
+// When the next timer is due; 0: there is none, or it never is.
 int64_t BubbleNextTimer(Bubble* b);
 // Sets the clock to `now`, if that is later, and runs what is due. The caller belongs to b; all
 // other goroutines of b are parked.
 void BubbleAdvance(Bubble* b, int64_t now);
-// Stops all timers, for a bubble that ends.
+// Stops all timers, for a bubble that ends. A timer of it that is armed later belongs to whoever
+// arms it, also when that is a goroutine of another bubble with the same object.
 void BubbleDropTimers(Bubble* b);
 
 }  // namespace gort::rt

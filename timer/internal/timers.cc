@@ -174,7 +174,8 @@ bool Publish(TimerHeap* ts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   return next != 0 && (before == 0 || next < before);
 }
 
-// Locks the heap that t belongs to. A timer without entries moves to `mine` first.
+// Locks the heap that t belongs to. A timer without entries moves to `mine` first, unless it is of a
+// bubble that has not ended.
 TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: stores here, AdoptTimers
@@ -186,8 +187,12 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
     // A timer leaves ts under ts->mu, but it comes back to ts under the lock of the heap that it
     // was in meanwhile. pairs with: AdoptTimers
     if (t->ts.load(std::memory_order_acquire) == ts) {
-      if (ts == mine.ts() && ts->pp == nullptr) ts->pp = mine.pp();
-      if (ts == mine.ts() || t->n_entries != 0 || ts->of_bubble) return ts;
+      if (ts == mine.ts()) {
+        if (ts->pp == nullptr) ts->pp = mine.pp();
+        t->epoch = ts->epoch;
+        return ts;
+      }
+      if (t->n_entries != 0 || (ts->of_bubble && t->epoch == ts->epoch)) return ts;
       t->ts.store(mine.ts(), std::memory_order_release);  // pairs with: the load above
     }
     ts->mu.Unlock();
@@ -255,6 +260,13 @@ void Run(Due* due, int n, bool alone) {
   GList list;
   while (n_woken > 0) list.Push(woken[--n_woken]);
   InjectGList(&list);
+}
+
+// Makes every timer of ts one that runs once. True: there are none.
+bool ForgetPeriods(TimerHeap* ts) {
+  LockGuard lock(&ts->mu);
+  for (size_t i = 0; i < ts->heap.size(); ++i) ts->heap.entries()[i].timer->period = 0;
+  return ts->heap.empty();
 }
 
 }  // namespace
@@ -351,7 +363,9 @@ int64_t CheckTimers(P* pp, int64_t now, bool* ran) {
 
 int64_t BubbleNextTimer(Bubble* b) {
   LockGuard lock(&b->timers.mu);
-  return b->timers.heap.empty() ? 0 : b->timers.heap.top().when;
+  if (b->timers.heap.empty()) return 0;
+  const int64_t next = b->timers.heap.top().when;
+  return next == kForever ? 0 : next;
 }
 
 void BubbleAdvance(Bubble* b, int64_t now) {
@@ -371,12 +385,12 @@ void BubbleAdvance(Bubble* b, int64_t now) {
 void BubbleDropTimers(Bubble* b) {
   {
     LockGuard lock(&b->timers.mu);
-    for (size_t i = 0; i < b->timers.heap.size(); ++i) {
-      b->timers.heap.entries()[i].timer->period = 0;
-    }
+    ++b->timers.epoch;
   }
-  for (int64_t next = BubbleNextTimer(b); next != 0;) {
+  // A timer that has entries may be armed again meanwhile, by others, and is dropped again.
+  while (!ForgetPeriods(&b->timers)) {
     Due due[kBatch];
+    int64_t next;
     const int n = TakeDue(&b->timers, kForever, due, &next);
     for (int i = 0; i < n; ++i) {
       due[i].t->fire(due[i].t, due[i].seq, kTimerDropped);

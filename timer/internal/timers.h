@@ -62,14 +62,15 @@ struct Timer {
   // atomic: the heap this timer belongs to; changes only under that heap's lock, and only while
   // there is no entry or the entries move too. pairs with: LockHeapOf
   std::atomic<TimerHeap*> ts{nullptr};
-  int64_t when = 0;            // guarded by ts->mu; monotonic ns; 0: not armed
-  int64_t period = 0;          // guarded by ts->mu; ns; 0: once
-  int64_t key = 0;             // guarded by ts->mu; time of the entry that counts; 0: none does
-  uint32_t n_entries = 0;      // guarded by ts->mu
-  uint32_t seq = 1;            // guarded by ts->mu; counts Reset and Stop
-  uint32_t fire_seq = 0;       // guarded by ts->mu; seq when last taken from the heap to be fired
-  bool swept = false;          // guarded by ts->mu; mark of Sweep
-  Timer* free_link = nullptr;  // whoever dropped the last reference
+  int64_t when = 0;             // guarded by ts->mu; monotonic ns; 0: not armed
+  int64_t period = 0;           // guarded by ts->mu; ns; 0: once
+  int64_t key = 0;              // guarded by ts->mu; time of the entry that counts; 0: none does
+  uint32_t n_entries = 0;       // guarded by ts->mu
+  uint32_t seq = 1;             // guarded by ts->mu; counts Reset and Stop
+  uint32_t fire_seq = 0;        // guarded by ts->mu; seq when last taken from the heap to be fired
+  uint32_t epoch = UINT32_MAX;  // guarded by ts->mu; TimerHeap::epoch when armed or made in *ts
+  bool swept = false;           // guarded by ts->mu; mark of Sweep
+  Timer* free_link = nullptr;   // whoever dropped the last reference
 };
 
 // The timers of one P. There is one per possible P from the start (index: P::id), so that nobody
@@ -79,7 +80,9 @@ struct alignas(64) TimerHeap {
   P* pp ABSL_GUARDED_BY(mu) = nullptr;  // set at the first use
   WhenHeap heap ABSL_GUARDED_BY(mu);
   int64_t live ABSL_GUARDED_BY(mu) = 0;  // may be negative while timers move between heaps
-  bool of_bubble = false;                // const after init; a bubble's: its timers stay in it
+  // Counts the bubbles that have ended and had this heap: their timers are not the next one's.
+  uint32_t epoch ABSL_GUARDED_BY(mu) = 0;
+  bool of_bubble = false;  // const after init; a bubble's: its timers stay in it
 };
 
 TimerHeap* TimerHeapOf(const P* pp);
