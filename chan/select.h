@@ -105,9 +105,11 @@ class SendCase {
  public:
   static constexpr bool kIsDefault = false;
 
+  // An lvalue T is copied as const: a constructor of T that takes anything would take a T& rather
+  // than leave it to the copy constructor.
   template <class U>
   SendCase(ChanHandle ch, U&& v, F f)
-      : ch_(std::move(ch)), out_(std::forward<U>(v)), f_(std::move(f)) {}
+      : ch_(std::move(ch)), out_(static_cast<Given<U>>(v)), f_(std::move(f)) {}
   // Once sent, the case has nothing left to send and is never ready again.
   void Add(SelectCase* sc) {
     sc->c = sent_ ? nullptr : ch_.hchan();
@@ -121,6 +123,10 @@ class SendCase {
   }
 
  private:
+  template <class U>
+  using Given =
+      std::conditional_t<std::is_same_v<U, T&> && std::is_copy_constructible_v<T>, const T&, U&&>;
+
   ChanHandle ch_;
   Outgoing<T> out_;
   bool sent_ = false;

@@ -330,5 +330,28 @@ TEST(SelectorTest, ManyCases) {
   });
 }
 
+// Its constructor takes everything, and would take a non-const lvalue of its own type, too.
+struct Greedy {
+  int v = 0;
+  Greedy() = default;
+  template <class T>
+  explicit Greedy(T&&) : v(99) {}  // NOLINT
+  Greedy(const Greedy&) = default;
+  Greedy(Greedy&&) = default;
+  Greedy& operator=(Greedy&&) = default;
+};
+
+TEST(SelectTest, SendsACopyOfAnLvalue) {
+  InGort([] {
+    auto ch = MakeChan<Greedy>(1);
+    Greedy g;
+    Select(OnSend(ch, g));
+    EXPECT_EQ(ch.Recv()->v, 0);
+    Selector s;
+    s.Send(ch, g).Run();
+    EXPECT_EQ(ch.Recv()->v, 0);
+  });
+}
+
 }  // namespace
 }  // namespace gort
