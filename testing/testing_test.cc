@@ -296,6 +296,39 @@ TEST_P(Bubble, TimerThatOutlivesItGoesByItsCallersTime) {
   });
 }
 
+// Whatever its state is outside: fresh, waiting, stopped but not forgotten.
+TEST_P(Bubble, TimerFromOutsideGoesByTheBubbleOnceReset) {
+  Timer waiting = NewTimer(absl::Hours(1));
+  Timer stopped = NewTimer(absl::Hours(2));
+  Timer behind = NewTimer(absl::Hours(3));
+  Timer fired = NewTimer(absl::ZeroDuration());
+  Ticker ticker = NewTicker(absl::Hours(1));
+  EXPECT_TRUE(fired.C().Recv().has_value());
+  stopped.Stop();
+  testing::Run([&] {
+    EXPECT_TRUE(waiting.Reset(absl::Hours(1)));
+    EXPECT_FALSE(stopped.Reset(absl::Hours(2)));
+    EXPECT_FALSE(fired.Reset(absl::Hours(3)));
+    ticker.Reset(absl::Hours(4));
+    EXPECT_EQ(waiting.C().Recv(), kStart + absl::Hours(1));
+    EXPECT_EQ(stopped.C().Recv(), kStart + absl::Hours(2));
+    EXPECT_EQ(fired.C().Recv(), kStart + absl::Hours(3));
+    EXPECT_EQ(ticker.C().Recv(), kStart + absl::Hours(4));
+    EXPECT_EQ(ticker.C().Recv(), kStart + absl::Hours(8));
+  });
+  EXPECT_TRUE(behind.Stop());
+}
+
+TEST_P(Bubble, TimerResetFromOutsideKeepsItsDelay) {
+  testing::Run([] {
+    Timer timer = NewTimer(absl::Hours(1));
+    std::thread([&] { EXPECT_TRUE(timer.Reset(absl::Hours(2))); }).join();
+    const absl::Time fired = *timer.C().Recv();
+    EXPECT_LE(fired, kStart + absl::Hours(2));
+    EXPECT_GT(fired, kStart + absl::Hours(1)) << "less what passed outside during the call";
+  });
+}
+
 TEST_P(Bubble, ManyAtOnceEachWithItsTime) {
   InGort([] {
     WaitGroup wg;

@@ -41,7 +41,9 @@ inline Bubble* CurrentBubble() {
   return gp != nullptr ? static_cast<Bubble*>(gp->bubble.load(std::memory_order_relaxed)) : nullptr;
 }
 
-// TimerReset on behalf of a goroutine of b (null: of none); the caller may be of any bubble.
+// TimerReset on behalf of a goroutine of b (null: of none); the caller may be of any bubble. `when`
+// is by the clock of b. A timer of another bubble stays there, with about the same delay; any other
+// timer is b's from then on.
 bool TimerResetIn(Bubble* b, Timer* t, int64_t when, int64_t period, bool* taken = nullptr);
 
 // When the next timer is due; 0: there is none, or it never is.

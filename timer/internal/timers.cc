@@ -1,5 +1,6 @@
 #include "gort/timer/internal/timers.h"
 
+#include <cstddef>
 #include <limits>
 #include <type_traits>
 
@@ -174,8 +175,8 @@ bool Publish(TimerHeap* ts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   return next != 0 && (before == 0 || next < before);
 }
 
-// Locks the heap that t belongs to. A timer without entries moves to `mine` first, unless it is of a
-// bubble that has not ended.
+// Locks the heap that t belongs to. A timer without entries moves to `mine` first, unless it is of
+// a bubble that has not ended.
 TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: stores here, AdoptTimers
@@ -197,6 +198,42 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
     }
     ts->mu.Unlock();
   }
+}
+
+// A timer that a goroutine of b arms goes by the time of b: takes t, with whatever entries it has,
+// out of a heap of real time. True: t was armed there.
+bool LeaveRealTime(Timer* t, Bubble* b) {
+  for (;;) {
+    TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: LockHeapOf
+    if (ts == nullptr || ts->of_bubble) return false;
+    Garbage garbage;
+    LockGuard lock(&ts->mu);
+    if (t->ts.load(std::memory_order_acquire) != ts) continue;  // pairs with: LockHeapOf
+    const bool armed = t->when != 0;
+    if (armed) {
+      t->when = 0;
+      --ts->live;
+    }
+    if (t->n_entries != 0) {
+      Sweep(ts, &garbage);
+      CleanTop(ts, &garbage);
+      Publish(ts);
+    }
+    t->ts.store(&b->timers, std::memory_order_release);  // pairs with: LockHeapOf
+    return armed;
+  }
+}
+
+// The same delay from now by the clock of ts, a bubble's, as `when` is by the caller's.
+int64_t WhenIn(const TimerHeap* ts, const Bubble* callers, int64_t when) {
+  if (when == kForever) return when;
+  static_assert(offsetof(Bubble, timers) == 0);
+  const auto* b = reinterpret_cast<const Bubble*>(ts);
+  // relaxed: a clock that moves meanwhile is as good as one that moves later.
+  const int64_t now =
+      callers != nullptr ? callers->now_ns.load(std::memory_order_relaxed) : Nanotime();
+  const int64_t late = now - b->now_ns.load(std::memory_order_relaxed);
+  return late < 0 && when > kForever + late ? kForever : when - late;
 }
 
 // Takes the top, which is due, out of the heap or on to its next period. Holds a reference for the
@@ -299,13 +336,15 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
   bool earlier;
   bool pending;
   {
+    const bool left = bubble != nullptr && LeaveRealTime(t, bubble);
     PinnedHeap mine(bubble);
     Garbage garbage;
     TimerHeap* ts = LockHeapOf(t, mine);
-    pending = t->when != 0;
+    if (ts->of_bubble && ts != mine.ts()) when = WhenIn(ts, bubble, when);
+    pending = left || t->when != 0;
     if (taken != nullptr) *taken = t->fire_seq == t->seq;
     ++t->seq;
-    if (!pending) ++ts->live;
+    if (t->when == 0) ++ts->live;
     t->when = when;
     t->period = period;
     if (t->key == 0 || when < t->key) {
