@@ -21,6 +21,7 @@
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
+#include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
 #include "gort/timer/sleep.h"
@@ -46,6 +47,13 @@ std::string Thrown(F f) {
     return e.what();
   }
   return "";
+}
+
+// Runs f outside of all bubbles, while this goroutine waits and the bubble's clock stands still.
+template <class F>
+void InThread(F f) {
+  std::thread t(f);
+  Blocking([&] { t.join(); });
 }
 
 class Bubble : public ::testing::TestWithParam<int> {
@@ -275,7 +283,7 @@ TEST_P(Bubble, TimerThatOutlivesItGoesByItsCallersTime) {
   });
   // While another bubble lives, perhaps by the same object, the timers are none of its own.
   testing::Run([&] {
-    std::thread([&] {
+    InThread([&] {
       EXPECT_FALSE(timer.Reset(absl::Milliseconds(1)));
       EXPECT_FALSE(stopped.Reset(absl::Milliseconds(1)));
       ticker.Reset(absl::Milliseconds(1));
@@ -285,7 +293,7 @@ TEST_P(Bubble, TimerThatOutlivesItGoesByItsCallersTime) {
       EXPECT_TRUE(ticker.C().Recv().has_value());
       EXPECT_TRUE(ticker.C().Recv().has_value());
       ticker.Stop();
-    }).join();
+    });
     EXPECT_EQ(Now(), kStart);
   });
   InGort([&] { EXPECT_TRUE(testing::Eventually([&] { return ran == 1; })); });
@@ -322,7 +330,7 @@ TEST_P(Bubble, TimerFromOutsideGoesByTheBubbleOnceReset) {
 TEST_P(Bubble, TimerResetFromOutsideKeepsItsDelay) {
   testing::Run([] {
     Timer timer = NewTimer(absl::Hours(1));
-    std::thread([&] { EXPECT_TRUE(timer.Reset(absl::Hours(2))); }).join();
+    InThread([&] { EXPECT_TRUE(timer.Reset(absl::Hours(2))); });
     const absl::Time fired = *timer.C().Recv();
     EXPECT_LE(fired, kStart + absl::Hours(2));
     EXPECT_GT(fired, kStart + absl::Hours(1)) << "less what passed outside during the call";
