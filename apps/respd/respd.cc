@@ -63,7 +63,10 @@ constexpr int64_t kLockMs = 5;
 constexpr absl::Duration kWriteTime = absl::Seconds(60);
 // At the start the log is written anew if it is longer than this and than twice what is in it.
 constexpr int64_t kRewriteBytes = 1 << 20;
+// Expired keys that are forgotten with each turn, and with each of its commands: more than a command
+// adds.
 constexpr int kSweepAtOnce = 20;
+constexpr int kSweepForEach = 2;
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
 
@@ -163,8 +166,10 @@ class Server {
       return 0;
     }
     const int64_t now = NowMs();
+    int sweep = kSweepAtOnce;
     mu_.Lock();
     for (;;) {
+      sweep += kSweepForEach;
       if (result == RespParser::Result::kError) {
         respd::RespError(parser->error(), out);
         *more = false;
@@ -178,7 +183,7 @@ class Server {
         break;
       }
     }
-    store_->Sweep(now, kSweepAtOnce);
+    store_->Sweep(now, sweep);
     const uint64_t place = log_->appended();
     mu_.Unlock();
     return place;

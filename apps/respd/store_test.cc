@@ -97,8 +97,50 @@ TEST(Store, RecordsRebuildIt) {
 TEST(Store, SweepForgetsWhatHasExpired) {
   Store store;
   for (int i = 0; i < 5000; ++i) store.Set("k" + std::to_string(i), "v", i % 2 == 0 ? 10 : 0);
-  for (int i = 0; i < 1000 && store.size() > 2500; ++i) store.Sweep(10, 20);
+  store.Sweep(9, 5000);
+  EXPECT_EQ(store.size(), 5000u);
+  store.Sweep(10, 20);
+  EXPECT_EQ(store.size(), 4980u);
+  store.Sweep(10, 5000);
   EXPECT_EQ(store.size(), 2500u);
+}
+
+// A few among many that have not expired are found at once, the oldest first.
+TEST(Store, ASweepGoesByTime) {
+  Store store;
+  for (int i = 0; i < 20'000; ++i) store.Set("k" + std::to_string(i), "v", i % 2 == 0 ? 0 : 1000);
+  for (int i = 0; i < 20; ++i) store.Set("e" + std::to_string(i), "v", 100 - i);
+  store.Sweep(500, 5);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(store.Get("e" + std::to_string(i), 0) != nullptr, i < 15) << i;
+  }
+  store.Sweep(500, 20);
+  EXPECT_EQ(store.size(), 20'000u);
+}
+
+// What a sweep forgets is what each key's last change said.
+TEST(Store, ASweepKnowsEachChangeOfAnExpiry) {
+  Store store;
+  for (const char* key : {"later", "never", "deleted", "replaced", "read", "sooner", "again"}) {
+    store.Set(key, "v", 100);
+  }
+  store.SetExpiry("later", 1000);
+  store.SetExpiry("never", 0);
+  store.Delete("deleted");
+  store.Set("replaced", "v", 0);
+  EXPECT_EQ(store.Get("read", 100), nullptr);
+  store.SetExpiry("sooner", 50);
+  store.Set("again", "v", 100);
+  store.Sweep(50, 100);
+  EXPECT_EQ(store.size(), 4u);
+  store.Set("sooner", "v", 2000);
+  store.Sweep(999, 100);
+  EXPECT_EQ(store.size(), 4u);
+  for (const char* key : {"later", "never", "replaced", "sooner"}) {
+    EXPECT_NE(store.Get(key, 999), nullptr) << key;
+  }
+  store.Sweep(2000, 100);
+  EXPECT_EQ(store.size(), 2u);
 }
 
 }  // namespace
