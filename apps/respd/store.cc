@@ -113,7 +113,12 @@ void Store::SetExpiryOf(Map::iterator it, int64_t expires_ms) {
   if (expires_ms != 0) expiring_.emplace(expires_ms, it->first.first);
 }
 
+int64_t Store::RecordSize(size_t key, size_t data) {
+  return static_cast<int64_t>(kHead + key + data);
+}
+
 Store::Map::iterator Store::Erase(Map::iterator it) {
+  bytes_ -= RecordSize(it->first.second.size(), it->second.data.size());
   Unlist(it->second.expires_ms, it->first.first);
   return map_.erase(it);
 }
@@ -129,7 +134,11 @@ const Store::Value* Store::Get(std::string_view key, int64_t now_ms) {
 std::string Store::Set(std::string_view key, std::string_view data, int64_t expires_ms) {
   const KeyView view = ViewOf(key);
   auto it = map_.find(view);
-  if (it == map_.end()) it = map_.try_emplace(Key(view.first, std::string(key))).first;
+  if (it == map_.end()) {
+    it = map_.try_emplace(Key(view.first, std::string(key))).first;
+    bytes_ += RecordSize(key.size(), 0);
+  }
+  bytes_ += static_cast<int64_t>(data.size()) - static_cast<int64_t>(it->second.data.size());
   it->second.data.assign(data);
   SetExpiryOf(it, expires_ms);
   return Record(kSet, expires_ms, key, data);
@@ -183,11 +192,20 @@ bool Store::Replay(std::string_view record) {
   }
 }
 
-void Store::Dump(int64_t now_ms, const std::function<void(std::string_view)>& put) const {
-  for (const auto& [key, value] : map_) {
-    if (Expired(value.expires_ms, now_ms)) continue;
-    put(Record(kSet, value.expires_ms, key.second, value.data));
+uint64_t Store::Dump(uint64_t cursor, int64_t now_ms, int64_t bytes,
+                     const std::function<void(std::string_view)>& put) const {
+  uint64_t last = 0;
+  for (auto it = map_.lower_bound(KeyView(cursor, {})); it != map_.end(); ++it) {
+    const auto& [key, value] = *it;
+    // Keys of one hash stay together, as in Scan.
+    if (bytes <= 0 && key.first != last) return key.first;
+    last = key.first;
+    bytes -= RecordSize(key.second.size(), value.data.size());
+    if (!Expired(value.expires_ms, now_ms)) {
+      put(Record(kSet, value.expires_ms, key.second, value.data));
+    }
   }
+  return 0;
 }
 
 void Store::Sweep(int64_t now_ms, int n) {
