@@ -17,6 +17,7 @@
 #include "gort/net/testing/testing.h"
 #include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
@@ -366,6 +367,33 @@ TEST(Lookup, EqualOnesAtTheSameTimeAreOne) {
     fake_lookup.Set("same", {0, 0, {Addr("10.0.0.2:80")}});
     EXPECT_EQ(Resolved("tcp", "same:80", false), "10.0.0.2:80");
     EXPECT_EQ(fake_lookup.Asked("same"), 6);
+  });
+}
+
+// Keeps a caller whose look-up has ended from leaving it.
+class Lingering : public Watcher {
+ public:
+  Lingering() { leave.Add(1); }
+  void Watch(PollDesc*) override {}
+  void Unwatch() override {
+    ended = true;
+    leave.Wait();
+  }
+  std::atomic<bool> ended{false};
+  WaitGroup leave;
+};
+
+// One that has ended notifies nobody any more, so nobody may join it.
+TEST(Lookup, OneThatHasEndedIsNotJoined) {
+  fake_lookup.Set("ended", {0, 0, {Addr("10.0.0.1:80")}});
+  InGort([] {
+    Lingering lingering;
+    Probe first([&] { Resolved("tcp", "ended:80", false, 0, &lingering); });
+    EXPECT_TRUE(Eventually([&] { return lingering.ended.load(); }));
+    EXPECT_EQ(Resolved("tcp", "ended:80", false, PollDeadlineIn(30'000'000'000)), "10.0.0.1:80");
+    EXPECT_EQ(fake_lookup.Asked("ended"), 2);
+    lingering.leave.Done();
+    EXPECT_TRUE(first.Finish());
   });
 }
 
