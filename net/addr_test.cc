@@ -1,5 +1,7 @@
 #include "gort/net/addr.h"
 
+#include <netinet/in.h>
+
 #include <string>
 
 #include "absl/status/status.h"
@@ -7,6 +9,13 @@
 
 namespace gort {
 namespace {
+
+// A zone that is no interface's name is a number of up to nine digits.
+TEST(SocketAddr, ZonesByNumber) {
+  const absl::StatusOr<SocketAddr> addr = SocketAddr::Parse("[fe80::1%123456789]:1");
+  ASSERT_TRUE(addr.ok()) << addr.status();
+  EXPECT_EQ(reinterpret_cast<const sockaddr_in6*>(addr->raw())->sin6_scope_id, 123456789u);
+}
 
 TEST(SocketAddr, NumericAddressesComeBackAsTheyWere) {
   for (const char* text : {"127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:443",
@@ -45,6 +54,7 @@ TEST(SocketAddr, BadTextIsNamed) {
       {"1.2.3.4:99999999999999999999", "address \"1.2.3.4:99999999999999999999\": invalid port"},
       {"1.2.3.4:", "address \"1.2.3.4:\": invalid port"},
       {"1.2.3.4:0x50", "address \"1.2.3.4:0x50\": invalid port"},
+      {"[fe80::1%1234567890]:1", "address \"[fe80::1%1234567890]:1\": not an IP address"},
       {"[fe80::1%nosuchzone]:1", "address \"[fe80::1%nosuchzone]:1\": not an IP address"},
       {std::string("1.2.3.4\0:80", 11), "address \"1.2.3.4\\x00:80\": zero byte in address"},
       {"\"\\\n:80", "address \"\\\"\\\\\\x0a:80\": not an IP address"},

@@ -62,6 +62,35 @@ TEST(NetUdp, ADialledSocketKeepsToItsPeer) {
   });
 }
 
+// An empty datagram is one like any other, but an empty Read takes none. Go: poll.FD's Read, Write
+TEST(NetUdp, EmptyDatagramsAndEmptyBuffers) {
+  InGort([] {
+    PacketConn server = Must(ListenPacket("udp", "127.0.0.1:0"));
+    Conn client = Must(Dial("udp", server.LocalAddr()));
+    char buf[16];
+    EXPECT_EQ(Must(client.Write("")), 0u);
+    Must(client.Write("one"));
+    Datagram d = Must(server.ReadFrom(absl::MakeSpan(buf)));
+    EXPECT_EQ(d.size, 0u);
+    EXPECT_EQ(d.from.ToString(), client.LocalAddr());
+    EXPECT_FALSE(d.truncated);
+    // ReadFrom without a buffer takes a datagram, and says that there was more.
+    d = Must(server.ReadFrom({}));
+    EXPECT_EQ(d.size, 0u);
+    EXPECT_TRUE(d.truncated);
+    EXPECT_EQ(Must(server.WriteTo("", d.from)), 0u);
+    EXPECT_EQ(Must(server.WriteTo("two", d.from)), 3u);
+    EXPECT_EQ(Must(client.Read({})), 0u);
+    EXPECT_EQ(Must(client.Read(absl::MakeSpan(buf))), 0u);  // the empty one; no end of a stream
+    EXPECT_EQ(Must(client.Read({})), 0u);
+    EXPECT_EQ(Must(client.Read(absl::MakeSpan(buf))), 3u);
+    // The system's error of an empty write is reported: nobody is at the other end.
+    EXPECT_TRUE(server.Close().ok());
+    const auto refused = [&client] { return !client.Write("").ok(); };
+    EXPECT_TRUE(Eventually(refused));
+  });
+}
+
 TEST(NetUdp, DeadlineAndClose) {
   InGort([] {
     PacketConn c = Must(ListenPacket("udp", "127.0.0.1:0"));

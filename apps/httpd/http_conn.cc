@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <climits>
 
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
@@ -120,19 +119,22 @@ void HttpConn::OnHeader(const char* at, size_t n, bool value) {
 
 int HttpConn::HeadersComplete() {
   const bool http11 = parser_.http_major == 1 && parser_.http_minor >= 1;
-  if (parser_.http_major != 1 || (http11 && hosts_ != 1) || hosts_ > 1) {
+  // Both read the same good bytes. Should they ever differ, a client must not gain from it.
+  const bool chunked = (parser_.flags & F_CHUNKED) != 0;
+  const uint64_t length = (parser_.flags & F_CONTENTLENGTH) != 0 ? parser_.content_length : 0;
+  if (chunked != strict_.chunked() || length != strict_.content_length()) {
+    refused_ = 400;
+  } else if (parser_.http_major != 1 || (http11 && hosts_ != 1) || hosts_ > 1) {
     refused_ = 400;
   } else if (parser_.method == HTTP_CONNECT) {
     refused_ = 501;
-  } else if ((parser_.flags & F_CONTENTLENGTH) != 0 &&
-             parser_.content_length > settings_.max_body_bytes) {
+  } else if (length > settings_.max_body_bytes) {
     refused_ = 413;
   }
   if (refused_ != 0) return -1;
   parser_.upgrade = 0;  // an offer of another protocol is not taken up
-  const bool has_body = (parser_.flags & F_CHUNKED) != 0 ||
-                        (parser_.content_length != 0 && parser_.content_length != ULLONG_MAX);
-  if (expects_continue_ && http11 && has_body) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  if (expects_continue_ && http11 && (chunked || length != 0))
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
   return 0;
 }
 
@@ -226,16 +228,26 @@ bool HttpConn::ReadMore(size_t* n) {
   return true;
 }
 
+// The parser gets what is good, up to the end of a head each time: what it then makes of the body is
+// compared with what strict_ does.
+void HttpConn::Parse(std::string_view bytes) {
+  while (!bytes.empty() && !closing_) {
+    const size_t good = strict_.Scan(bytes);
+    if (good == 0) return Refuse(400);  // to the parser no bytes would be the end
+    const size_t parsed = http_parser_execute(&parser_, &Callbacks(), bytes.data(), good);
+    const http_errno error = HTTP_PARSER_ERRNO(&parser_);
+    if (!closing_ && (error != HPE_OK || parsed != good)) {
+      return Refuse(refused_ != 0 ? refused_ : error == HPE_HEADER_OVERFLOW ? 431 : 400);
+    }
+    bytes.remove_prefix(good);
+  }
+}
+
 void HttpConn::Serve() {
   size_t n = 0;
   while (!closing_ && ReadMore(&n)) {
     in_request_ = true;
-    const size_t parsed = http_parser_execute(&parser_, &Callbacks(), Buffer().data(), n);
-    const http_errno error = HTTP_PARSER_ERRNO(&parser_);
-    if (!closing_ && (error != HPE_OK || parsed != n)) {
-      if (refused_ == 0) refused_ = error == HPE_HEADER_OVERFLOW ? 431 : 400;
-      Refuse(refused_);
-    }
+    Parse(std::string_view(Buffer().data(), n));
     if (!Flush()) return;
     if (n == sizeof small_ && large_.empty()) {
       large_.resize(kLargeBuffer);

@@ -1,5 +1,5 @@
 // apps/httpd/http_conn.h: one connection of an HTTP/1.1 server.
-// What      reads requests, parsed by http-parser, calls the handler for each, and writes the
+// What      reads requests, parsed by http-parser behind HttpStrict, calls the handler for each, and writes the
 //           answers; answers to pipelined requests are written together. Keeps the limits.
 // Limits    a head longer than max_header_bytes: 431; a body longer than max_body_bytes: 413; no
 //           whole request within `idle`: closed, with 408 if a part of one was there; an answer
@@ -18,6 +18,7 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "gort/apps/httpd/http_strict.h"
 #include "gort/net/conn.h"
 #include "gort/sync/sync.h"
 #include "http_parser.h"
@@ -64,6 +65,7 @@ class HttpConn {
  private:
   static const http_parser_settings& Callbacks();
   static HttpConn* Of(http_parser* p) { return static_cast<HttpConn*>(p->data); }
+  void Parse(std::string_view bytes);
   void BeginMessage();
   void OnHeader(const char* at, size_t n, bool value);
   void EndHeader();
@@ -86,6 +88,7 @@ class HttpConn {
   // sets it to false; the one that did ends the wait.
   std::atomic<bool> idle_{false};
   gort::Mutex drain_mu_;  // Drain holds it until the deadline that ends the wait is set
+  HttpStrict strict_;     // sees each byte before parser_ does
   http_parser parser_;
   // Reads go to small_, which lies on the goroutine's stack, in a page that is in use anyway. A
   // connection whose reads fill small_ gets large_.

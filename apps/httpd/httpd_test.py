@@ -245,6 +245,35 @@ class HttpdTest(unittest.TestCase):
             self.assertEqual(c.answer()[0], 400)
             self.assertTrue(c.at_end())
 
+    def test_what_a_proxy_could_read_otherwise_gets_400(self):
+        post = b"POST / HTTP/1.1\r\nHost: x\r\n"
+        chunked = post + b"Transfer-Encoding: chunked\r\n\r\n"
+        bad = [post + b"Content-Length : 5\r\n\r\nabcde",
+               post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+               post + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               post + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+               post + b"Transfer-Encoding: identity\r\n\r\n", post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+               post + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+               post + b"X: y\r\n Content-Length: 5\r\n\r\nabcde",
+               b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nHost: x\r\n\n", b"GET / HTTP/1.1\r\nHost: x\rX: y\r\n\r\n",
+               b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
+               chunked + b"5\nabcde\r\n0\r\n\r\n", chunked + b"5\rXabcde\r\n0\r\n\r\n",
+               chunked + b"5 x\r\nabcde\r\n0\r\n\r\n", chunked + b"5;x\ny\r\nabcde\r\n0\r\n\r\n",
+               chunked + b"5\r\nabcdeXX0\r\n\r\n", chunked + b"5\r\nabcde\rX0\r\n\r\n", chunked + b"0\r\n\n",
+               chunked + b"0\r\nContent-Length : 5\r\n\r\n"]
+        with Server() as server:
+            for text in bad:
+                for pieces in ([text + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"], [text[i:i + 1] for i in range(len(text))]):
+                    c = server.connect()
+                    try:
+                        for piece in pieces:
+                            c.send(piece)
+                    except ConnectionError:
+                        pass  # it has answered
+                    self.assertEqual(c.answer()[0], 400, text)
+                    self.assertTrue(c.at_end(), text)
+
     def test_idle_clients_are_let_go(self):
         with Server("--idle_seconds=0.2") as server:
             quiet = server.connect()

@@ -74,6 +74,7 @@ struct Commands::Command {
   const char* name;
   size_t least;  // arguments, the name included
   size_t most;
+  bool writes;
   void (Commands::*run)(Args, int64_t, std::string*);
 };
 
@@ -83,19 +84,19 @@ constexpr size_t kMany = std::numeric_limits<size_t>::max();
 
 // COMMAND and CONFIG answer what redis-cli and redis-benchmark ask at their start.
 const Commands::Command Commands::kCommands[] = {
-    {"GET", 2, 2, &Commands::Get},
-    {"SET", 3, kMany, &Commands::Set},
-    {"INCR", 2, 2, &Commands::Incr},
-    {"DEL", 2, kMany, &Commands::Del},
-    {"EXISTS", 2, kMany, &Commands::Exists},
-    {"EXPIRE", 3, 3, &Commands::Expire},
-    {"TTL", 2, 2, &Commands::Ttl},
-    {"SCAN", 2, kMany, &Commands::Scan},
-    {"PING", 1, 2, &Commands::Ping},
-    {"ECHO", 2, 2, &Commands::Echo},
-    {"DBSIZE", 1, 1, &Commands::DbSize},
-    {"COMMAND", 1, kMany, &Commands::Nothing},
-    {"CONFIG", 1, kMany, &Commands::Nothing},
+    {"GET", 2, 2, false, &Commands::Get},
+    {"SET", 3, kMany, true, &Commands::Set},
+    {"INCR", 2, 2, true, &Commands::Incr},
+    {"DEL", 2, kMany, true, &Commands::Del},
+    {"EXISTS", 2, kMany, false, &Commands::Exists},
+    {"EXPIRE", 3, 3, true, &Commands::Expire},
+    {"TTL", 2, 2, false, &Commands::Ttl},
+    {"SCAN", 2, kMany, false, &Commands::Scan},
+    {"PING", 1, 2, false, &Commands::Ping},
+    {"ECHO", 2, 2, false, &Commands::Echo},
+    {"DBSIZE", 1, 1, false, &Commands::DbSize},
+    {"COMMAND", 1, kMany, false, &Commands::Nothing},
+    {"CONFIG", 1, kMany, false, &Commands::Nothing},
 };
 
 bool Commands::Execute(Args args, int64_t now_ms, std::string* out) {
@@ -110,6 +111,8 @@ bool Commands::Execute(Args args, int64_t now_ms, std::string* out) {
       std::string name(args[0]);
       for (char& ch : name) ch = static_cast<char>(ch | 0x20);
       RespError("ERR wrong number of arguments for '" + name + "' command", out);
+    } else if (c.writes && !log_->read_only().empty()) {
+      RespError("READONLY " + log_->read_only(), out);
     } else {
       (this->*c.run)(args, now_ms, out);
     }

@@ -18,6 +18,10 @@ namespace {
 
 constexpr char kName[] = "respd.log";
 constexpr char kNewName[] = "respd.log.new";
+// A disk without room for so much is full: the first client that writes would find out.
+constexpr int64_t kRoom = 64 << 10;
+// A rewrite writes so much at once.
+constexpr size_t kFlush = 1 << 20;
 constexpr size_t kHead = 12;
 constexpr uint32_t kMaxRecord = 512 << 20;
 // The length field of a mark. No record is so long.
@@ -79,21 +83,6 @@ absl::Status Failed(const std::string& what, const std::string& path, int error)
   return absl::UnavailableError("cannot " + what + ' ' + path + ": " + strerrordesc_np(error));
 }
 
-// 0 or an errno value. Blocks.
-int WriteAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t n = write(fd, data.data(), data.size());
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      return errno;
-    }
-    data.remove_prefix(static_cast<size_t>(n));
-  }
-  return 0;
-}
-
-int Fsync(int fd) { return fdatasync(fd) == 0 ? 0 : errno; }
-
 // Up to n bytes, fewer only at the end of the file; -errno.
 ssize_t ReadFully(int fd, char* out, size_t n) {
   size_t have = 0;
@@ -111,7 +100,7 @@ ssize_t ReadFully(int fd, char* out, size_t n) {
 
 absl::StatusOr<std::unique_ptr<Log>> Log::Open(const std::string& dir,
                                                const std::function<bool(std::string_view)>& replay,
-                                               int64_t* torn) {
+                                               int64_t* torn, Disk* disk) {
   const int dir_fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir_fd < 0) return Failed("open directory", dir, errno);
   // The directory is locked and not the file, because Rewrite replaces the file: a process that
@@ -121,19 +110,24 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const std::string& dir,
     return absl::UnavailableError(dir + " is in use by another respd");
   }
   const std::string path = dir + '/' + kName;
-  const int fd = openat(dir_fd, kName, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  int error = 0;
+  int fd = openat(dir_fd, kName, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) {
-    const absl::Status s = Failed("write", path, errno);
-    close(dir_fd);
-    return s;
+    error = errno;
+    fd = openat(dir_fd, kName, O_RDONLY | O_CLOEXEC);
   }
-  std::unique_ptr<Log> log(new Log(path, dir_fd, fd));
+  if (fd < 0) {
+    close(dir_fd);
+    return Failed("write", path, error);
+  }
+  std::unique_ptr<Log> log(new Log(path, dir_fd, fd, disk));
+  if (error != 0) log->read_only_ = std::string(Failed("write", path, error).message());
   if (absl::Status s = log->Load(replay, torn); !s.ok()) return s;
-  if (fsync(dir_fd) != 0) return Failed("sync directory", dir, errno);
   return log;
 }
 
 Log::~Log() {
+  if (new_fd_ >= 0) close(new_fd_);
   close(fd_);
   close(dir_fd_);
 }
@@ -141,10 +135,38 @@ Log::~Log() {
 absl::Status Log::Load(const std::function<bool(std::string_view)>& replay, int64_t* torn) {
   struct stat st;
   if (fstat(fd_, &st) != 0) return Failed("look at", path_, errno);
-  const int64_t end = st.st_size;
-  int64_t at = 0;
-  bool marked = false;   // there was a mark
-  bool is_mark = false;  // the last good record
+  int64_t good = 0;
+  bool ends_with_mark = false;
+  if (absl::Status s = Replay(replay, st.st_size, &good, &ends_with_mark); !s.ok()) return s;
+  *torn = st.st_size - good;
+  size_ = good;
+  if (!read_only_.empty()) return absl::OkStatus();
+  const int error = MakeWritable(good, *torn > 0, ends_with_mark);
+  if (error != 0) read_only_ = std::string(Failed("write", path_, error).message());
+  return absl::OkStatus();
+}
+
+// Cuts off what was torn, and begins a new write. 0 or an errno value.
+int Log::MakeWritable(int64_t good, bool cut, bool ends_with_mark) {
+  int error = cut ? disk_->Truncate(fd_, good) : 0;
+  if (error == 0) error = disk_->Reserve(fd_, good, kRoom);
+  // A killed process may have left records that it had not synced. From now on they count as
+  // durable.
+  if (error == 0) error = disk_->Sync(fd_);
+  if (error == 0 && !ends_with_mark) {
+    error = disk_->Append(fd_, Mark(good));
+    if (error == 0) error = disk_->Sync(fd_);
+    if (error == 0) size_ = good + static_cast<int64_t>(kMark);
+  }
+  return error != 0 ? error : disk_->SyncDir(dir_fd_);
+}
+
+// *good: where the good records end.
+absl::Status Log::Replay(const std::function<bool(std::string_view)>& replay, int64_t end,
+                         int64_t* good_end, bool* ends_with_mark) {
+  int64_t& at = *good_end;
+  bool marked = false;              // there was a mark
+  bool& is_mark = *ends_with_mark;  // the last good record
   std::string record;
   auto corrupt = [&] {
     return absl::DataLossError(path_ + " is damaged at byte " + std::to_string(at) +
@@ -185,17 +207,6 @@ absl::Status Log::Load(const std::function<bool(std::string_view)>& replay, int6
     marked = marked || is_mark;
     at = next;
   }
-  *torn = end - at;
-  if (*torn > 0 && ftruncate(fd_, at) != 0) return Failed("cut off", path_, errno);
-  // A killed process may have left records that it had not synced. From now on they count as
-  // durable.
-  if (fsync(fd_) != 0) return Failed("sync", path_, errno);
-  size_ = at;
-  if (is_mark) return absl::OkStatus();
-  int error = WriteAll(fd_, Mark(at));
-  if (error == 0) error = Fsync(fd_);
-  if (error != 0) return Failed("write", path_, error);
-  size_ += static_cast<int64_t>(kMark);
   return absl::OkStatus();
 }
 
@@ -220,41 +231,69 @@ int Log::FindMark(int64_t at, int64_t end, bool* found) const {
   return 0;
 }
 
-absl::Status Log::Rewrite(
-    const std::function<void(const std::function<void(std::string_view)>&)>& all) {
-  const int fd = openat(dir_fd_, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return Failed("write", path_ + ".new", errno);
-  std::string out;
-  int64_t size = 0;
-  int error = 0;
-  auto flush = [&] {
-    if (error == 0) error = WriteAll(fd, out);
-    size += static_cast<int64_t>(out.size());
-    out.clear();
-  };
-  all([&](std::string_view record) {
-    PutRecord(&out, record);
-    if (out.size() >= 1 << 20) flush();
-  });
-  out += Mark(size + static_cast<int64_t>(out.size()));
-  flush();
-  if (error == 0) error = Fsync(fd);
-  if (error == 0 && renameat(dir_fd_, kNewName, dir_fd_, kName) != 0) error = errno;
-  if (error == 0 && fsync(dir_fd_) != 0) error = errno;
-  if (error != 0) {
-    close(fd);
-    return Failed("write", path_ + ".new", error);
-  }
-  close(fd_);
-  fd_ = fd;
-  size_ = size;
+absl::Status Log::BeginRewrite() {
+  new_fd_ = openat(dir_fd_, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+  if (new_fd_ < 0) return Failed("write", path_ + ".new", errno);
+  new_size_ = 0;
+  mu_.Lock();
+  rewriting_ = true;
+  mu_.Unlock();
   return absl::OkStatus();
+}
+
+void Log::Rewrite(std::string_view record) {
+  mu_.Lock();
+  PutRecord(&tail_, record);
+  mu_.Unlock();
+}
+
+absl::Status Log::FlushRewrite(bool all) {
+  std::string writing;
+  mu_.Lock();
+  if (all || tail_.size() >= kFlush) writing.swap(tail_);
+  mu_.Unlock();
+  const int error = gort::Blocking([&] {
+    const int e = disk_->Append(new_fd_, writing);
+    return e == 0 && all ? disk_->Sync(new_fd_) : e;
+  });
+  new_size_ += static_cast<int64_t>(writing.size());
+  return error == 0 ? absl::OkStatus() : Failed("write", path_ + ".new", error);
+}
+
+absl::Status Log::FinishRewrite() {
+  mu_.Lock();
+  handover_ = Handover::kWanted;
+  work_.Signal();
+  while (handover_ != Handover::kDone && failure_.empty()) done_.Wait();
+  const int error = failure_.empty() ? handover_error_ : EIO;
+  handover_ = Handover::kNone;
+  mu_.Unlock();
+  if (error == 0) return absl::OkStatus();
+  AbandonRewrite();
+  return Failed("write", path_ + ".new", error);
+}
+
+void Log::AbandonRewrite() {
+  mu_.Lock();
+  EndRewrite();
+  mu_.Unlock();
+  if (new_fd_ < 0) return;  // it has the old one's place
+  close(std::exchange(new_fd_, -1));
+  unlinkat(dir_fd_, kNewName, 0);
+}
+
+// Requires mu_.
+void Log::EndRewrite() {
+  rewriting_ = false;
+  tail_.clear();
+  tail_.shrink_to_fit();
 }
 
 uint64_t Log::Append(std::string_view record) {
   mu_.Lock();
   if (queue_.empty()) queue_.resize(kMark);  // for the mark, whose place Run knows
   PutRecord(&queue_, record);
+  if (rewriting_) PutRecord(&tail_, record);
   queued_ = ++appended_;
   mu_.Unlock();
   return appended_;
@@ -269,22 +308,61 @@ bool Log::WaitDurable(uint64_t place) {
   return ok;
 }
 
+// The records of the queue, behind the file's. 0 or an errno value.
+int Log::WriteQueued(std::string* writing) {
+  if (writing->empty()) return 0;
+  writing->replace(0, kMark, Mark(size_));
+  const int error = gort::Blocking([&] {
+    const int e = disk_->Append(fd_, *writing);
+    return e != 0 ? e : disk_->Sync(fd_);
+  });
+  size_ += static_cast<int64_t>(writing->size());
+  writing->clear();
+  return error;
+}
+
+// The new log gets its last records, which those of the queue are among, and the old one's place.
+// *replaced: it may have got that, whatever else went wrong. 0 or an errno value.
+int Log::TakeOver(const std::string& tail, bool* replaced) {
+  const std::string last = tail + Mark(new_size_ + static_cast<int64_t>(tail.size()));
+  return gort::Blocking([&] {
+    int error = disk_->Append(new_fd_, last);
+    if (error == 0) error = disk_->Sync(new_fd_);
+    if (error != 0) return error;
+    error = disk_->Rename(dir_fd_, kNewName, kName);
+    *replaced = error == 0;
+    return error == 0 ? disk_->SyncDir(dir_fd_) : error;
+  });
+}
+
 void Log::Run() {
   std::string writing;
   mu_.Lock();
   for (;;) {
-    while (queue_.empty() && !stop_) work_.Wait();
-    if (queue_.empty() || !failure_.empty()) break;
+    while (queue_.empty() && !stop_ && handover_ != Handover::kWanted) work_.Wait();
+    const bool take_over = handover_ == Handover::kWanted;
+    if ((queue_.empty() && !take_over) || !failure_.empty()) break;
     writing.swap(queue_);
     const uint64_t last = queued_;
+    std::string tail;
+    if (take_over) {
+      // Appended later, a record is in the queue alone, and so goes behind these.
+      tail.swap(tail_);
+      EndRewrite();
+    }
     mu_.Unlock();
-    writing.replace(0, kMark, Mark(size_));
-    const int error = gort::Blocking([&] {
-      const int e = WriteAll(fd_, writing);
-      return e != 0 ? e : Fsync(fd_);
-    });
-    size_ += static_cast<int64_t>(writing.size());
-    writing.clear();
+    int error = 0;
+    bool replaced = false;
+    if (take_over) {
+      handover_error_ = TakeOver(tail, &replaced);
+      if (replaced) {
+        error = handover_error_;
+        close(std::exchange(fd_, std::exchange(new_fd_, -1)));
+        size_ = new_size_ + static_cast<int64_t>(tail.size() + kMark);
+        writing.clear();
+      }
+    }
+    if (error == 0) error = WriteQueued(&writing);
     mu_.Lock();
     // After a failed fsync nobody knows what is on the disk: nothing is acknowledged any more.
     if (error != 0) {
@@ -292,6 +370,7 @@ void Log::Run() {
     } else {
       durable_ = last;
     }
+    if (take_over) handover_ = Handover::kDone;
     done_.Broadcast();
   }
   mu_.Unlock();

@@ -14,6 +14,7 @@
 #ifndef GORT_APPS_RESPD_LOG_H_
 #define GORT_APPS_RESPD_LOG_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "gort/apps/respd/disk.h"
 #include "gort/sync/sync.h"
 
 namespace respd {
@@ -29,22 +31,23 @@ namespace respd {
 class Log {
  public:
   // Opens or makes the log in dir, locks it against other processes, and calls replay for each
-  // record. The error names dir and what is wrong with it. *torn: how many bytes were cut off.
+  // record. The error names dir and what is wrong with it. *torn: how many bytes were cut off. A log
+  // that is there, and cannot be written, is opened for reading: read_only(). disk must outlive the
+  // object.
   static absl::StatusOr<std::unique_ptr<Log>> Open(
-      const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn);
+      const std::string& dir, const std::function<bool(std::string_view)>& replay, int64_t* torn,
+      Disk* disk = Disk::Real());
   // Records that WaitDurable has not waited for may be lost.
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // Replaces the log by what `all` appends through its argument, atomically. Before the first
-  // Append.
-  absl::Status Rewrite(
-      const std::function<void(const std::function<void(std::string_view)>&)>& all);
-  // Before Run.
-  int64_t size() const { return size_; }
+  // Bytes of the file.
+  int64_t size() const { return size_.load(std::memory_order_relaxed); }
+  // Why nothing can be appended; empty: it can. Const after Open.
+  const std::string& read_only() const { return read_only_; }
 
-  // Queues a record, and returns its place. The caller serialises.
+  // Queues a record, and returns its place. The caller serialises. Not when read_only().
   uint64_t Append(std::string_view record);
   // Place of the newest record.
   uint64_t appended() const { return appended_; }
@@ -56,17 +59,43 @@ class Log {
   // Why WaitDurable returned false.
   std::string Failure();
 
+  // ---- a shorter log in this one's place, while it is in use ----
+  // Between Begin and Finish the new log gets whatever is appended, and what Rewrite adds: records
+  // that say how things are at that moment. The caller serialises Begin and Rewrite with Append; the
+  // others may be called beside it, by the goroutine that began.
+
+  absl::Status BeginRewrite();
+  void Rewrite(std::string_view record);
+  // Writes what has been gathered, if it is much or `all` is true.
+  absl::Status FlushRewrite(bool all);
+  // Run puts the new log, with all that was appended, in the old one's place. After an error the old
+  // one stays. Needs Run.
+  absl::Status FinishRewrite();
+  // The old log stays.
+  void AbandonRewrite();
+
  private:
-  Log(std::string path, int dir_fd, int fd) : path_(std::move(path)), dir_fd_(dir_fd), fd_(fd) {}
+  enum class Handover : uint8_t { kNone, kWanted, kDone };
+
+  Log(std::string path, int dir_fd, int fd, Disk* disk)
+      : path_(std::move(path)), dir_fd_(dir_fd), fd_(fd), disk_(disk) {}
   absl::Status Load(const std::function<bool(std::string_view)>& replay, int64_t* torn);
+  absl::Status Replay(const std::function<bool(std::string_view)>& replay, int64_t end,
+                      int64_t* good, bool* ends_with_mark);
+  int MakeWritable(int64_t good, bool cut, bool ends_with_mark);
   // Whether there is a mark from `at` on; or an errno value.
   int FindMark(int64_t at, int64_t end, bool* found) const;
+  int WriteQueued(std::string* writing);
+  int TakeOver(const std::string& tail, bool* replaced);
+  void EndRewrite();
 
   const std::string path_;
   const int dir_fd_;
-  int fd_;
-  int64_t size_ = 0;       // Run's, once it has begun
-  uint64_t appended_ = 0;  // guarded by whatever the callers of Append hold
+  int fd_;  // Run's, once it has begun
+  Disk* const disk_;
+  std::string read_only_;
+  std::atomic<int64_t> size_{0};  // written by Run, once it has begun
+  uint64_t appended_ = 0;         // guarded by whatever the callers of Append hold
 
   gort::Mutex mu_;
   gort::Cond work_{mu_};
@@ -76,6 +105,13 @@ class Log {
   uint64_t durable_ = 0;
   bool stop_ = false;
   std::string failure_;
+  bool rewriting_ = false;
+  std::string tail_;  // of the new log: not yet written to it
+  Handover handover_ = Handover::kNone;
+  int handover_error_ = 0;
+
+  int new_fd_ = -1;       // of the goroutine that rewrites, and Run's while handover_ is kWanted
+  int64_t new_size_ = 0;  // the same
 };
 
 }  // namespace respd

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -61,9 +62,14 @@ constexpr size_t kReadBytes = 16 << 10;
 constexpr int64_t kLockMs = 5;
 // A client that takes none of its answers for so long is disconnected.
 constexpr absl::Duration kWriteTime = absl::Seconds(60);
-// At the start the log is written anew if it is longer than this and than twice what is in it.
+// The log is written anew when it is longer than this and than twice what is in it.
 constexpr int64_t kRewriteBytes = 1 << 20;
+// So much of it with each turn of the lock.
+constexpr int64_t kDumpBytes = 64 << 10;
+// Expired keys that are forgotten with each turn, and with each of its commands: more than a command
+// adds.
 constexpr int kSweepAtOnce = 20;
+constexpr int kSweepForEach = 2;
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
 
@@ -78,6 +84,9 @@ class Server {
   bool Run() {
     gort::WaitGroup running;
     bool ok = true;
+    mu_.Lock();
+    RewriteIfLong();
+    mu_.Unlock();
     for (;;) {
       absl::StatusOr<gort::Conn> conn = listener_.Accept();
       if (conn.ok()) {
@@ -92,6 +101,7 @@ class Server {
     }
     CloseAll();
     running.Wait();
+    rewriting_.Wait();
     return ok;
   }
 
@@ -163,8 +173,10 @@ class Server {
       return 0;
     }
     const int64_t now = NowMs();
+    int sweep = kSweepAtOnce;
     mu_.Lock();
     for (;;) {
+      sweep += kSweepForEach;
       if (result == RespParser::Result::kError) {
         respd::RespError(parser->error(), out);
         *more = false;
@@ -178,10 +190,45 @@ class Server {
         break;
       }
     }
-    store_->Sweep(now, kSweepAtOnce);
+    store_->Sweep(now, sweep);
+    RewriteIfLong();
     const uint64_t place = log_->appended();
     mu_.Unlock();
     return place;
+  }
+
+  void RewriteIfLong() {  // requires mu_
+    const int64_t most = std::max({kRewriteBytes, 2 * store_->bytes(), rewrite_again_});
+    if (rewrites_ || log_->size() <= most || !log_->read_only().empty()) return;
+    rewrites_ = true;
+    rewriting_.Go([this] {
+      const absl::Status s = Rewrite();
+      if (!s.ok()) std::fprintf(stderr, "respd: %s\n", Text(s).c_str());
+      mu_.Lock();
+      rewrites_ = false;
+      // What has failed is not tried again and again.
+      rewrite_again_ = s.ok() ? 0 : 2 * log_->size();
+      mu_.Unlock();
+    });
+  }
+
+  // Clients go on meanwhile: what they change is in the new log too (log.h).
+  absl::Status Rewrite() {
+    mu_.Lock();
+    absl::Status s = log_->BeginRewrite();
+    mu_.Unlock();
+    if (!s.ok()) return s;
+    uint64_t cursor = 0;
+    do {
+      mu_.Lock();
+      cursor = store_->Dump(cursor, NowMs(), kDumpBytes,
+                            [this](std::string_view record) { log_->Rewrite(record); });
+      mu_.Unlock();
+      s = log_->FlushRewrite(cursor == 0);
+    } while (s.ok() && cursor != 0);
+    if (s.ok()) return log_->FinishRewrite();
+    log_->AbandonRewrite();
+    return s;
   }
 
   // Ends the process: a server that cannot write its log can promise nothing.
@@ -196,6 +243,9 @@ class Server {
   Store* const store_;
   Log* const log_;
   Commands commands_;
+  gort::WaitGroup rewriting_;
+  bool rewrites_ = false;      // guarded by mu_
+  int64_t rewrite_again_ = 0;  // the same; not before the log has this size
   gort::Mutex conns_mu_;
   std::set<gort::Conn*> conns_;  // guarded by conns_mu_
   bool all_closed_ = false;      // the same
@@ -222,18 +272,11 @@ int gort_main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<Log>> log = Log::Open(
       FLAGS_dir, [&](std::string_view record) { return store.Replay(record); }, &torn);
   if (!log.ok()) return Complain(Text(log.status()));
-  if (torn > 0) {
+  if (!(*log)->read_only().empty()) {
+    std::fprintf(stderr, "respd: %s; serving reads only\n", (*log)->read_only().c_str());
+  } else if (torn > 0) {
     std::fprintf(stderr, "respd: cut off %lld bytes of a record that was not finished\n",
                  static_cast<long long>(torn));
-  }
-  if ((*log)->size() > kRewriteBytes) {
-    int64_t live = 0;
-    store.Dump(NowMs(), [&](std::string_view r) { live += static_cast<int64_t>(r.size()); });
-    if ((*log)->size() > 2 * live) {
-      absl::Status s = (*log)->Rewrite(
-          [&](const std::function<void(std::string_view)>& put) { store.Dump(NowMs(), put); });
-      if (!s.ok()) return Complain(Text(s));
-    }
   }
 
   absl::StatusOr<gort::Listener> listener =

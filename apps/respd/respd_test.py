@@ -6,6 +6,7 @@ respd_test.py RESPD
 import fcntl
 import os
 import random
+import resource
 import signal
 import socket
 import struct
@@ -27,9 +28,14 @@ PATIENCE = 120  # seconds, for anything that must happen
 class Server:
     """A running respd."""
 
-    def __init__(self, directory, *flags):
+    def __init__(self, directory, *flags, most_bytes=None):
+        """most_bytes: how long a file of its may become."""
+        def limit():
+            # A child begins with Python's ignored SIGXFSZ, so that a write too far is an error.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
         self.process = subprocess.Popen(UNDER + [RESPD, "--dir=" + directory] + list(flags), stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+                                        stderr=subprocess.PIPE, restore_signals=most_bytes is None,
+                                        preexec_fn=limit if most_bytes is not None else None)
         line = self.process.stdout.readline().decode()
         assert line.startswith("listening on 127.0.0.1:"), (line, self.process.stderr.read())
         self.port = int(line.rsplit(":", 1)[1])
@@ -316,24 +322,47 @@ class RespdTest(unittest.TestCase):
             self.assertEqual(run.returncode, 1)
             self.assertIn("is damaged at byte %d, " % at, run.stderr.decode())
 
-    def test_a_long_log_is_written_anew(self):
+    def test_a_long_log_is_written_anew_while_it_is_in_use(self):
         path = os.path.join(self.dir, "respd.log")
         with Server(self.dir) as server:
             c = server.client()
-            for _ in range(40):
+            for value in range(100):
                 for i in range(10):
-                    c.send("SET", "k%d" % i, "v" * 10_000)
-                for i in range(10):
+                    c.send("SET", "k%d" % i, b"%d" % value * 5000)
+                    c.send("INCR", "n%d" % i)
+                for i in range(20):
                     c.answer()
-            server.end(signal.SIGTERM)
-        self.assertGreater(os.path.getsize(path), 4_000_000)
-        for _ in range(2):
-            with Server(self.dir) as server:
-                self.assertLess(os.path.getsize(path), 200_000)
-                c = server.client()
-                self.assertEqual(c.call("GET", "k9"), b"v" * 10_000)
-                self.assertEqual(c.call("DBSIZE"), 10)
-                server.end(signal.SIGKILL)
+                self.assertLess(os.path.getsize(path), 5_000_000)
+            deadline = time.monotonic() + PATIENCE
+            while os.path.getsize(path) > 1_200_000:
+                c.call("INCR", "n0")
+                self.assertLess(time.monotonic(), deadline)
+            self.assertEqual(server.end(signal.SIGKILL)[1], "")
+        with Server(self.dir) as server:
+            c = server.client()
+            self.assertEqual(c.call("GET", "k9"), b"99" * 5000)
+            self.assertGreaterEqual(int(c.call("GET", "n0")), 100)
+            self.assertEqual([c.call("GET", "n%d" % i) for i in range(1, 10)], [b"100"] * 9)
+            self.assertEqual(c.call("DBSIZE"), 20)
+
+    def test_a_log_that_cannot_be_appended_is_served_for_reading(self):
+        path = os.path.join(self.dir, "respd.log")
+        with Server(self.dir) as server:
+            c = server.client()
+            c.call("SET", "k", "v")
+            server.end(signal.SIGKILL)
+        size = os.path.getsize(path)
+        with Server(self.dir, most_bytes=size) as server:
+            c = server.client()
+            self.assertEqual(c.call("GET", "k"), b"v")
+            for write in (["SET", "k", "w"], ["DEL", "k"], ["INCR", "n"], ["EXPIRE", "k", 100]):
+                self.fails(c, "READONLY cannot write %s: File too large" % path, *write)
+            self.assertEqual(c.call("SCAN", "0"), [b"0", [b"k"]])
+            self.assertEqual(server.end(signal.SIGTERM),
+                             (0, "respd: cannot write %s: File too large; serving reads only\n" % path))
+        self.assertEqual(os.path.getsize(path), size)
+        with Server(self.dir) as server:
+            self.assertEqual(server.client().call("SET", "k", "w"), "OK")
 
     def test_the_log_is_opened_under_the_lock_of_its_directory(self):
         # Or it could be one that the lock's owner is about to replace.

@@ -103,30 +103,54 @@ Store::KeyView Store::ViewOf(std::string_view key) {
   return {h != 0 ? h : 1, key};
 }
 
+void Store::Unlist(int64_t expires_ms, uint64_t hash) {
+  if (expires_ms != 0) expiring_.erase(expiring_.find({expires_ms, hash}));
+}
+
+void Store::SetExpiryOf(Map::iterator it, int64_t expires_ms) {
+  Unlist(it->second.expires_ms, it->first.first);
+  it->second.expires_ms = expires_ms;
+  if (expires_ms != 0) expiring_.emplace(expires_ms, it->first.first);
+}
+
+int64_t Store::RecordSize(size_t key, size_t data) {
+  return static_cast<int64_t>(kHead + key + data);
+}
+
+Store::Map::iterator Store::Erase(Map::iterator it) {
+  bytes_ -= RecordSize(it->first.second.size(), it->second.data.size());
+  Unlist(it->second.expires_ms, it->first.first);
+  return map_.erase(it);
+}
+
 const Store::Value* Store::Get(std::string_view key, int64_t now_ms) {
   auto it = map_.find(ViewOf(key));
   if (it == map_.end()) return nullptr;
   if (!Expired(it->second.expires_ms, now_ms)) return &it->second;
-  map_.erase(it);  // the log knows when it expires
+  Erase(it);  // the log knows when it expires
   return nullptr;
 }
 
 std::string Store::Set(std::string_view key, std::string_view data, int64_t expires_ms) {
   const KeyView view = ViewOf(key);
   auto it = map_.find(view);
-  if (it == map_.end()) it = map_.try_emplace(Key(view.first, std::string(key))).first;
+  if (it == map_.end()) {
+    it = map_.try_emplace(Key(view.first, std::string(key))).first;
+    bytes_ += RecordSize(key.size(), 0);
+  }
+  bytes_ += static_cast<int64_t>(data.size()) - static_cast<int64_t>(it->second.data.size());
   it->second.data.assign(data);
-  it->second.expires_ms = expires_ms;
+  SetExpiryOf(it, expires_ms);
   return Record(kSet, expires_ms, key, data);
 }
 
 std::string Store::SetExpiry(std::string_view key, int64_t expires_ms) {
-  if (auto it = map_.find(ViewOf(key)); it != map_.end()) it->second.expires_ms = expires_ms;
+  if (auto it = map_.find(ViewOf(key)); it != map_.end()) SetExpiryOf(it, expires_ms);
   return Record(kExpire, expires_ms, key, {});
 }
 
 std::string Store::Delete(std::string_view key) {
-  if (auto it = map_.find(ViewOf(key)); it != map_.end()) map_.erase(it);
+  if (auto it = map_.find(ViewOf(key)); it != map_.end()) Erase(it);
   return Record(kDelete, 0, key, {});
 }
 
@@ -168,28 +192,29 @@ bool Store::Replay(std::string_view record) {
   }
 }
 
-void Store::Dump(int64_t now_ms, const std::function<void(std::string_view)>& put) const {
-  for (const auto& [key, value] : map_) {
-    if (Expired(value.expires_ms, now_ms)) continue;
-    put(Record(kSet, value.expires_ms, key.second, value.data));
+uint64_t Store::Dump(uint64_t cursor, int64_t now_ms, int64_t bytes,
+                     const std::function<void(std::string_view)>& put) const {
+  uint64_t last = 0;
+  for (auto it = map_.lower_bound(KeyView(cursor, {})); it != map_.end(); ++it) {
+    const auto& [key, value] = *it;
+    // Keys of one hash stay together, as in Scan.
+    if (bytes <= 0 && key.first != last) return key.first;
+    last = key.first;
+    bytes -= RecordSize(key.second.size(), value.data.size());
+    if (!Expired(value.expires_ms, now_ms)) {
+      put(Record(kSet, value.expires_ms, key.second, value.data));
+    }
   }
+  return 0;
 }
 
 void Store::Sweep(int64_t now_ms, int n) {
-  auto it = map_.lower_bound(KeyView(swept_, {}));
-  for (int looked = 0; n > 0 && looked < 1000; ++looked) {
-    if (it == map_.end()) {
-      swept_ = 0;
-      return;
-    }
-    if (Expired(it->second.expires_ms, now_ms)) {
-      it = map_.erase(it);
-      --n;
-    } else {
-      ++it;
-    }
+  for (; n > 0 && !expiring_.empty() && Expired(expiring_.begin()->first, now_ms); --n) {
+    const auto [expires_ms, hash] = *expiring_.begin();
+    auto it = map_.lower_bound(KeyView(hash, {}));
+    while (it->second.expires_ms != expires_ms) ++it;  // a key of the same hash
+    Erase(it);
   }
-  swept_ = it == map_.end() ? 0 : it->first.first;
 }
 
 }  // namespace respd

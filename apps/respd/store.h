@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 
 namespace respd {
 
@@ -48,9 +49,15 @@ class Store {
 
   // Does what a record says. False: the record is not one of ours.
   bool Replay(std::string_view record);
-  // A record for everything there is.
-  void Dump(int64_t now_ms, const std::function<void(std::string_view)>& put) const;
-  // Forgets at most n expired keys, looking at a few more than that from the last place on.
+  // Records for what there is, from `cursor` on (0: from the begin), of about so many bytes; returns
+  // the next cursor, 0 at the end. A key that changes between two steps is put as it was or as it
+  // is; the records of its changes, put in their order, make up for it.
+  uint64_t Dump(uint64_t cursor, int64_t now_ms, int64_t bytes,
+                const std::function<void(std::string_view)>& put) const;
+  // Of the records for everything there is.
+  int64_t bytes() const { return bytes_; }
+  // Forgets expired keys, those first that expired first, in at most n steps of a search each. Keys
+  // that have not expired are not looked at.
   void Sweep(int64_t now_ms, int n);
 
  private:
@@ -64,10 +71,19 @@ class Store {
       return std::string_view(a.second) < std::string_view(b.second);
     }
   };
+  using Map = absl::btree_map<Key, Value, Less>;
   static KeyView ViewOf(std::string_view key);
+  void SetExpiryOf(Map::iterator it, int64_t expires_ms);
+  // An entry less of expiring_.
+  void Unlist(int64_t expires_ms, uint64_t hash);
+  Map::iterator Erase(Map::iterator it);
 
-  absl::btree_map<Key, Value, Less> map_;
-  uint64_t swept_ = 0;  // where Sweep goes on
+  static int64_t RecordSize(size_t key, size_t data);
+
+  Map map_;
+  int64_t bytes_ = 0;
+  // Expiry and hash of each key that expires.
+  absl::btree_multiset<std::pair<int64_t, uint64_t>> expiring_;
 };
 
 }  // namespace respd

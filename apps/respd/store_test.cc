@@ -85,20 +85,116 @@ TEST(Store, RecordsRebuildIt) {
   EXPECT_EQ(b.Get("k", 6999)->data, std::string("v\0w", 3));
   EXPECT_EQ(b.Get("k", 7000), nullptr);
   EXPECT_EQ(b.Get("", 4999)->expires_ms, 5000);
-  std::vector<std::string> dumped;
   Store c;
-  a.Dump(6000, [&](std::string_view r) { EXPECT_TRUE(c.Replay(r)); });
+  EXPECT_EQ(a.Dump(0, 6000, 1000, [&](std::string_view r) { EXPECT_TRUE(c.Replay(r)); }), 0u);
   EXPECT_EQ(c.size(), 1u);  // the other had expired
   EXPECT_FALSE(c.Replay(""));
   EXPECT_FALSE(c.Replay("X0000000000001"));
   EXPECT_FALSE(c.Replay(std::string("S\0\0\0\0\0\0\0\0\xff\xff\xff\xff", 13)));
 }
 
+// Steps of a dump and the records of what changes meanwhile, in their order, rebuild the store.
+TEST(Store, ADumpInStepsWithChangesBetweenThem) {
+  Store store;
+  const auto key = [](int i) { return "k" + std::to_string(i); };
+  for (int i = 0; i < 1000; ++i) store.Set(key(i), std::to_string(i), i % 3 == 0 ? 5000 : 0);
+  Store copy;
+  uint64_t cursor = 0;
+  int step = 0;
+  do {
+    int64_t bytes = 0;
+    cursor = store.Dump(cursor, 100, 500, [&](std::string_view r) {
+      bytes += static_cast<int64_t>(r.size());
+      EXPECT_TRUE(copy.Replay(r));
+    });
+    EXPECT_LE(bytes, 550);
+    EXPECT_TRUE(copy.Replay(store.Delete(key(step))));
+    EXPECT_TRUE(copy.Replay(store.Set(key(999 - step), "new", 0)));
+    EXPECT_TRUE(copy.Replay(store.SetExpiry(key(500 + step), 7000)));
+    EXPECT_TRUE(copy.Replay(store.Set("more" + key(step), "new", 50)));
+    ++step;
+  } while (cursor != 0);
+  EXPECT_GT(step, 20);
+  for (int64_t now : {0, 100, 5000, 7000}) {
+    for (int i = 0; i < 1000; ++i) {
+      const Store::Value* a = store.Get(key(i), now);
+      const Store::Value* b = copy.Get(key(i), now);
+      ASSERT_EQ(a == nullptr, b == nullptr) << key(i) << " at " << now;
+      if (a != nullptr) {
+        EXPECT_EQ(a->data, b->data) << key(i);
+      }
+    }
+  }
+}
+
+TEST(Store, BytesAreThoseOfADump) {
+  Store store;
+  const auto dumped = [&store] {
+    int64_t bytes = 0;
+    store.Dump(0, 0, INT64_MAX,
+               [&](std::string_view r) { bytes += static_cast<int64_t>(r.size()); });
+    return bytes;
+  };
+  EXPECT_EQ(store.bytes(), 0);
+  for (int i = 0; i < 100; ++i) store.Set("k" + std::to_string(i), std::string(i, 'x'), i);
+  EXPECT_EQ(store.bytes(), dumped());
+  store.Set("k5", "", 0);
+  store.Set("k6", "longer than before", 0);
+  store.Delete("k7");
+  store.Delete("k7");
+  EXPECT_EQ(store.bytes(), dumped());
+  store.Sweep(1000, 1000);
+  EXPECT_EQ(store.bytes(), dumped());
+  EXPECT_EQ(store.size(), 3u);
+}
+
 TEST(Store, SweepForgetsWhatHasExpired) {
   Store store;
   for (int i = 0; i < 5000; ++i) store.Set("k" + std::to_string(i), "v", i % 2 == 0 ? 10 : 0);
-  for (int i = 0; i < 1000 && store.size() > 2500; ++i) store.Sweep(10, 20);
+  store.Sweep(9, 5000);
+  EXPECT_EQ(store.size(), 5000u);
+  store.Sweep(10, 20);
+  EXPECT_EQ(store.size(), 4980u);
+  store.Sweep(10, 5000);
   EXPECT_EQ(store.size(), 2500u);
+}
+
+// A few among many that have not expired are found at once, the oldest first.
+TEST(Store, ASweepGoesByTime) {
+  Store store;
+  for (int i = 0; i < 20'000; ++i) store.Set("k" + std::to_string(i), "v", i % 2 == 0 ? 0 : 1000);
+  for (int i = 0; i < 20; ++i) store.Set("e" + std::to_string(i), "v", 100 - i);
+  store.Sweep(500, 5);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(store.Get("e" + std::to_string(i), 0) != nullptr, i < 15) << i;
+  }
+  store.Sweep(500, 20);
+  EXPECT_EQ(store.size(), 20'000u);
+}
+
+// What a sweep forgets is what each key's last change said.
+TEST(Store, ASweepKnowsEachChangeOfAnExpiry) {
+  Store store;
+  for (const char* key : {"later", "never", "deleted", "replaced", "read", "sooner", "again"}) {
+    store.Set(key, "v", 100);
+  }
+  store.SetExpiry("later", 1000);
+  store.SetExpiry("never", 0);
+  store.Delete("deleted");
+  store.Set("replaced", "v", 0);
+  EXPECT_EQ(store.Get("read", 100), nullptr);
+  store.SetExpiry("sooner", 50);
+  store.Set("again", "v", 100);
+  store.Sweep(50, 100);
+  EXPECT_EQ(store.size(), 4u);
+  store.Set("sooner", "v", 2000);
+  store.Sweep(999, 100);
+  EXPECT_EQ(store.size(), 4u);
+  for (const char* key : {"later", "never", "replaced", "sooner"}) {
+    EXPECT_NE(store.Get(key, 999), nullptr) << key;
+  }
+  store.Sweep(2000, 100);
+  EXPECT_EQ(store.size(), 2u);
 }
 
 }  // namespace

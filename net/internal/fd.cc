@@ -58,7 +58,9 @@ absl::Status NoConnection(const char* op) {
 }
 
 // Holds one side of the descriptor for the life of the object. A call that waited for its turn in
-// vain still has a reference: the destructor gives it back, and the NetFd may go with it.
+// vain still has a reference: the destructor gives it back, and the NetFd may go with it. Each
+// operation ends in PreemptCheck, whatever came of it: a peer that is always faster, and errors that
+// come at once, must not keep the P for a goroutine that tries again.
 class NetFd::Operation {
  public:
   Operation(NetFd* fd, FdSide side) : fd_(fd), side_(side), got_(fd->mu_.Lock(side)) {}
@@ -68,6 +70,7 @@ class NetFd::Operation {
     } else if (got_ == FdLock::kClosedReference) {
       fd_->Leave();
     }
+    PreemptCheck();
   }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
@@ -162,98 +165,88 @@ absl::Status NetFd::Wait(uint32_t mode, const char* op) {
 }
 
 absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
-  size_t got;
-  {
-    Operation op(this, FdSide::kRead);
-    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
-    if (buf.empty()) return 0;
-    const size_t most = std::min(buf.size(), kMaxRw);
-    if (short_read_ && PollPlain(pd_)) {
-      // The last read took all there was, and new data makes a new edge. To ask the kernel first
-      // would mostly be a system call for nothing.
-      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
-    } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
-      return Failed(r, "read");
-    }
-    for (;;) {
-      const ssize_t n = SysRecv(sysfd_, buf.data(), most);
-      if (GORT_LIKELY(n >= 0)) {
-        got = static_cast<size_t>(n);
-        short_read_ = tcp_ && n > 0 && got < most;
-        break;
-      }
-      if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
-      if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
-    }
+  Operation op(this, FdSide::kRead);
+  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
+  if (buf.empty()) return 0;
+  const size_t most = std::min(buf.size(), kMaxRw);
+  if (short_read_ && PollPlain(pd_)) {
+    // The last read took all there was, and new data makes a new edge. To ask the kernel first
+    // would mostly be a system call for nothing.
+    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+  } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
+    return Failed(r, "read");
   }
-  PreemptCheck();  // a peer that is always faster must not keep the P for itself
-  return got;
+  for (;;) {
+    const ssize_t n = SysRecv(sysfd_, buf.data(), most);
+    if (GORT_LIKELY(n >= 0)) {
+      const auto got = static_cast<size_t>(n);
+      short_read_ = tcp_ && n > 0 && got < most;
+      return got;
+    }
+    if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
+    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+  }
 }
 
+// An empty datagram is sent like any other: the system call is made once, whatever the size.
 absl::StatusOr<size_t> NetFd::Write(std::string_view data) {
-  {
-    Operation op(this, FdSide::kWrite);
-    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("write");
-    if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
-      return Failed(r, "write");
-    }
-    for (size_t done = 0; done < data.size();) {
-      const ssize_t n = SysSend(sysfd_, data.data() + done, std::min(data.size() - done, kMaxRw));
-      if (GORT_LIKELY(n > 0)) {
-        done += static_cast<size_t>(n);
-        continue;
-      }
-      if (n != -EAGAIN) return Failed(n == 0 ? EIO : static_cast<int>(-n), "write");
-      if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
-    }
+  Operation op(this, FdSide::kWrite);
+  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("write");
+  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
+    return Failed(r, "write");
   }
-  PreemptCheck();
-  return data.size();
+  for (size_t done = 0;;) {
+    const ssize_t n = SysSend(sysfd_, data.data() + done, std::min(data.size() - done, kMaxRw));
+    if (GORT_LIKELY(n >= 0)) {
+      done += static_cast<size_t>(n);
+      if (GORT_LIKELY(done == data.size())) return done;
+      if (n == 0) return Failed(EIO, "write");
+      continue;
+    }
+    if (n != -EAGAIN) return Failed(static_cast<int>(-n), "write");
+    if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
+  }
 }
 
 absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces) {
   size_t total = 0;
-  {
-    Operation op(this, FdSide::kWrite);
-    if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("writev");
-    if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
-      return Failed(r, "writev");
+  Operation op(this, FdSide::kWrite);
+  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("writev");
+  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
+    return Failed(r, "writev");
+  }
+  size_t skip = 0;  // bytes of pieces[0] that are gone
+  for (;;) {
+    while (!pieces.empty() && pieces[0].size() == skip) {
+      pieces.remove_prefix(1);
+      skip = 0;
     }
-    size_t skip = 0;  // bytes of pieces[0] that are gone
-    for (;;) {
-      while (!pieces.empty() && pieces[0].size() == skip) {
+    if (pieces.empty()) break;
+    iovec iov[kMaxIov];
+    int n_iov = 0;
+    for (size_t bytes = 0;
+         n_iov < kMaxIov && static_cast<size_t>(n_iov) < pieces.size() && bytes < kMaxRw; ++n_iov) {
+      const std::string_view piece = pieces[n_iov].substr(n_iov == 0 ? skip : 0, kMaxRw);
+      iov[n_iov] = {const_cast<char*>(piece.data()), piece.size()};
+      bytes += piece.size();
+    }
+    const ssize_t n = SysSendv(sysfd_, iov, n_iov);
+    if (n == -EAGAIN) {
+      if (absl::Status s = Wait(kPollWrite, "writev"); !s.ok()) return s;
+      continue;
+    }
+    if (n <= 0) return Failed(n == 0 ? EIO : static_cast<int>(-n), "writev");
+    total += static_cast<size_t>(n);
+    for (auto left = static_cast<size_t>(n); left > 0;) {
+      const size_t here = std::min(left, pieces[0].size() - skip);
+      left -= here;
+      skip += here;
+      if (skip == pieces[0].size() && left > 0) {
         pieces.remove_prefix(1);
         skip = 0;
       }
-      if (pieces.empty()) break;
-      iovec iov[kMaxIov];
-      int n_iov = 0;
-      for (size_t bytes = 0;
-           n_iov < kMaxIov && static_cast<size_t>(n_iov) < pieces.size() && bytes < kMaxRw;
-           ++n_iov) {
-        const std::string_view piece = pieces[n_iov].substr(n_iov == 0 ? skip : 0, kMaxRw);
-        iov[n_iov] = {const_cast<char*>(piece.data()), piece.size()};
-        bytes += piece.size();
-      }
-      const ssize_t n = SysSendv(sysfd_, iov, n_iov);
-      if (n == -EAGAIN) {
-        if (absl::Status s = Wait(kPollWrite, "writev"); !s.ok()) return s;
-        continue;
-      }
-      if (n <= 0) return Failed(n == 0 ? EIO : static_cast<int>(-n), "writev");
-      total += static_cast<size_t>(n);
-      for (auto left = static_cast<size_t>(n); left > 0;) {
-        const size_t here = std::min(left, pieces[0].size() - skip);
-        left -= here;
-        skip += here;
-        if (skip == pieces[0].size() && left > 0) {
-          pieces.remove_prefix(1);
-          skip = 0;
-        }
-      }
     }
   }
-  PreemptCheck();
   return total;
 }
 

@@ -61,9 +61,10 @@ class NetFd {
   // share.
   void Drop();
 
-  // Streams: 0 is the end. Go: (*FD).Read
+  // Streams: 0 is the end. With an empty buf, 0 at once, and nothing is taken. Go: (*FD).Read
   absl::StatusOr<size_t> Read(absl::Span<char> buf);
-  // All of it, or an error. Go: (*FD).Write
+  // All of it, or an error. On a datagram socket: one datagram, which may be empty.
+  // Go: (*FD).Write
   absl::StatusOr<size_t> Write(std::string_view data);
   // The same for several pieces, in as few system calls as the kernel allows. Go: (*FD).Writev
   absl::StatusOr<size_t> Writev(absl::Span<const std::string_view> pieces);

@@ -3,27 +3,15 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
-#include <atomic>
-#include <cerrno>
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "gort/net/internal/fd.h"
-#include "gort/netpoll/internal/poller.h"
-#include "gort/proc/go.h"
-#include "gort/proc/proc.h"
-#include "gort/sync/sync.h"
+#include "gort/net/internal/lookup.h"
 
 namespace gort::rt {
 namespace {
-
-// Each look-up holds a thread in the C library.
-constexpr int kMaxLookups = 64;
-constinit Semaphore lookups(kMaxLookups);
-// getaddrinfo and what it calls want more stack than a goroutine has.
-constexpr size_t kLookupStack = size_t{1} << 20;
 
 constexpr Network kNetworks[] = {
     {"tcp", SOCK_STREAM, AF_UNSPEC}, {"tcp4", SOCK_STREAM, AF_INET},
@@ -37,100 +25,44 @@ absl::Status Prefixed(const char* op, const Network& network, const absl::Status
                       std::string(op) + ' ' + network.name + ": " + std::string(s.message()));
 }
 
-// One look-up. The caller and the goroutine that asks the C library share it; either may be gone
-// before the other.
-struct Lookup {
-  ~Lookup() {
-    if (done == nullptr) return;  // the runtime has not started
-    PollUnblock(done);
-    PollClose(done);
-  }
-  std::string host;  // const after init; so are service and hints
-  std::string service;
-  addrinfo hints{};
-  PollDesc* done = nullptr;            // its event: look at `finished`
-  std::atomic<bool> finished = false;  // error, system_error and found are there
-  int error = 0;
-  int system_error = 0;
-  std::vector<SocketAddr> found;
-
-  // Does not park, so errno is that of this call. Not inlined into Run, which parks.
-  __attribute__((noinline)) void Ask(addrinfo** list) {
-    error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
-                        service.empty() ? nullptr : service.c_str(), &hints, list);
-    system_error = errno;
-  }
-
-  void Run() {
-    lookups.Acquire();
-    addrinfo* list = nullptr;
-    EnterSyscallBlock();
-    Ask(&list);
-    ExitSyscall();
-    lookups.Release();
-    for (addrinfo* at = list; error == 0 && at != nullptr; at = at->ai_next) {
-      found.emplace_back(at->ai_addr, at->ai_addrlen);
-    }
-    if (list != nullptr) freeaddrinfo(list);
-    finished.store(true, std::memory_order_release);  // pairs with: LookUp
-    PollNotify(done, kPollRead);
-  }
-};
-
-absl::Status LookupFailed(const char* op, const Network& network, const Lookup& lookup) {
+absl::Status LookupFailed(const char* op, const Network& network, const Question& question,
+                          const Answer& answer) {
   const std::string where =
-      std::string(op) + ' ' + network.name + ": lookup " + Quoted(lookup.host) +
-      (lookup.service.empty() ? "" : " service " + Quoted(lookup.service)) + ": ";
-  switch (lookup.error) {
+      std::string(op) + ' ' + network.name + ": lookup " + Quoted(question.host) +
+      (question.service.empty() ? "" : " service " + Quoted(question.service)) + ": ";
+  switch (answer.error) {
     case EAI_NONAME:
     case EAI_SERVICE:
     case EAI_FAMILY:
 #ifdef EAI_NODATA
     case EAI_NODATA:
 #endif
-      return absl::NotFoundError(where + gai_strerror(lookup.error));
+      return absl::NotFoundError(where + gai_strerror(answer.error));
     case EAI_SYSTEM:
-      return absl::UnavailableError(where + strerrordesc_np(lookup.system_error));
+      return absl::UnavailableError(where + strerrordesc_np(answer.system_error));
     default:
-      return absl::UnavailableError(where + gai_strerror(lookup.error));
+      return absl::UnavailableError(where + gai_strerror(answer.error));
   }
 }
 
 absl::StatusOr<std::vector<SocketAddr>> LookUp(const char* op, const Network& network,
                                                const HostPort& parts, bool passive, int64_t when,
                                                Watcher* watcher) {
-  auto lookup = std::make_shared<Lookup>();
-  lookup->done = PollOpenEvent();
-  if (lookup->done == nullptr) {
-    return absl::FailedPreconditionError("net: the runtime has not started; call gort::Run first");
+  const Question question{parts.host, parts.port, network.family, network.type,
+                          passive ? AI_PASSIVE : 0};
+  Answer answer;
+  switch (AskLibrary(question, when, watcher, &answer)) {
+    case AskResult::kNotStarted:
+      return absl::FailedPreconditionError(
+          "net: the runtime has not started; call gort::Run first");
+    case AskResult::kGivenUp:
+      return absl::DeadlineExceededError(std::string(op) + ' ' + network.name + ": lookup " +
+                                         Quoted(parts.host) + ": " + kTimeoutText);
+    case AskResult::kAnswered:
+      break;
   }
-  lookup->host = parts.host;
-  lookup->service = parts.port;
-  lookup->hints.ai_family = network.family;
-  lookup->hints.ai_socktype = network.type;
-  if (passive) lookup->hints.ai_flags = AI_PASSIVE;
-  GoOptions options;
-  options.stack_size = kLookupStack;
-  options.name = "net lookup";
-  Go(options, [lookup] { lookup->Run(); });
-
-  if (when != 0) PollSetDeadline(lookup->done, when, kPollRead);
-  if (watcher != nullptr) watcher->Watch(lookup->done);
-  PollResult result;
-  do {  // an event of the PollDesc's former user may come late
-    result = PollWait(lookup->done, kPollRead);
-  } while (result == PollResult::kOk && !lookup->finished.load(std::memory_order_acquire));
-  if (watcher != nullptr) watcher->Unwatch();
-  if (result != PollResult::kOk) {
-    return absl::DeadlineExceededError(std::string(op) + ' ' + network.name + ": lookup " +
-                                       Quoted(parts.host) + ": " + kTimeoutText);
-  }
-  if (lookup->error != 0) return LookupFailed(op, network, *lookup);
-  if (lookup->found.empty()) {
-    lookup->error = EAI_NONAME;
-    return LookupFailed(op, network, *lookup);
-  }
-  return std::move(lookup->found);
+  if (answer.error != 0) return LookupFailed(op, network, question, answer);
+  return std::move(answer.found);
 }
 
 SocketAddr Any4(bool passive) {

@@ -1,8 +1,7 @@
 // net/internal/resolve.h: from the words of Listen and Dial to socket addresses.
 // What      ParseNetwork knows the networks' names; Resolve turns "host:port" into addresses. Names
-//           of hosts and services go to the C library's getaddrinfo, which runs in a goroutine of
-//           its own inside a system call: no P waits for it, and the caller may give up.
-// Layer     11, used by net only.                     Go: lookup.go, cgo_unix.go, ipsock.go
+//           of hosts and services go to the C library (lookup.h), and the caller may give up.
+// Layer     11, used by net only.                     Go: lookup.go, ipsock.go
 #ifndef GORT_NET_INTERNAL_RESOLVE_H_
 #define GORT_NET_INTERNAL_RESOLVE_H_
 
@@ -13,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "gort/net/addr.h"
-#include "gort/netpoll/internal/poll_desc.h"
+#include "gort/net/internal/lookup.h"
 
 namespace gort::rt {
 
@@ -24,17 +23,6 @@ struct Network {
 };
 // "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix". kInvalidArgument: <op>: unknown network "x"
 absl::StatusOr<Network> ParseNetwork(const char* op, std::string_view name);
-
-// Is told what a Dial waits for, so that another goroutine can end the wait by a deadline in the
-// past.
-class Watcher {
- public:
-  virtual ~Watcher() = default;
-  // pd is waited for next, its deadline is set.
-  virtual void Watch(PollDesc* pd) = 0;
-  // pd goes away.
-  virtual void Unwatch() = 0;
-};
 
 // The addresses that `address` ("host:port", or the path of a unix socket) stands for, at least
 // one. An empty host is the wildcard when passive, else the loopback. when: deadline of a look-up,

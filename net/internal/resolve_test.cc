@@ -17,6 +17,7 @@
 #include "gort/net/testing/testing.h"
 #include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/sync/sync.h"
 #include "gort/tests/support/goroutines.h"
 #include "gtest/gtest.h"
 
@@ -198,15 +199,15 @@ TEST(Lookup, EachFailure) {
 class Watching : public Watcher {
  public:
   void Watch(PollDesc* pd) override {
-    ++watched;
     pd_ = pd;
+    ++watched;
   }
   void Unwatch() override {
     ++unwatched;
     pd_ = nullptr;
   }
   void End() const { PollSetDeadline(pd_, -1, kPollRead | kPollWrite); }
-  int watched = 0;
+  std::atomic<int> watched = 0;
   int unwatched = 0;
 
  private:
@@ -218,21 +219,25 @@ TEST(Lookup, EndsAtItsDeadlineAndWhenTheWatcherSaysSo) {
   fake_lookup.Set("slow", {0, 0, {Addr("10.0.0.1:80")}, /*held=*/true});
   fake_lookup.Set("fast", {0, 0, {Addr("10.0.0.1:80")}});
   InGort([&] {
-    EXPECT_EQ(Resolved("tcp", "slow:80", false, -1), timeout);  // it had passed before
-    EXPECT_EQ(Resolved("tcp", "slow:80", false, PollDeadlineIn(2'000'000)), timeout);
-    Watching watcher;
     std::string result;
+    Probe late([&] { result = Resolved("tcp", "slow:80", false, PollDeadlineIn(100'000'000)); });
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 1; }));
+    EXPECT_TRUE(late.Finish());
+    EXPECT_EQ(result, timeout);
+    // That one is still in the C library; who asks now does not wait for its answer.
+    Watching watcher;
     Probe asking([&] { result = Resolved("tcp", "slow:80", false, 0, &watcher); });
-    EXPECT_EQ(watcher.watched, 1);
+    EXPECT_TRUE(Eventually([&] { return fake_lookup.Inside() == 2 && watcher.watched == 1; }));
     EXPECT_EQ(watcher.unwatched, 0);
     watcher.End();
     EXPECT_TRUE(asking.Finish());
     EXPECT_EQ(result, timeout);
     EXPECT_EQ(watcher.unwatched, 1);
-    // All three are still in the C library, and do no harm when they come back.
-    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 3; }));
-    fake_lookup.Release(3);
+    // Both do no harm when they come back.
+    fake_lookup.Release(2);
     EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 0; }));
+    // It had passed before.
+    EXPECT_EQ(Resolved("tcp", "none:80", false, -1), "op tcp: lookup \"none\": i/o timeout");
     // One that ends by itself is watched and let go just as well.
     EXPECT_EQ(Resolved("tcp", "fast:80", false, PollDeadlineIn(INT64_MAX), &watcher),
               "10.0.0.1:80");
@@ -243,34 +248,152 @@ TEST(Lookup, EndsAtItsDeadlineAndWhenTheWatcherSaysSo) {
 
 // ---- many ----
 
+constexpr int kAtOnce = 64;
+
+// Callers that each ask for a name of their own, "<what>0" and so on, which the library holds back.
+class Crowd {
+ public:
+  Crowd(const std::string& what, int n) {
+    for (int i = 0; i < n; ++i) Add(what + std::to_string(i));
+  }
+  void Add(const std::string& host) {
+    fake_lookup.Set(host, {0, 0, {Addr("10.0.0.1:80")}, /*held=*/true});
+    watchers_.push_back(std::make_unique<Watching>());
+    asking_.push_back(std::make_unique<Probe>([this, host, w = watchers_.back().get()] {
+      if (Resolved("tcp", host + ":80", false, 0, w) == "10.0.0.1:80") ++good;
+    }));
+  }
+  void GiveUp() {
+    EXPECT_TRUE(Eventually([this] {
+      for (const auto& w : watchers_) {
+        if (w->watched == 0) return false;
+      }
+      return true;
+    }));
+    for (const auto& w : watchers_) w->End();
+    Finish();
+  }
+  void Finish() const {
+    for (const auto& p : asking_) EXPECT_TRUE(p->Finish());
+  }
+  std::atomic<int> good{0};
+
+ private:
+  std::vector<std::unique_ptr<Watching>> watchers_;
+  std::vector<std::unique_ptr<Probe>> asking_;
+};
+
 TEST(Lookup, SixtyFourAtOnceAndTheOthersInTurn) {
-  static constexpr int kAtOnce = 64;
-  static constexpr int kAll = kAtOnce + 6;
-  fake_lookup.Set("slow", {0, 0, {Addr("10.0.0.1:80")}, /*held=*/true});
+  static constexpr int kMore = 6;
   InGort([] {
-    std::vector<std::unique_ptr<Probe>> asking;
-    std::atomic<int> good{0};
-    for (int i = 0; i < kAll; ++i) {
-      asking.push_back(std::make_unique<Probe>([&good] {
-        if (Resolved("tcp", "slow:80", false) == "10.0.0.1:80") ++good;
-      }));
-    }
-    EXPECT_TRUE(Parked(kAll));
+    Crowd crowd("each", kAtOnce + kMore);
+    EXPECT_TRUE(Parked(kAtOnce + kMore));
     EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == kAtOnce; }));
-    // Given up in the queue: an answer is not waited for, and the place in the queue stays.
-    EXPECT_EQ(Resolved("tcp", "slow:80", false, PollDeadlineIn(2'000'000)),
-              "op tcp: lookup \"slow\": i/o timeout");
     // One out, one in; never more.
-    for (int n = 1; n <= kAll - kAtOnce; ++n) {
+    for (int n = 1; n <= kMore; ++n) {
       fake_lookup.Release(1);
-      EXPECT_TRUE(Eventually([&] { return good == n; }));
+      EXPECT_TRUE(Eventually([&] { return crowd.good == n; }));
       EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() >= kAtOnce; }));
       EXPECT_EQ(fake_lookup.Inside(), kAtOnce);
     }
-    fake_lookup.Release(kAtOnce + 1);
-    for (const auto& p : asking) EXPECT_TRUE(p->Finish());
-    EXPECT_EQ(good, kAll);
+    fake_lookup.Release(kAtOnce);
+    crowd.Finish();
+    EXPECT_EQ(crowd.good, kAtOnce + kMore);
     EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 0; }));
+  });
+}
+
+TEST(Lookup, WhatIsGivenUpInTheQueueIsNotAskedFor) {
+  InGort([] {
+    Crowd inside("inside", kAtOnce);
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == kAtOnce; }));
+    Crowd given_up("dropped", 100);
+    Crowd live("live", 1);
+    given_up.GiveUp();
+    EXPECT_EQ(given_up.good, 0);
+    // The first place that is free is for somebody who still waits.
+    fake_lookup.Release(1);
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Asked("live0") == 1; }));
+    fake_lookup.Release(kAtOnce);
+    inside.Finish();
+    live.Finish();
+    EXPECT_EQ(live.good, 1);
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_EQ(fake_lookup.Asked("dropped" + std::to_string(i)), 0) << i;
+    }
+    // Those inside may be given up, too; nobody gets a place before they return.
+    Crowd stuck("stuck", kAtOnce);
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == kAtOnce; }));
+    stuck.GiveUp();
+    Crowd next("next", 1);
+    EXPECT_EQ(fake_lookup.Asked("next0"), 0);
+    fake_lookup.Release(kAtOnce + 1);
+    next.Finish();
+    EXPECT_EQ(next.good, 1);
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 0; }));
+  });
+}
+
+TEST(Lookup, EqualOnesAtTheSameTimeAreOne) {
+  static constexpr int kEqual = 10;
+  InGort([] {
+    Crowd same("same", 0);
+    for (int i = 0; i < kEqual; ++i) same.Add("same");
+    Crowd leaves("same", 0);
+    leaves.Add("same");
+    EXPECT_TRUE(Parked(kEqual + 1));
+    // Another service, network or use is another question.
+    std::atomic<int> others{0};
+    std::vector<std::unique_ptr<Probe>> asking;
+    const auto ask = [&](const char* network, const char* address, bool passive) {
+      asking.push_back(std::make_unique<Probe>([&others, network, address, passive] {
+        if (Resolved(network, address, passive) == "10.0.0.1:80") ++others;
+      }));
+    };
+    ask("tcp", "same:81", false);
+    ask("tcp4", "same:80", false);
+    ask("udp", "same:80", false);
+    ask("tcp", "same:80", true);
+    EXPECT_TRUE(Eventually([] { return fake_lookup.Inside() == 5; }));
+    EXPECT_EQ(fake_lookup.Asked("same"), 5);
+    leaves.GiveUp();  // the others still wait
+    fake_lookup.Release(5);
+    same.Finish();
+    for (const auto& p : asking) EXPECT_TRUE(p->Finish());
+    EXPECT_EQ(same.good, kEqual);
+    EXPECT_EQ(leaves.good, 0);
+    EXPECT_EQ(others, 4);
+    // What has been answered is not kept.
+    fake_lookup.Set("same", {0, 0, {Addr("10.0.0.2:80")}});
+    EXPECT_EQ(Resolved("tcp", "same:80", false), "10.0.0.2:80");
+    EXPECT_EQ(fake_lookup.Asked("same"), 6);
+  });
+}
+
+// Keeps a caller whose look-up has ended from leaving it.
+class Lingering : public Watcher {
+ public:
+  Lingering() { leave.Add(1); }
+  void Watch(PollDesc*) override {}
+  void Unwatch() override {
+    ended = true;
+    leave.Wait();
+  }
+  std::atomic<bool> ended{false};
+  WaitGroup leave;
+};
+
+// One that has ended notifies nobody any more, so nobody may join it.
+TEST(Lookup, OneThatHasEndedIsNotJoined) {
+  fake_lookup.Set("ended", {0, 0, {Addr("10.0.0.1:80")}});
+  InGort([] {
+    Lingering lingering;
+    Probe first([&] { Resolved("tcp", "ended:80", false, 0, &lingering); });
+    EXPECT_TRUE(Eventually([&] { return lingering.ended.load(); }));
+    EXPECT_EQ(Resolved("tcp", "ended:80", false, PollDeadlineIn(30'000'000'000)), "10.0.0.1:80");
+    EXPECT_EQ(fake_lookup.Asked("ended"), 2);
+    lingering.leave.Done();
+    EXPECT_TRUE(first.Finish());
   });
 }
 

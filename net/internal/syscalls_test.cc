@@ -142,6 +142,7 @@ TEST(SysSend, AllPartNothingNever) {
   Fill([&] { return SysSend(p.a(), data.data(), data.size()); });
   p.CloseB();
   EXPECT_EQ(SysSend(p.a(), "x", 1), -EPIPE);  // and no SIGPIPE
+  EXPECT_EQ(SysSendTo(p.a(), "x", SocketAddr()), -EPIPE);
   EXPECT_EQ(SysSend(kNoFd, "x", 1), -EBADF);
 }
 

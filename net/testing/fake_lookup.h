@@ -47,6 +47,11 @@ struct FakeLookup {
     std::lock_guard<std::mutex> l(mu);
     return inside;
   }
+  // How often this host was asked for.
+  int Asked(const std::string& host) {
+    std::lock_guard<std::mutex> l(mu);
+    return asked[host];
+  }
   Question Last() {
     std::lock_guard<std::mutex> l(mu);
     return last;
@@ -56,6 +61,7 @@ struct FakeLookup {
     std::unique_lock<std::mutex> l(mu);
     last = {host != nullptr, service != nullptr, hints->ai_family, hints->ai_socktype,
             hints->ai_flags};
+    ++asked[host != nullptr ? host : ""];
     const auto found = answers.find(host != nullptr ? host : "");
     if (found == answers.end()) return EAI_NONAME;
     const Answer answer = found->second;
@@ -95,6 +101,7 @@ struct FakeLookup {
   std::mutex mu;
   std::condition_variable changed;
   std::map<std::string, Answer> answers;
+  std::map<std::string, int> asked;
   Question last = {};
   int inside = 0;
   int released = 0;
