@@ -39,7 +39,10 @@
 //              nothing here. MemReset takes them away (GuardForget), with the page tables.
 //
 // Width        see StackGuardBytes: a frame larger than the guard, entered without touching it, is
-//              not caught by any kind. -fstack-clash-protection makes such frames touch every page.
+//              caught only where it lands on no memory (overflow.h). -fstack-clash-protection makes
+//              such frames touch every page, every 64 KiB on arm64.
+//              Measured as above for a million stacks, guards of 64 KiB against 16: the same memory
+//              and mappings, 1400 to 1600 ns for a fresh stack with either.
 //
 // Layer     5. Any thread, no locks of its own.
 // Go        none: Go's prologues compare the stack pointer, C++'s do not.

@@ -194,7 +194,9 @@ void LargeGive(const StackBounds* stacks, int n) {
 }
 
 bool LargeCanaryIntact(const StackChunk* c, uint32_t slot) {
-  return c->guard[slot] != GuardKind::kCanary || GuardCanaryIntact(c->Slot(slot), c->guard_bytes);
+  if (c->guard[slot] != GuardKind::kCanary) return true;
+  const size_t bytes = c->guard_bytes < kMaxCanaryBytes ? c->guard_bytes : kMaxCanaryBytes;
+  return GuardCanaryIntact(c->Bounds(slot).lo - bytes, bytes);
 }
 
 int64_t LargeDirtyBytes() { return dirty_bytes.load(std::memory_order_relaxed); }

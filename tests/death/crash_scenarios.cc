@@ -10,6 +10,8 @@
 #include "gort/gmp/getg.h"
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
+#include "gort/stack/internal/stack_layout.h"
+#include "gort/tests/death/unprobed_frames.h"
 
 namespace {
 
@@ -23,6 +25,13 @@ __attribute__((noinline)) int Overflow(int n) {
   frame[0] = static_cast<char>(n);
   if (never == 1) return 0;
   return Overflow(n + 1) + frame[n % 256];
+}
+
+// A frame whose low end lies in the neighbour's stack, and which writes nothing but that end.
+__attribute__((noinline)) int IntoTheNeighbour(int n) {
+  volatile char frame[gort::rt::kDefaultStack / 4 * 5];
+  frame[0] = static_cast<char>(n);
+  return frame[n % 256];
 }
 
 __attribute__((noinline)) void Fault() { *reinterpret_cast<volatile int*>(bad_address) = 1; }
@@ -44,6 +53,18 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "overflow-main") {
     return Overflow(0);
+  } else if (name == "overflow-probed") {
+    // The second goroutine's stack has a neighbour below; both are there when it overflows.
+    gort::Go([] { ParkForEver(); });
+    gort::Go([] { IntoTheNeighbour(0); });
+    ParkForEver();
+  } else if (name == "overflow-unprobed") {
+    gort::Go([] { UnprobedRecursion(0); });
+    ParkForEver();
+  } else if (name == "overflow-unprobed-main") {
+    return UnprobedRecursion(0);
+  } else if (name == "overflow-unprobed-far") {
+    return UnprobedFarFrame(0);
   } else if (name == "overflow-unnoticed") {
     // Into the canary and back again; the next switch sees it.
     gort::Go([] {

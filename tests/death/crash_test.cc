@@ -48,6 +48,24 @@ TEST(Crash, OverflowOfTheMainGoroutine) {
 TEST(Crash, OverflowWithMprotectGuards) {
   ExpectOverflow(RunScenario("overflow", "stackguard=1"), rt::kDefaultStack);
 }
+// What a frame of any size leaves of the report: words that do not depend on the frames' number.
+void ExpectLargeOverflow(const ChildResult& r, const char* function) {
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "-byte limit\n");
+  ExpectHas(r.output, "\nfatal error: stack overflow\n\ngoroutine ");
+  ExpectHas(r.output, std::string(function) + "(...)\n\t");
+}
+
+TEST(Crash, AFrameLargerThanTheStackIsTouchedOnTheWay) {
+  ExpectLargeOverflow(RunScenario("overflow-probed"), "IntoTheNeighbour");
+}
+TEST(Crash, OverflowByFramesThatStepOverTheGuard) {
+  ExpectLargeOverflow(RunScenario("overflow-unprobed"), "UnprobedRecursion");
+  ExpectLargeOverflow(RunScenario("overflow-unprobed-main"), "UnprobedRecursion");
+}
+TEST(Crash, OverflowByOneFrameThatEndsFarBelowTheStack) {
+  ExpectLargeOverflow(RunScenario("overflow-unprobed-far"), "UnprobedFarFrame");
+}
 TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
   ChildResult r = RunScenario("overflow-unnoticed", "stackguard=2");
   EXPECT_EQ(r.status, 2) << r.output;
