@@ -109,6 +109,24 @@ TEST(Overflow, CanaryIsFoundAtASwitch) {
   EXPECT_NE(r.output.find("goroutine 7 [running]:\n"), std::string::npos) << r.output;
 }
 
+TEST(Overflow, IsKnownByTheStackPointerBelowTheStack) {
+  G gp;
+  gp.stack = {uintptr_t{3} << 40, (uintptr_t{3} << 40) + kDefaultStack};
+  const uintptr_t lo = gp.stack.lo;
+  auto overflowed = [&gp](uintptr_t addr, uintptr_t sp) {
+    StackBounds stack;
+    return StackOverflowed(addr, sp, &gp, &stack) && stack.lo == gp.stack.lo;
+  };
+  constexpr uintptr_t kFar = uintptr_t{32} << 20;
+  EXPECT_TRUE(overflowed(lo - kFar, lo - kFar));
+  EXPECT_TRUE(overflowed(lo - kFar - 8, lo - kFar)) << "a call pushes its return address";
+  EXPECT_TRUE(overflowed(lo - 8, lo - kFar)) << "the frame's upper end";
+  EXPECT_FALSE(overflowed(64, lo - kFar)) << "a stack of the program's own, and a null pointer";
+  EXPECT_FALSE(overflowed(lo + 8, lo - kFar));
+  EXPECT_FALSE(overflowed(lo - kFar, lo + 8)) << "the stack pointer is where it should be";
+  EXPECT_FALSE(overflowed(lo - 2 * kFarthestOverflow, lo - 2 * kFarthestOverflow));
+}
+
 TEST(Overflow, OtherFaultsAreNot) {
   ChildResult r = RunOnStack(&WildWrite, 0);
   EXPECT_EQ(r.status, 77) << r.output;

@@ -1,11 +1,14 @@
 // tests/death/crash_scenarios.cc: programs that end badly, by name. See crash_test.cc.
 #include <signal.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/proc/proc.h"
@@ -42,9 +45,30 @@ __attribute__((noinline)) void ParkForEver() {
 }
 
 __attribute__((noinline)) void StartParked() {
+  gort::GOMAXPROCS(1);  // so that each has parked when this goroutine runs again
   for (int i = 0; i < 3; ++i) gort::Go([] { ParkForEver(); });
-  while (gort::NumGoroutine() < 4) gort::Gosched();
   for (int i = 0; i < 100; ++i) gort::Gosched();
+}
+
+std::atomic<int> spinning = 0;
+
+__attribute__((noinline)) void Spin() {
+  spinning.fetch_add(1);
+  while (never == 0) {
+  }
+}
+
+// Two goroutines that never stop on threads of their own, and one in a system call.
+void StartRunning() {
+  gort::GOMAXPROCS(4);
+  for (int i = 0; i < 2; ++i) gort::Go([] { Spin(); });
+  gort::Go([] {
+    gort::Blocking([] {
+      spinning.fetch_add(1);
+      while (never == 0) pause();
+    });
+  });
+  while (spinning.load() != 3) gort::Gosched();
 }
 
 int Run(const std::string& name) {
@@ -63,8 +87,6 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "overflow-unprobed-main") {
     return UnprobedRecursion(0);
-  } else if (name == "overflow-unprobed-far") {
-    return UnprobedFarFrame(0);
   } else if (name == "overflow-unnoticed") {
     // Into the canary and back again; the next switch sees it.
     gort::Go([] {
@@ -81,6 +103,25 @@ int Run(const std::string& name) {
   } else if (name == "quit") {
     StartParked();
     raise(SIGQUIT);  // to this thread: another may be late, and find a deadlock
+  } else if (name == "quit-running") {
+    StartRunning();
+    raise(SIGQUIT);
+  } else if (name == "fatal-running") {
+    StartRunning();
+    gort::rt::Fatal("the program is broken");
+  } else if (name == "quit-deaf") {
+    // A thread that blocks every signal does not answer.
+    StartParked();
+    gort::GOMAXPROCS(2);
+    gort::Go([] {
+      gort::LockOSThread();
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, nullptr);
+      Spin();
+    });
+    while (spinning.load() != 1) gort::Gosched();
+    raise(SIGQUIT);
   } else if (name == "stack-all") {
     StartParked();
     std::string text = gort::Stack(true);

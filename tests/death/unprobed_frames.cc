@@ -12,9 +12,3 @@ __attribute__((noinline)) int UnprobedRecursion(int n) {
   if (never == 1) return 0;
   return UnprobedRecursion(n + 1) + frame[n % 256];
 }
-
-__attribute__((noinline)) int UnprobedFarFrame(int n) {
-  volatile char frame[32 << 20];
-  frame[0] = static_cast<char>(n);
-  return frame[n % 256];
-}

@@ -5,7 +5,5 @@
 
 // Calls itself for ever, with frames of 64 KiB that are written at their low end.
 int UnprobedRecursion(int n);
-// One frame of 32 MiB, more than any stack of the program, likewise.
-int UnprobedFarFrame(int n);
 
 #endif  // GORT_TESTS_DEATH_UNPROBED_FRAMES_H_
