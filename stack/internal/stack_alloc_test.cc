@@ -284,6 +284,25 @@ TEST_F(StackTest, ScavengeReturnsMemoryAndKeepsGuards) {
   StackFree(keep, nullptr);
 }
 
+TEST_F(StackTest, ASweepStopsAtItsDeadlineAndGoesOn) {
+  constexpr int kStacks = 1000;  // in four chunks or more
+  std::vector<StackBounds> all;
+  for (int i = 0; i < kStacks; ++i) all.push_back(StackAlloc(kDefaultStack, nullptr));
+  for (const StackBounds& b : all) StackFree(b, nullptr);
+  const int64_t debt = StackScavengeDebt();
+  constexpr int64_t kChunk = int64_t{64} << 20;
+  int64_t done = 0;
+  int64_t before = 0;
+  int portions = 1;
+  for (; StackSweep(0, 0, &done); ++portions) {
+    EXPECT_LE(done - before, kChunk);
+    before = done;
+  }
+  EXPECT_GE(portions, 4);
+  EXPECT_EQ(done, debt);
+  EXPECT_EQ(StackScavengeDebt(), 0);
+}
+
 TEST_F(StackTest, ScavengeRespectsAge) {
   StackBounds b = StackAlloc(kDefaultStack, nullptr);
   Fill(b, 100);
