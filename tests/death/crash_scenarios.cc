@@ -39,6 +39,8 @@ __attribute__((noinline)) int IntoTheNeighbour(int n) {
 
 __attribute__((noinline)) void Fault() { *reinterpret_cast<volatile int*>(bad_address) = 1; }
 
+__attribute__((noinline)) void Abort() { abort(); }
+
 __attribute__((noinline)) void ParkForEver() {
   gort::rt::GoPark(nullptr, nullptr, gort::rt::WaitReason::kChanReceive);
   NOT_A_TAIL_CALL();
@@ -100,6 +102,12 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "fault-main") {
     Fault();
+  } else if (name == "fault-far") {
+    bad_address = uintptr_t{1} << 40;
+    Fault();
+  } else if (name == "abort") {
+    gort::Go([] { Abort(); });
+    ParkForEver();
   } else if (name == "quit") {
     StartParked();
     raise(SIGQUIT);  // to this thread: another may be late, and find a deadlock

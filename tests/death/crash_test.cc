@@ -1,5 +1,6 @@
 // How gort programs end on stack overflows, faults and SIGQUIT, seen from outside.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <string>
 
@@ -74,7 +75,7 @@ TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
 void ExpectFault(const ChildResult& r) {
   EXPECT_EQ(r.status, 2) << r.output;
   ExpectHas(r.output,
-            "fatal error: unexpected signal during runtime execution\n"
+            "panic: runtime error: invalid memory address or nil pointer dereference\n"
             "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x");
   ExpectHas(r.output, "]\n\ngoroutine ");
   ExpectHas(r.output, "Fault(...)\n\t");
@@ -96,6 +97,30 @@ TEST(Crash, FaultBelowTheCLibrary) {
   ExpectFault(r);
   ExpectHas(r.output, "qsort");
   ExpectHas(r.output, "created by ");
+}
+
+TEST(Crash, FaultElsewhereNamesTheAddress) {
+  ChildResult r = RunScenario("fault-far");
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output,
+            "unexpected fault address 0x10000000000\nfatal error: fault\n[signal SIGSEGV");
+}
+
+TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
+  ChildResult r = RunScenario("abort");
+  EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
+  ExpectHas(r.output, "fatal error: abort\n[signal SIGABRT: abort code=");
+  ExpectHas(r.output, "Abort(...)\n\t");
+  ExpectHas(r.output, "created by gort_main() in goroutine 1\n");
+}
+
+TEST(Crash, AskedForACoreTheProcessDiesOfASignalAfterItsReport) {
+  for (const char* scenario : {"fault", "overflow", "fatal-running"}) {
+    ChildResult r = RunProgram("tests/death/crash_scenarios", {scenario},
+                               {kEnv[0], kEnv[1], "GOTRACEBACK=crash"});
+    EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
+    ExpectHas(r.output, "]:\n");
+  }
 }
 
 TEST(Crash, QuitDumpsAllGoroutines) {
