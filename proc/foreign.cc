@@ -107,14 +107,17 @@ bool OnGoroutine() {
 
 namespace {
 
-// The thread that ThreadSanitizer's runtime starts is no one to wait for.
-constexpr int kThreadsAlone = GORT_TSAN ? 2 : 1;
+// The threads that ThreadSanitizer's runtime and an emulator start are no one to wait for.
+int ThreadsAlone() {
+  const int at_entry = ThreadCountAtEntry() > 1 ? ThreadCountAtEntry() : 1;
+  return at_entry + (GORT_TSAN ? 1 : 0);
+}
 
 // Before the runtime starts goroutines do not run. Where no other thread is that could start it, or
 // wake this one, waiting would never end. (A count of 0: not known.)
 GORT_COLD void CheckBeforeStart() {
   const int threads = ThreadCount();
-  if (threads == 0 || threads > kThreadsAlone) return;
+  if (threads == 0 || threads > ThreadsAlone()) return;
   Fatal("blocked before gort::Run: no goroutine runs yet, and there is no other thread");
 }
 

@@ -148,15 +148,23 @@ int RecvBesideAThread() {
   return 7;
 }
 
-// The threads of Run, and those that goroutines make, have the program's name.
+// The threads that the runtime makes, and those that goroutines make there, have the program's name.
 int ThreadNames() {
-  return gort::Run([] {
-    char own[16] = {};
-    char made[16] = {};
-    pthread_getname_np(pthread_self(), own, sizeof own);
-    std::thread([&made] { pthread_getname_np(pthread_self(), made, sizeof made); }).join();
-    return strncmp(own, "run_scenarios", 13) == 0 && strcmp(own, made) == 0 ? 7 : 1;
+  static char own[16] = {};
+  static char made[16] = {};
+  gort::Run([] {
+    gort::LockOSThread();  // so that the goroutine gets another thread than the first
+    Chan<int> done = MakeChan<int>();
+    gort::Go([done]() mutable {
+      pthread_getname_np(pthread_self(), own, sizeof own);
+      std::thread([] { pthread_getname_np(pthread_self(), made, sizeof made); }).join();
+      done.Send(1);
+    });
+    done.Recv();
+    return 0;
   });
+  printf("\"%s\", \"%s\"\n", own, made);
+  return strncmp(own, "run_scenarios", 13) == 0 && strcmp(own, made) == 0 ? 7 : 1;
 }
 
 struct Scenario {
