@@ -191,7 +191,6 @@ void SchedInit() {
   InitStep("maxmcount", &MaxMCountInit);
   InitStep("tracebackinit", &TracebackInit);
   InitStep("linkverify", &LinkVerify);
-  InitStep("stackinit", &StackInit);
   InitStep("mallocinit", &HeapInit);
   InitStep("randinit", &RandInit);
   InitStep("mcommoninit", &MCommonInit0);
@@ -201,6 +200,7 @@ void SchedInit() {
   InitStep("goargs", &NoteProgramName);
   InitStep("goenvs", &ReadEnvironment);
   InitStep("parsedebugvars", &ParseDebugVars);
+  InitStep("stackinit", &StackInit);  // after GODEBUG, which may choose the guard
   InitStep("gcinit", &GcInit);
   InitStep("lastpoll", &LastPollInit);
   InitStep("procresize", &ProcsInit);

@@ -25,14 +25,14 @@ bool SteppedOverGuard(uintptr_t addr, uintptr_t sp, uintptr_t lo) {
 
 bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackBounds* stack) {
   StackInfo info;
-  if (StackFind(addr, &info) && info.in_guard) {
-    *stack = info.stack;
-    return true;
+  if (HasStackOfOurs(gp)) {
+    *stack = gp->stack;
+    if (StackFind(sp, &info) && info.in_guard && info.stack.lo == gp->stack.lo) return true;
+    if (SteppedOverGuard(addr, sp, gp->stack.lo)) return true;
   }
-  if (!HasStackOfOurs(gp)) return false;
-  *stack = gp->stack;
-  if (StackFind(sp, &info) && info.in_guard && info.stack.lo == gp->stack.lo) return true;
-  return SteppedOverGuard(addr, sp, gp->stack.lo);
+  if (!StackFind(addr, &info) || !info.in_guard) return false;
+  *stack = info.stack;
+  return true;
 }
 
 bool StackOverflowHandler(siginfo_t* info, SigCtx& ctx, G* gp) {

@@ -59,6 +59,7 @@ ChildResult RunOnStack(void (*fn)(), int64_t guard) {
     StackInit();
     InstallHandler();
     TestThread thread;
+    StackAlloc(0, nullptr);  // the lowest of a chunk has a hard guard in any case
     StackBounds b = StackAlloc(0, nullptr);
     Coroutine c(&thread, fn, reinterpret_cast<void*>(b.lo), b.hi - b.lo);
     c.Resume();

@@ -224,8 +224,11 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   godebug.stackguard = 2;
   StackInit();
   G g;
-  g.stack = StackAlloc(128 << 10, nullptr);  // see above
+  StackBounds lowest = StackAlloc(128 << 10, nullptr);  // see above; of a chunk, and so guarded
+  g.stack = StackAlloc(128 << 10, nullptr);
   StackInfo info;
+  ASSERT_TRUE(StackFind(lowest.lo, &info));
+  EXPECT_EQ(info.guard, GuardKind::kMprotect);
   ASSERT_TRUE(StackFind(g.stack.lo, &info));
   ASSERT_EQ(info.guard, GuardKind::kCanary);
   EXPECT_TRUE(StackCanaryMode());
@@ -237,6 +240,7 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   *below = 0;
   EXPECT_TRUE(StackCanaryOk(&g));
   StackFree(g.stack, nullptr);
+  StackFree(lowest, nullptr);
 
   g.stack = StackAlloc(4096, nullptr);
   EXPECT_TRUE(StackCanaryOk(&g));

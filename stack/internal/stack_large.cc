@@ -54,6 +54,7 @@ void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(larg
   uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;
   GuardInstallEach(c->Slot(c->guarded), c->guard_bytes, c->slot_bytes, end - c->guarded,
                    &c->guard[c->guarded]);
+  if (c->guarded == c->first) GuardHarden(c->Slot(c->first), c->guard_bytes, &c->guard[c->first]);
   c->guarded = end;
 }
 

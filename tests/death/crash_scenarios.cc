@@ -1,5 +1,6 @@
 // tests/death/crash_scenarios.cc: programs that end badly, by name. See crash_test.cc.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -79,6 +80,19 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "overflow-main") {
     return Overflow(0);
+  } else if (name == "overflow-crowd") {
+    // Below the stack that overflows are those of others.
+    gort::GOMAXPROCS(1);
+    for (int i = 0; i < 100; ++i) gort::Go([] { ParkForEver(); });
+    gort::Gosched();
+    gort::Go([] { Overflow(0); });
+    ParkForEver();
+  } else if (name == "scarce") {
+    // The stacks need 1.6 GiB of addresses, and there are 1.9.
+    rlimit limit{1'907ull << 20, 1'907ull << 20};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+    for (int i = 0; i < 6400; ++i) gort::Go([] { ParkForEver(); });
+    return 0;
   } else if (name == "overflow-probed") {
     // The second goroutine's stack has a neighbour below; both are there when it overflows.
     gort::Go([] { ParkForEver(); });
@@ -90,7 +104,9 @@ int Run(const std::string& name) {
   } else if (name == "overflow-unprobed-main") {
     return UnprobedRecursion(0);
   } else if (name == "overflow-unnoticed") {
-    // Into the canary and back again; the next switch sees it.
+    // Into the canary and back again; the next switch sees it. The lowest stack of a chunk is the
+    // first goroutine's, and has a hard guard.
+    gort::Go([] { ParkForEver(); });
     gort::Go([] {
       uintptr_t lo = gort::rt::Getg()->stack.lo;
       reinterpret_cast<volatile uintptr_t*>(lo)[-4] = 1;
