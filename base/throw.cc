@@ -54,6 +54,20 @@ void UnblockFaults() {
   pthread_sigmask(SIG_UNBLOCK, &faults, nullptr);
 }
 
+constinit std::atomic<bool> crash{false};  // set once, early
+
+// Returns where the signal does not end the process, as in the first process of a container.
+void DieByAbort() {
+  struct sigaction sa = {};
+  sa.sa_handler = SIG_DFL;
+  sigaction(SIGABRT, &sa, nullptr);
+  sigset_t abort;
+  sigemptyset(&abort);
+  sigaddset(&abort, SIGABRT);
+  pthread_sigmask(SIG_UNBLOCK, &abort, nullptr);
+  syscall(SYS_tgkill, getpid(), Tid(), SIGABRT);
+}
+
 // Takes the right to report. False: this thread has it already and died again in its report.
 // Another thread's later call does not return: the first one ends the process.
 bool ClaimReport() {
@@ -141,7 +155,10 @@ void BeginFatal() {
   if (!ClaimReport()) ExitFatal();
 }
 
+void CrashOnFatal() { crash.store(true, std::memory_order_relaxed); }
+
 void ExitFatal() {
+  if (crash.load(std::memory_order_relaxed)) DieByAbort();
   while (true) syscall(SYS_exit_group, 2);
 }
 

@@ -86,6 +86,9 @@ extern Hook<void(bool all)> fatal_report_hook;
 void BeginFatal();
 // Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
 [[noreturn]] void ExitFatal();
+// From here on ExitFatal ends the process by SIGABRT's default action, which may leave a core dump,
+// whatever handler the signal has. Any thread. Go: GOTRACEBACK=crash
+void CrashOnFatal();
 
 #define GORT_STRINGIZE_(x) #x
 #define GORT_STRINGIZE(x) GORT_STRINGIZE_(x)

@@ -48,13 +48,14 @@ constexpr int kSanitizerThreads = 1;  // started with the program's first thread
 constexpr int kSanitizerThreads = 0;
 #endif
 
-// True when the process has threads that the runtime knows nothing of. A thread that is about to
+// True when the process has, or may have, threads that the runtime knows nothing of. A thread that is about to
 // end counts as well.
 bool StrangersPresent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   int64_t known = MCount() + sched.nattached.load() + kSanitizerThreads;
   if (sched.m0_exited) ++known;  // its thread stays
   if (ThreadCountAtEntry() > 1) known += ThreadCountAtEntry() - 1;
-  return ThreadCount() > known;
+  const int threads = ThreadCount();
+  return threads == 0 || threads > known;  // 0: not known, as without /proc
 }
 
 void ScheduleDeadChecks(int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {

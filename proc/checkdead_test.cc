@@ -122,6 +122,7 @@ TEST(CheckDead, EveryCondition) {
        },
        "fatal error: no goroutines (main called runtime.Goexit) - deadlock!"},
       {"a thread that gort does not know", [](World* w) { w->strangers = 1; }, nullptr},
+      {"threads that cannot be counted", [](World* w) { w->threads_unknown = true; }, nullptr},
       {"m0's thread stays when its M has ended",
        [](World* w) {
          w->NewM(/*sleeping=*/true);

@@ -105,8 +105,28 @@ bool OnGoroutine() {
   return gp != nullptr && !gp->foreign && gp != gp->m->g0;
 }
 
+namespace {
+
+// The threads that ThreadSanitizer's runtime and an emulator start are no one to wait for.
+int ThreadsAlone() {
+  const int at_entry = ThreadCountAtEntry() > 1 ? ThreadCountAtEntry() : 1;
+  return at_entry + (GORT_TSAN ? 1 : 0);
+}
+
+// Before the runtime starts goroutines do not run. Where no other thread is that could start it, or
+// wake this one, waiting would never end. (A count of 0: not known.)
+GORT_COLD void CheckBeforeStart() {
+  const int threads = ThreadCount();
+  if (threads == 0 || threads > ThreadsAlone()) return;
+  Fatal("blocked before gort::Run: no goroutine runs yet, and there is no other thread");
+}
+
+}  // namespace
+
 void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   M* mp = gp->m;
+  // pairs with: SchedInit. The runtime's own thread counts from its creation.
+  if (!sched.initialised.load(std::memory_order_acquire)) CheckBeforeStart();
   gp->waitreason = reason;
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf != nullptr && !unlockf(gp, lock)) {

@@ -127,17 +127,31 @@ void GfPurge(P* pp) { SpillTo(pp, 0); }
 
 namespace {
 
-// Takes the stacks of the dead Gs that were not needed since the last call.
-void TakeUnusedStacks() {
+// Gs with stacks that TakeUnusedStacks has still to take; negative: no sweep is under way. The
+// caller's of ScavengeStacks.
+constinit int32_t unused = -1;
+constexpr int32_t kTakenAtOnce = 64;
+
+// How many of the dead Gs with stacks were not needed since the last call.
+int32_t NotNeeded() {
+  LockGuard l(&sched.gfree_lock);
+  const int32_t n = with_stack.low;
+  with_stack.low = with_stack.now;
+  return n;
+}
+
+// Takes the stacks of up to n of them; returns how many.
+int32_t TakeUnusedStacks(int32_t n) {
   GList idle;
+  int32_t taken = 0;
   {
     LockGuard l(&sched.gfree_lock);
-    for (int32_t n = with_stack.low; n > 0; --n) {
+    for (; taken < n && with_stack.now > 0; ++taken) {
       idle.Push(sched.gfree_stack.Pop());
       --with_stack.now;
       sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
     }
-    with_stack.low = with_stack.now;
+    if (with_stack.now < with_stack.low) with_stack.low = with_stack.now;
   }
   GList bare;
   while (G* gp = idle.Pop()) {
@@ -148,13 +162,21 @@ void TakeUnusedStacks() {
   }
   LockGuard l(&sched.gfree_lock);
   while (G* gp = bare.Pop()) PushGlobal(gp);
+  return taken;
 }
 
 }  // namespace
 
-int64_t ScavengeStacks(int64_t unused_ns) {
-  TakeUnusedStacks();
-  return StackScavenge(INT64_MAX, unused_ns);
+bool ScavengeStacks(int64_t unused_ns, int64_t deadline, int64_t* bytes) {
+  if (unused < 0) unused = NotNeeded();
+  while (unused > 0) {
+    const int32_t n = unused < kTakenAtOnce ? unused : kTakenAtOnce;
+    unused = TakeUnusedStacks(n) == n ? unused - n : 0;
+    if (Nanotime() >= deadline) return true;
+  }
+  if (StackSweep(unused_ns, deadline, bytes)) return true;
+  unused = -1;
+  return false;
 }
 
 bool StacksToScavenge() {

@@ -153,7 +153,7 @@ namespace {
 void MInit(M* mp) {
   mp->tid.store(ThreadId(), std::memory_order_relaxed);
   // A thread is born with its creator's name, which may be sysmon's.
-  if (mp != &m0) ThreadSetName(sched.program);
+  if (mp != &m0 && sched.program[0] != '\0') ThreadSetName(sched.program);
   mp->eh = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
   mp->errno_ptr = &errno;
   G* g0_of_m = mp->g0;

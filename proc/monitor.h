@@ -42,10 +42,12 @@ int64_t DeadCheckDelay();
 
 // ---- memory (gfree.cc) ----
 
-// Gives back the stacks of dead goroutines that were not needed since the last call, and the memory
-// of stacks that have been free for unused_ns. Returns the bytes of address space whose memory was
-// given back. One thread at a time.
-int64_t ScavengeStacks(int64_t unused_ns);
+// Gives back the stacks of dead goroutines that were not needed since it did so before, and the
+// memory of stacks that have been free for unused_ns, in portions: a call ends soon after
+// `deadline`, a value of Nanotime. Adds the address space whose memory went to *bytes. True: call
+// again, to go on. Dead goroutines that Ps keep for themselves, up to 63 each, are not touched: they
+// are what the P uses next, and bounded. One thread at a time.
+bool ScavengeStacks(int64_t unused_ns, int64_t deadline, int64_t* bytes);
 // Whether ScavengeStacks has something to give back, now or after unused_ns.
 bool StacksToScavenge();
 

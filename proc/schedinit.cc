@@ -93,6 +93,10 @@ void ReadEnvironment() {
   // Environment: how many goroutines run at once, from 1 to 1024; without it as many as the process
   // may use CPUs (affinity mask and cgroup quota), and the number follows them.
   env_gomaxprocs = getenv("GOMAXPROCS");
+  // Environment: `crash` ends a fatal report with SIGABRT, which may leave a core dump, instead of
+  // status 2.
+  const char* traceback = getenv("GOTRACEBACK");
+  if (traceback != nullptr && strcmp(traceback, "crash") == 0) CrashOnFatal();
 }
 
 void ParseDebugVars() {
@@ -105,9 +109,12 @@ void ParseDebugVars() {
 
 // The name that threads and reports carry.
 void NoteProgramName() {
-  if (sched.argc <= 0 || sched.argv == nullptr || sched.argv[0] == nullptr) return;
-  const char* slash = strrchr(sched.argv[0], '/');
-  sched.program = slash != nullptr ? slash + 1 : sched.argv[0];
+  const char* name = sched.argc > 0 && sched.argv != nullptr ? sched.argv[0] : nullptr;
+  // Run has no arguments of main's; the kernel says what it executed.
+  if (name == nullptr) name = reinterpret_cast<const char*>(GetAuxval(AuxKey::kExecName));
+  if (name == nullptr) return;
+  const char* slash = strrchr(name, '/');
+  sched.program = slash != nullptr ? slash + 1 : name;
 }
 
 // The environment's GOMAXPROCS, or n without it. For a value that cannot be used it prints one line
@@ -184,7 +191,6 @@ void SchedInit() {
   InitStep("maxmcount", &MaxMCountInit);
   InitStep("tracebackinit", &TracebackInit);
   InitStep("linkverify", &LinkVerify);
-  InitStep("stackinit", &StackInit);
   InitStep("mallocinit", &HeapInit);
   InitStep("randinit", &RandInit);
   InitStep("mcommoninit", &MCommonInit0);
@@ -194,6 +200,7 @@ void SchedInit() {
   InitStep("goargs", &NoteProgramName);
   InitStep("goenvs", &ReadEnvironment);
   InitStep("parsedebugvars", &ParseDebugVars);
+  InitStep("stackinit", &StackInit);  // after GODEBUG, which may choose the guard
   InitStep("gcinit", &GcInit);
   InitStep("lastpoll", &LastPollInit);
   InitStep("procresize", &ProcsInit);

@@ -16,6 +16,7 @@ enum SigFlag : unsigned {
   kSigDumpAll = 8,         // nobody handles it: report of all goroutines, exit status 2
   kSigUnblock = 16,        // every M lets it through, whatever mask the process was started with
   kSigDefaultIgnore = 32,  // the default action is to do nothing
+  kSigDefaultAfter = 64,   // the report is of goroutines only, and the default action follows it
 };
 
 struct SigEntry {
@@ -25,8 +26,7 @@ struct SigEntry {
   unsigned flags;
 };
 
-// Not here on purpose: SIGABRT (abort() in C++ code leaves a core dump, and std::terminate has its
-// own report), SIGTRAP and SIGSYS (debuggers' and sandboxes'), SIGPROF (profilers').
+// Not here on purpose: SIGTRAP and SIGSYS (debuggers' and sandboxes'), SIGPROF (profilers').
 inline constexpr SigEntry kSigTable[] = {
     {SIGSEGV, "SIGSEGV", "segmentation violation",
      kSigInstall | kSigFault | kSigReport | kSigUnblock},
@@ -34,6 +34,7 @@ inline constexpr SigEntry kSigTable[] = {
     {SIGFPE, "SIGFPE", "floating-point exception",
      kSigInstall | kSigFault | kSigReport | kSigUnblock},
     {SIGILL, "SIGILL", "illegal instruction", kSigInstall | kSigFault | kSigReport | kSigUnblock},
+    {SIGABRT, "SIGABRT", "abort", kSigInstall | kSigReport | kSigDefaultAfter},
     {SIGQUIT, "SIGQUIT", "quit", kSigInstall | kSigDumpAll},
     {SIGURG, "SIGURG", "urgent I/O condition", kSigUnblock | kSigDefaultIgnore},
     {SIGCHLD, "SIGCHLD", "child status has changed", kSigDefaultIgnore},

@@ -30,9 +30,40 @@ bool IsFault(const SigEntry* entry, const siginfo_t* info) {
   return entry != nullptr && (entry->flags & kSigFault) != 0 && info->si_code > 0;
 }
 
+// What Go calls the fault of a goroutine; null: it has no name there. Go: sigpanic
+const char* RuntimeError(const SigEntry& entry, const siginfo_t& info) {
+  constexpr uintptr_t kNearNull = 4096;
+  const bool mapping = info.si_code == SEGV_MAPERR || info.si_code == SEGV_ACCERR;
+  if (entry.sig == SIGSEGV && mapping && reinterpret_cast<uintptr_t>(info.si_addr) < kNearNull) {
+    return "invalid memory address or nil pointer dereference";
+  }
+  if (entry.sig != SIGFPE) return nullptr;
+  if (info.si_code == FPE_INTDIV) return "integer divide by zero";
+  return info.si_code == FPE_INTOVF ? "integer overflow" : "floating point error";
+}
+
+// The lines before that of the signal.
+void PrintCause(Printer& p, const SigEntry& entry, const siginfo_t& info, const G* gp) {
+  const bool fault = info.si_code > 0 && (entry.sig == SIGSEGV || entry.sig == SIGBUS);
+  const bool scheduler = gp == nullptr || gp->m == nullptr || gp == gp->m->gsignal ||
+                         (gp == gp->m->g0 && !gp->foreign);
+  const char* error = info.si_code > 0 ? RuntimeError(entry, info) : nullptr;
+  if (entry.sig == SIGABRT) {
+    p << "fatal error: abort\n";
+  } else if (scheduler) {
+    p << "fatal error: unexpected signal during runtime execution\n";
+  } else if (error != nullptr) {
+    p << "panic: runtime error: " << error << '\n';
+  } else if (fault) {
+    (p << "unexpected fault address ").Hex(reinterpret_cast<uintptr_t>(info.si_addr));
+    p << "\nfatal error: fault\n";
+  } else {
+    p << "fatal error: unexpected signal\n";
+  }
+}
+
 // The report of a signal that nobody handles. Go: sighandler's end
-[[noreturn]] void Report(const SigEntry& entry, const siginfo_t& info, const SigCtx& ctx,
-                         const G* gp) {
+void Report(const SigEntry& entry, const siginfo_t& info, const SigCtx& ctx, const G* gp) {
   BeginFatal();
   bool all = (entry.flags & kSigDumpAll) != 0;
   {
@@ -42,15 +73,15 @@ bool IsFault(const SigEntry* entry, const siginfo_t* info) {
       p << " m=" << (gp != nullptr && gp->m != nullptr ? gp->m->id : -1)
         << " sigcode=" << info.si_code << "\n\n";
     } else {
-      p << "fatal error: unexpected signal during runtime execution\n[signal " << entry.name << ": "
-        << entry.text << " code=";
+      PrintCause(p, entry, info, gp);
+      p << "[signal " << entry.name << ": " << entry.text << " code=";
       p.Hex(static_cast<unsigned>(info.si_code)) << " addr=";
       p.Hex(reinterpret_cast<uintptr_t>(info.si_addr)) << " pc=";
       p.Hex(ctx.pc()) << "]\n\n";
     }
   }
   signal_report_hook(gp, &ctx, all);
-  ExitFatal();
+  if ((entry.flags & kSigDefaultAfter) == 0) ExitFatal();
 }
 
 bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
@@ -87,6 +118,13 @@ void DefaultAction(const SigEntry* entry, int sig, const siginfo_t* info,
   if (!fault) ThreadKill(ThreadId(), sig);
 }
 
+// True: sig_table.h names a report for who was interrupted.
+bool IsOurs(const SigEntry& entry, const G* gp) {
+  if ((entry.flags & kSigDumpAll) != 0) return true;
+  if ((entry.flags & kSigReport) == 0 || gp == nullptr) return false;
+  return (entry.flags & kSigDefaultAfter) == 0 || gp->goid != 0;
+}
+
 void Handler(int sig, siginfo_t* info, void* ucontext) {
   int saved_errno = errno;
   Slot& slot = slots[sig];
@@ -109,11 +147,7 @@ void Handler(int sig, siginfo_t* info, void* ucontext) {
     errno = saved_errno;
     handled = Forward(slot.before, sig, info, ucontext);
   }
-  if (!handled && entry != nullptr) {
-    bool ours =
-        (entry->flags & kSigDumpAll) != 0 || ((entry->flags & kSigReport) != 0 && gp != nullptr);
-    if (ours) Report(*entry, *info, ctx, gp);
-  }
+  if (!handled && entry != nullptr && IsOurs(*entry, gp)) Report(*entry, *info, ctx, gp);
   if (!handled) DefaultAction(entry, sig, info, slot.before);
   errno = saved_errno;
 }

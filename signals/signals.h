@@ -3,7 +3,7 @@
 //             1. the functions registered for it, the last registered first;
 //             2. the handler that the application had installed before;
 //             3. the report that sig_table.h names, and exit status 2 (on threads that run
-//                goroutines);
+//                goroutines); after that of SIGABRT, which abort() and assert() send, step 4;
 //             4. the default action. To a fault that reaches this step the handler returns with
 //                the default action in place, so that the core dump shows the faulting instruction.
 //           A sanitizer's handler counts as the application's: its report of a fault is the better

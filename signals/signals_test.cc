@@ -57,17 +57,18 @@ ChildResult OnGoroutine(F before, void (*fn)()) {
 }
 
 TEST(SigTable, Lookup) {
-  EXPECT_EQ(SigEntryOf(SIGABRT), nullptr);
+  EXPECT_EQ(SigEntryOf(SIGTRAP), nullptr);
   EXPECT_STREQ(SigEntryOf(SIGQUIT)->name, "SIGQUIT");
 }
 
 TEST(Signals, FaultOfAGoroutineIsReported) {
   ChildResult r = OnGoroutine([] {}, &Fault);
   EXPECT_EQ(r.status, 2) << r.output;
-  EXPECT_EQ(r.output.rfind("fatal error: unexpected signal during runtime execution\n"
-                           "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x",
-                           0),
-            0u)
+  EXPECT_EQ(
+      r.output.rfind("panic: runtime error: invalid memory address or nil pointer dereference\n"
+                     "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x",
+                     0),
+      0u)
       << r.output;
   EXPECT_NE(r.output.find("]\n\ngoroutine 7 [running]:\n"), std::string::npos) << r.output;
 }

@@ -30,7 +30,7 @@ enum class Guard {
 };
 
 // Takes a stack of at least `bytes` usable bytes; 0: of a size that suits most (somewhat below
-// 256 KiB). The content is undefined. With Guard::kCanary a stack of up to kMaxSmall bytes takes
+// 192 KiB). The content is undefined. With Guard::kCanary a stack of up to kMaxSmall bytes takes
 // 2, 4, 8 or 16 KiB and shares its pages with others; a larger one is as with Guard::kPage. An
 // empty Stack when bytes is above what a stack can have (just below 1 GiB) or the system has no
 // address space left.

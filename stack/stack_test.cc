@@ -55,7 +55,7 @@ TEST(Stack, CanaryIsForSmallOnes) {
   EXPECT_GT(s.size(), size_t{16} << 10);
   Free(s);
   s = Alloc(0, Guard::kCanary);
-  EXPECT_GT(s.size(), size_t{200} << 10);
+  EXPECT_GT(s.size(), size_t{190} << 10);
   Free(s);
   // A stack of 32 KiB: what Guard::kPage, the default, always gives.
   s = Alloc(1);
@@ -76,7 +76,7 @@ TEST(Stack, OverflowOfASmallOneEndsTheProcessWhenItIsFreed) {
 TEST(Stack, ZeroIsTheUsualSize) {
   Stack s = Alloc(0);
   ASSERT_TRUE(s);
-  EXPECT_GT(s.size(), size_t{200} << 10);
+  EXPECT_GT(s.size(), size_t{190} << 10);
   Free(s);
 }
 

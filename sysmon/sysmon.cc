@@ -20,6 +20,7 @@ constexpr int64_t kMinSleepNs = 20'000;
 constexpr int64_t kMaxSleepNs = 10'000'000;
 constexpr int kIdleRounds = 50;  // rounds without success before the sleep begins to double
 constexpr int64_t kPollNs = 10'000'000;
+constexpr int64_t kBusySleepNs = 1'000'000;  // while there is memory to return: every other ms
 constexpr int64_t kScavengePeriodNs = 1'000'000'000;
 
 bool AllIdle() {
@@ -50,13 +51,55 @@ class Tracer {
 
 bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
 
-// Returns the stacks of dead goroutines that were not needed for a period, then free pages of the
-// heap.
-void ReturnMemory() {
-  const int64_t stacks = ScavengeStacks(kScavengePeriodNs);
-  const int64_t pages = ScavengeOne(ScavengeDebt());
-  if (godebug.scavtrace != 0) ScavTrace(pages, stacks);
-}
+// Returns, once a period, the stacks of dead goroutines that were not needed for a period, then free
+// pages of the heap. It does so in portions, because goroutines are pre-empted by this thread too.
+class MemoryReturner {
+ public:
+  // True: a sweep is under way, and the next round makes the next portion.
+  bool busy() const { return step_ != kRest; }
+  void Tick(int64_t now) {
+    if (step_ == kRest) {
+      if (now - began_ < kScavengePeriodNs) return;
+      began_ = now;
+      step_ = kStacks;
+    }
+    const int64_t deadline = now + kPortionNs;
+    if (step_ == kStacks && !ScavengeStacks(kScavengePeriodNs, deadline, &stacks_)) {
+      step_ = kPages;
+      pages_due_ = ScavengeDebt();
+    }
+    if (step_ == kPages && !ReturnPages(deadline)) End();
+  }
+
+ private:
+  enum Step { kRest, kStacks, kPages };
+  static constexpr int64_t kPortionNs = 1'000'000;
+  static constexpr int64_t kPieceBytes = int64_t{1} << 20;  // some 100 us
+
+  // False: done.
+  bool ReturnPages(int64_t deadline) {
+    while (pages_due_ > 0) {
+      if (Nanotime() >= deadline) return true;
+      const int64_t n = ScavengeOne(std::min(pages_due_, kPieceBytes));
+      pages_ += n;
+      pages_due_ = n > 0 ? pages_due_ - n : 0;
+    }
+    return false;
+  }
+
+  void End() {
+    if (godebug.scavtrace != 0) ScavTrace(pages_, stacks_);
+    step_ = kRest;
+    pages_ = 0;
+    stacks_ = 0;
+  }
+
+  Step step_ = kRest;
+  int64_t began_ = Nanotime();
+  int64_t pages_due_ = 0;
+  int64_t pages_ = 0;   // bytes returned by this sweep
+  int64_t stacks_ = 0;  // bytes of address space, likewise
+};
 
 // Sleeps until a P leaves the idle list, for at most max_ns (negative: no limit) and not beyond the
 // next look for a deadlock, which it then makes.
@@ -104,15 +147,16 @@ void Sysmon() {
   }
   int64_t delay = kMinSleepNs;
   int64_t look_again = INT64_MAX;
-  int64_t last_scavenge = Nanotime();
+  MemoryReturner memory;
   Tracer tracer;
   int idle = 0;  // rounds since the last success
   while (true) {
     if (idle == 0) delay = kMinSleepNs;
     if (idle > kIdleRounds) delay = std::min(delay * 2, kMaxSleepNs);
     // The sleep ends with the earliest time slice, but is never shorter than the shortest.
-    ThreadSleep(std::max(std::min(delay, look_again - Nanotime()), kMinSleepNs));
-    if (AllIdle()) {
+    const int64_t longest = memory.busy() ? kBusySleepNs : delay;
+    ThreadSleep(std::max(std::min(longest, look_again - Nanotime()), kMinSleepNs));
+    if (AllIdle() && !memory.busy()) {
       DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, tracer.Due(Nanotime())));
       idle = 0;
       delay = kMinSleepNs;
@@ -123,10 +167,7 @@ void Sysmon() {
     Retaken retaken = Retake(now);
     look_again = retaken.look_again;
     idle = retaken.handed_off > 0 ? 0 : idle + 1;
-    if (now - last_scavenge >= kScavengePeriodNs) {
-      last_scavenge = now;
-      ReturnMemory();
-    }
+    memory.Tick(now);
     tracer.Tick(now);
     FollowCpus(now);
   }

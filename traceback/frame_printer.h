@@ -21,13 +21,15 @@ class FramePrinter {
   // Leaves out the frames up to and with the one whose frame address this is: the reporter's own.
   void SkipTo(const void* frame_address) { skip_to_ = reinterpret_cast<uintptr_t>(frame_address); }
   void Add(const Frame& frame);
+  // Counts a frame that is in the middle, and so is not printed.
+  void Skip() { ++n_; }
   void Finish();
   bool empty() const { return n_ == 0; }
 
- private:
   static constexpr int kInner = 50;
   static constexpr int kOuter = 50;
 
+ private:
   Printer& p_;
   uintptr_t skip_to_ = 0;  // 0: nothing (any more)
   int n_ = 0;

@@ -10,6 +10,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/traceback/ancestors.h"
 #include "gort/traceback/frame_printer.h"
+#include "gort/traceback/running.h"
 #include "gort/traceback/symbolize.h"
 #include "gort/traceback/unwind.h"
 
@@ -36,9 +37,10 @@ bool FreezeG(G* gp, uint32_t status) {
 // Goroutines go on while a report of others is made, so a field of a G that runs, ends or is used
 // anew may be a moment old when it is read. Each field is one word, and a G is never freed. What
 // lies on a stack is read under the freeze.
-GORT_NO_TSAN void PrintOther(Printer& p, G* gp) {
-  uint32_t status = ReadGStatus(gp);
-  if ((status & kGScan) != 0) status &= ~uint32_t{kGScan};  // another report is reading it
+// ask: the report is the process's last, and threads may be interrupted for it.
+GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
+  uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
+  FramePrinter frames(p);
   bool frozen = FreezeG(gp, status);
   // "N minutes" is counted from the first report that saw it wait.
   if (frozen && status == kGWaiting && gp->waitsince == 0) gp->waitsince = Nanotime();
@@ -46,6 +48,8 @@ GORT_NO_TSAN void PrintOther(Printer& p, G* gp) {
   PrintGoroutineHeader(p, gp);
   if (frozen && !gp->foreign) {
     PrintTraceback(p, gp);
+  } else if (ask && !frozen && RunningFrames(gp, &frames)) {
+    frames.Finish();
   } else {
     p << "\tgoroutine running on other thread; stack unavailable\n";
   }
@@ -144,7 +148,7 @@ void TracebackInit() {
   Symbolize(reinterpret_cast<uintptr_t>(&TracebackInit), &symbol);
 }
 
-void TracebackOthers(Printer& p, const G* me) {
+void TracebackOthers(Printer& p, const G* me, bool ask) {
   // One report at a time fills the array; a second one (of another thread) does without.
   static constinit std::atomic<bool> busy{false};
   static constinit G* order[kOrdered];
@@ -156,10 +160,10 @@ void TracebackOthers(Printer& p, const G* me) {
     if (Shown(gp, me)) order[n++] = gp;
   }
   if (mine && gp == nullptr) {
-    while (n > 0) PrintOther(p, order[--n]);
+    while (n > 0) PrintOther(p, order[--n], ask);
   } else {
     for (gp = newest; gp != nullptr; gp = gp->alllink) {
-      if (Shown(gp, me)) PrintOther(p, gp);
+      if (Shown(gp, me)) PrintOther(p, gp, ask);
     }
   }
   if (mine) busy.store(false, std::memory_order_release);
@@ -171,7 +175,7 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
   Printer p;
   PrintCurrent(p, gp, ctx, skip_to);
   p.Flush();
-  if (all) TracebackOthers(p, gp);
+  if (all) TracebackOthers(p, gp, true);
 }
 
 }  // namespace
@@ -182,7 +186,7 @@ GORT_NOINLINE void FatalReport(bool all) {
   // The scheduler itself reports a fault of the program (a deadlock): its own stack says nothing.
   if (all && (gp == nullptr || gp->goid == 0)) {
     Printer p;
-    TracebackOthers(p, gp);
+    TracebackOthers(p, gp, true);
     return;
   }
   Printer() << '\n';
@@ -202,7 +206,7 @@ GORT_NOINLINE std::string StackText(bool all) {
     Printer p(text.data(), room);
     G* gp = CallersG();
     PrintCurrent(p, gp, nullptr, __builtin_frame_address(0));
-    if (all) TracebackOthers(p, gp);
+    if (all) TracebackOthers(p, gp, false);
     if (p.size() < room) {
       text.resize(p.size());
       return text;

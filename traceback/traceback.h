@@ -11,7 +11,8 @@
 // Layer     5. Functions that print to a Printer allocate nothing and take no lock of ours; those
 //           marked (signal) may run in signal handlers.                      Go: traceback.go
 // Freezing  another goroutine's stack is read while its status carries the scan bit, which keeps
-//           every M from running it. A goroutine that runs on another thread is named, not walked.
+//           every M from running it. A goroutine that runs on another thread is walked by that
+//           thread for a fatal report (running.h), and named for StackText.
 #ifndef GORT_TRACEBACK_TRACEBACK_H_
 #define GORT_TRACEBACK_TRACEBACK_H_
 
@@ -40,8 +41,9 @@ void PrintTracebackAt(Printer& p, const SigCtx& ctx);
 // is not known. (signal) Go: printcreatedby
 void PrintCreatedBy(Printer& p, const G* gp);
 // Every goroutine but me and the runtime's own, each after an empty line, oldest first (in no order
-// when there are more than a few thousand). (signal) Go: tracebackothers
-void TracebackOthers(Printer& p, const G* me);
+// when there are more than a few thousand). ask: the process is about to end, so that threads that
+// run goroutines may be interrupted for their stacks (running.h). (signal) Go: tracebackothers
+void TracebackOthers(Printer& p, const G* me, bool ask);
 
 // What fatal_report_hook shall be: an empty line, the current goroutine (or the system stack that
 // the fault is on), then, when all, the others; these alone when the scheduler itself reports of all

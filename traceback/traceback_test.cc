@@ -220,7 +220,7 @@ TEST(Traceback, OthersOldestFirst) {
   dead.g.alllink = &b.g;
   running.g.alllink = &dead.g;
   allgs.store(&running.g);
-  std::string text = Text([&](Printer& p) { TracebackOthers(p, nullptr); });
+  std::string text = Text([&](Printer& p) { TracebackOthers(p, nullptr, false); });
   allgs.store(before);
   size_t at_a = text.find("\ngoroutine 20 [");
   size_t at_b = text.find("\ngoroutine 21 [runnable]:");

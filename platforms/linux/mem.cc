@@ -35,14 +35,33 @@ class ErrnoKeeper {
   int saved_ = errno;
 };
 
+void* MapAt(void* hint, size_t bytes, int prot) {
+  void* p = mmap(hint, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+// Where there is no room for `align` bytes more (ulimit -v): the aligned address below the one that
+// the kernel would take, because it takes them downwards. Null: not free.
+void* MapTight(size_t bytes, size_t align, int prot) {
+  void* p = MapAt(nullptr, bytes, prot);
+  if (p == nullptr) return nullptr;
+  uintptr_t want = AlignDown(reinterpret_cast<uintptr_t>(p), align);
+  if (want == reinterpret_cast<uintptr_t>(p)) return p;
+  munmap(p, bytes);
+  p = MapAt(reinterpret_cast<void*>(want), bytes, prot);
+  if (p == nullptr || reinterpret_cast<uintptr_t>(p) == want) return p;
+  munmap(p, bytes);
+  return nullptr;
+}
+
 void* Map(size_t bytes, size_t align, int prot) {
   ErrnoKeeper keep;
   size_t page = PageSize();
   if (align < page) align = page;
   size_t total = bytes + (align - page);
   if (total < bytes) return nullptr;
-  void* p = mmap(nullptr, total, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return nullptr;
+  void* p = MapAt(nullptr, total, prot);
+  if (p == nullptr) return total == bytes ? nullptr : MapTight(bytes, align, prot);
   uintptr_t lo = reinterpret_cast<uintptr_t>(p);
   uintptr_t want = AlignUp(lo, align);
   if (want != lo) munmap(p, want - lo);

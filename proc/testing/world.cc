@@ -166,6 +166,7 @@ void WrapThreadDetach(uintptr_t handle) {
 // Ms that wait in `threads` have one as well, and so has an emulator.
 int WrapThreadCount() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (world == nullptr) return RealThreadCount();
+  if (world->threads_unknown) return 0;
   const int ms = static_cast<int>(sched.mnext - sched.nmfreed) + (sched.m0_exited ? 1 : 0);
   const int others = (GORT_TSAN ? 1 : 0) + std::max(ThreadCountAtEntry() - 1, 0);
   return ms + static_cast<int>(sched.nattached.load()) + others + world->strangers;

@@ -89,6 +89,8 @@ class World {
 
   // Threads of the process that the runtime knows nothing of.
   int strangers = 0;
+  // The number of threads is not known, as without /proc.
+  bool threads_unknown = false;
   int cpus_by_affinity = 1;
   int cpus_by_quota = 0;
 

@@ -2,8 +2,10 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <cstdlib>
 
+#include "gort/base/godebug.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/check.h"
 #include "gort/gmp/g.h"
@@ -14,6 +16,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/platforms/cpu.h"
 #include "gort/platforms/mem.h"
+#include "gort/platforms/thread.h"
 #include "gort/preempt/preempt.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
@@ -25,6 +28,7 @@
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/sysmon/sysmon.h"
 #include "gort/timer/internal/timers.h"
+#include "gort/traceback/running.h"
 #include "gort/traceback/traceback.h"
 
 namespace gort::rt {
@@ -73,10 +77,20 @@ void MainGoroutine() {
   boot_main->done(boot_main->arg, result);
 }
 
+// SIGURG, or what takes its place: every M lets it through, and by default it is ignored.
+bool RequestStack(int tid) {
+  const int sig = godebug.preemptsignal != 0 ? static_cast<int>(godebug.preemptsignal) : SIGURG;
+  // Only now: a program that never reports keeps the signal if nothing is pre-empted.
+  static constinit std::atomic<bool> registered{false};
+  if (!registered.exchange(true)) SignalRegister(sig, &AnswerStackRequest);
+  return ThreadKill(tid, sig);
+}
+
 void InstallHooks() {
   TimersInstall();
   NetpollInstall();
   fatal_report_hook.Set(&FatalReport);
+  stack_request_hook.Set(&RequestStack);
   signal_report_hook.Set(&TracebackReport);
   overflow_traceback_hook.Set(&TracebackReport);
   InstallSignals();

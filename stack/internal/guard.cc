@@ -14,7 +14,8 @@ namespace {
 // Relaxed throughout: mode is written before the guards it decides about are wanted, counts are
 // statistics, and a guard itself is published by the lock under which it is installed.
 constinit std::atomic<GuardKind> first_kind{GuardKind::kCanary};
-constinit std::atomic<int64_t> mprotect_budget{-1};  // -1: not asked the OS yet
+constinit std::atomic<bool> budget_known{false};    // the OS was asked
+constinit std::atomic<int64_t> mprotect_budget{0};  // negative: GuardHarden goes beyond it
 
 void Count(GuardKind kind, int64_t n) {
   guard_counts[static_cast<int>(kind)].fetch_add(n, std::memory_order_relaxed);
@@ -37,7 +38,7 @@ const char* GuardKindName(GuardKind kind) {
 }
 
 void GuardInit(int64_t mode) {
-  if (mprotect_budget.load(std::memory_order_relaxed) < 0) {
+  if (!budget_known.exchange(true, std::memory_order_relaxed)) {
     mprotect_budget.store(static_cast<int64_t>(MemMaxMappings() / 4), std::memory_order_relaxed);
   }
   GuardKind kind = GuardKind::kCanary;
@@ -59,6 +60,14 @@ void GuardInstallEach(uintptr_t first, size_t bytes, size_t stride, size_t n, Gu
     kinds[i] = hard ? GuardKind::kMprotect : GuardKind::kCanary;
     Count(kinds[i], 1);
   }
+}
+
+void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind) {
+  if (*kind != GuardKind::kCanary || !MemProtectNone(reinterpret_cast<void*>(lo), bytes)) return;
+  mprotect_budget.fetch_sub(1, std::memory_order_relaxed);
+  Count(GuardKind::kCanary, -1);
+  Count(GuardKind::kMprotect, 1);
+  *kind = GuardKind::kMprotect;
 }
 
 void GuardForget(GuardKind* kinds, size_t n) {

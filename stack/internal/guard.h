@@ -11,7 +11,10 @@
 //   kCanary    the guard's bytes stay readable and writable and must stay zero. Nothing faults; the
 //              owner of the stack looks (when the stack is freed, and at every switch while
 //              StackCanaryMode()). An overflow is found late, but before the stack below it runs:
-//              the guard lies between the two. Reading an untouched page maps the kernel's shared
+//              the guard lies between the two. The lowest stack of a chunk has a guard by mprotect
+//              in any case (1 in 255 stacks of the default size), so that a runaway recursion, which
+//              runs through the stacks below its own, ends in the report and not in the chunk's
+//              record. Reading an untouched page maps the kernel's shared
 //              page of zeroes, so a canary takes no memory either, and all canaries together stay
 //              in the first-level cache: they are one physical page.
 //
@@ -39,7 +42,10 @@
 //              nothing here. MemReset takes them away (GuardForget), with the page tables.
 //
 // Width        see StackGuardBytes: a frame larger than the guard, entered without touching it, is
-//              not caught by any kind. -fstack-clash-protection makes such frames touch every page.
+//              caught only where it lands on no memory (overflow.h). -fstack-clash-protection makes
+//              such frames touch every page, every 64 KiB on arm64.
+//              Measured as above for a million stacks, guards of 64 KiB against 16: the same memory
+//              and mappings, 1400 to 1600 ns for a fresh stack with either.
 //
 // Layer     5. Any thread, no locks of its own.
 // Go        none: Go's prologues compare the stack pointer, C++'s do not.
@@ -65,6 +71,11 @@ void GuardInit(int64_t mode);
 // fresh memory of ours), and stores what protects each in kinds[0 .. n). Does not fail: what the
 // kernel refuses becomes a canary.
 void GuardInstallEach(uintptr_t first, size_t bytes, size_t stride, size_t n, GuardKind* kinds);
+
+// Makes a canary of `bytes` at lo a guard by mprotect, beyond the budget. For the lowest stack of a
+// chunk: an overflow that runs through all canaries shall fault there, before the chunk's record.
+// When the kernel refuses it stays a canary.
+void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind);
 
 // The memory under n guards was reset or unmapped; clears kinds[0 .. n).
 void GuardForget(GuardKind* kinds, size_t n);

@@ -14,10 +14,18 @@
 
 namespace gort::rt {
 
-// True when gp overflowed a stack of ours by touching addr with the stack pointer at sp: addr lies
-// in that stack's guard, or sp does (the frame stepped over the part that it touched). Stores the
-// stack in *info.
-bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackInfo* info);
+// A frame that was entered without touching it may leave the stack and its guard behind at one
+// step: so far below a stack a fault still counts as an overflow of it.
+inline constexpr uintptr_t kFarthestOverflow = uintptr_t{256} << 20;
+
+// True when gp overflowed a stack of ours by touching addr with the stack pointer at sp, and stores
+// the stack in *stack:
+//   - addr lies in the guard of any of our stacks: gp's, or one that the program switched to itself;
+//   - sp lies in the guard of gp's stack: the frame stepped over the part that it touched;
+//   - sp lies at most kFarthestOverflow below gp's stack, and addr between the two or just below sp:
+//     the frame stepped over the whole guard. Other faults on a stack that the program made are not
+//     gp's overflow.
+bool StackOverflowed(uintptr_t addr, uintptr_t sp, const G* gp, StackBounds* stack);
 
 // A SignalFn (signals/signals.h). An overflow: prints the report (overflow_report.h) and ends the
 // process with status 2. Anything else: false. gp: the interrupted one; null: not ours.

@@ -59,6 +59,7 @@ ChildResult RunOnStack(void (*fn)(), int64_t guard) {
     StackInit();
     InstallHandler();
     TestThread thread;
+    StackAlloc(0, nullptr);  // the lowest of a chunk has a hard guard in any case
     StackBounds b = StackAlloc(0, nullptr);
     Coroutine c(&thread, fn, reinterpret_cast<void*>(b.lo), b.hi - b.lo);
     c.Resume();
@@ -107,6 +108,24 @@ TEST(Overflow, CanaryIsFoundAtASwitch) {
       2);
   ExpectOverflow(r);
   EXPECT_NE(r.output.find("goroutine 7 [running]:\n"), std::string::npos) << r.output;
+}
+
+TEST(Overflow, IsKnownByTheStackPointerBelowTheStack) {
+  G gp;
+  gp.stack = {uintptr_t{3} << 40, (uintptr_t{3} << 40) + kDefaultStack};
+  const uintptr_t lo = gp.stack.lo;
+  auto overflowed = [&gp](uintptr_t addr, uintptr_t sp) {
+    StackBounds stack;
+    return StackOverflowed(addr, sp, &gp, &stack) && stack.lo == gp.stack.lo;
+  };
+  constexpr uintptr_t kFar = uintptr_t{32} << 20;
+  EXPECT_TRUE(overflowed(lo - kFar, lo - kFar));
+  EXPECT_TRUE(overflowed(lo - kFar - 8, lo - kFar)) << "a call pushes its return address";
+  EXPECT_TRUE(overflowed(lo - 8, lo - kFar)) << "the frame's upper end";
+  EXPECT_FALSE(overflowed(64, lo - kFar)) << "a stack of the program's own, and a null pointer";
+  EXPECT_FALSE(overflowed(lo + 8, lo - kFar));
+  EXPECT_FALSE(overflowed(lo - kFar, lo + 8)) << "the stack pointer is where it should be";
+  EXPECT_FALSE(overflowed(lo - 2 * kFarthestOverflow, lo - 2 * kFarthestOverflow));
 }
 
 TEST(Overflow, OtherFaultsAreNot) {

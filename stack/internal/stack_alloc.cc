@@ -183,6 +183,10 @@ int64_t StackScavenge(int64_t max_bytes, int64_t older_than_ns) {
   return LargeScavenge(max_bytes, older_than_ns);
 }
 
+bool StackSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes) {
+  return LargeSweep(older_than_ns, deadline, bytes);
+}
+
 int64_t StackScavengeDebt() { return LargeDirtyBytes(); }
 
 void StackReleaseUnused(StackBounds stack) { StackReleaseUnusedBatch(&stack, 1); }

@@ -9,7 +9,7 @@
 // Contract  | call               | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | StackAlloc, Free   |   x    | x  |  x   |    -    |    x    |   -   |  from OS  |
 //           | StackCacheFlush    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
-//           | StackScavenge      |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           | StackScavenge,Sweep|   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | StackCanaryOk, Find|   x    | x  |  x   |    x    |    x    |   -   |     -     |
 //           A StackCache is its owner P's alone. Locks taken: stackpool, stacklarge, persistent.
 #ifndef GORT_STACK_INTERNAL_STACK_ALLOC_H_
@@ -59,6 +59,10 @@ void StackCacheFlush(StackCache* cache);
 // address space whose memory went. Stacks in Ps' caches stay. Only one thread at a time does any
 // work; others return 0. Measured (Linux 6.18, 2 CPUs): see stack/README.md.
 int64_t StackScavenge(int64_t max_bytes, int64_t older_than_ns);
+// The same for who must not be away for long: goes once over all chunks, in portions. A portion
+// ends with the first chunk (64 MiB of address space) after `deadline`, a value of Nanotime; adds
+// what it gave back to *bytes. True: call again, to go on; the call after that begins a new sweep.
+bool StackSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes);
 // Address space of free stacks whose memory StackScavenge has still to give back; 0: nothing to do
 // until a stack is freed.
 int64_t StackScavengeDebt();

@@ -224,8 +224,11 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   godebug.stackguard = 2;
   StackInit();
   G g;
-  g.stack = StackAlloc(128 << 10, nullptr);  // see above
+  StackBounds lowest = StackAlloc(128 << 10, nullptr);  // see above; of a chunk, and so guarded
+  g.stack = StackAlloc(128 << 10, nullptr);
   StackInfo info;
+  ASSERT_TRUE(StackFind(lowest.lo, &info));
+  EXPECT_EQ(info.guard, GuardKind::kMprotect);
   ASSERT_TRUE(StackFind(g.stack.lo, &info));
   ASSERT_EQ(info.guard, GuardKind::kCanary);
   EXPECT_TRUE(StackCanaryMode());
@@ -237,6 +240,7 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   *below = 0;
   EXPECT_TRUE(StackCanaryOk(&g));
   StackFree(g.stack, nullptr);
+  StackFree(lowest, nullptr);
 
   g.stack = StackAlloc(4096, nullptr);
   EXPECT_TRUE(StackCanaryOk(&g));
@@ -282,6 +286,25 @@ TEST_F(StackTest, ScavengeReturnsMemoryAndKeepsGuards) {
   EXPECT_EQ(*reinterpret_cast<unsigned char*>(again.hi - 1), 0);
   StackFree(again, nullptr);
   StackFree(keep, nullptr);
+}
+
+TEST_F(StackTest, ASweepStopsAtItsDeadlineAndGoesOn) {
+  constexpr int kStacks = 1000;  // in four chunks or more
+  std::vector<StackBounds> all;
+  for (int i = 0; i < kStacks; ++i) all.push_back(StackAlloc(kDefaultStack, nullptr));
+  for (const StackBounds& b : all) StackFree(b, nullptr);
+  const int64_t debt = StackScavengeDebt();
+  constexpr int64_t kChunk = int64_t{64} << 20;
+  int64_t done = 0;
+  int64_t before = 0;
+  int portions = 1;
+  for (; StackSweep(0, 0, &done); ++portions) {
+    EXPECT_LE(done - before, kChunk);
+    before = done;
+  }
+  EXPECT_GE(portions, 4);
+  EXPECT_EQ(done, debt);
+  EXPECT_EQ(StackScavengeDebt(), 0);
 }
 
 TEST_F(StackTest, ScavengeRespectsAge) {

@@ -21,6 +21,7 @@ constinit uintptr_t arena_next = 0;  // first chunk of the newest arena that is 
 constinit uintptr_t arena_end = 0;
 constinit size_t arena_bytes = kStackChunkBytes;  // size of the next arena
 
+constexpr size_t kLeastChunk = size_t{4} << 20;
 constexpr size_t kMaxArena = size_t{1} << 30;
 // Offset of the stack in a mapping of its own; a page of any size.
 constexpr size_t kOwnHeader = size_t{64} << 10;
@@ -43,7 +44,21 @@ bool Representable(uintptr_t base, size_t bytes) {
   return ((base + bytes - 1) >> kAddressBits) == 0;
 }
 
-// Address space for one more chunk of an arena.
+// Address space for a chunk that is smaller than others, but for two slots and aligned as they are;
+// null: there is none.
+uintptr_t TakeSmallChunk(size_t slot_bytes, size_t* bytes) {
+  for (size_t n = kStackChunkBytes / 2; n >= 2 * slot_bytes && n >= kLeastChunk; n /= 2) {
+    void* p = MemMap(n, kStackChunkBytes);
+    if (p == nullptr) continue;
+    MemNoHugePage(p, n);
+    reserved_bytes.fetch_add(static_cast<int64_t>(n), std::memory_order_relaxed);
+    *bytes = n;
+    return reinterpret_cast<uintptr_t>(p);
+  }
+  return 0;
+}
+
+// Address space for one more chunk of an arena; 0: there is none.
 uintptr_t TakeChunk() {
   if (arena_next == arena_end) {
     void* p = nullptr;
@@ -100,11 +115,13 @@ StackChunk* NewStackChunk(int order, size_t page) {
     c = NewOwnMapping(slot_bytes);
     if (c == nullptr) return nullptr;
   } else {
+    size_t bytes = kStackChunkBytes;
     uintptr_t base = TakeChunk();
-    if (base == 0) return nullptr;
+    if (base == 0) base = TakeSmallChunk(slot_bytes, &bytes);
+    if (base == 0 || !Representable(base, bytes)) return nullptr;
     c = ::new (reinterpret_cast<void*>(base)) StackChunk;
     c->origin = base;
-    c->end = static_cast<uint32_t>(kStackChunkBytes / slot_bytes);
+    c->end = static_cast<uint32_t>(bytes / slot_bytes);
   }
   c->order = order;
   c->slot_bytes = slot_bytes;

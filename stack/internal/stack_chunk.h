@@ -3,7 +3,8 @@
 //           chunks, and a chunk is cut into slots of one size. The chunk's record lies in its own
 //           first slot: an address and a mask lead to it, and nothing is stored beside the stacks
 //           themselves. So 1,000,000 stacks of 256 KiB are 3,922 chunks and at most 260 mappings
-//           (the kernel merges neighbours: 48 were seen in a whole process).
+//           (the kernel merges neighbours: 48 were seen in a whole process). Where addresses are
+//           scarce (ulimit -v) a chunk has fewer slots.
 // Slot      [ guard | usable stack, lo .. hi | colour ]
 // Colour    every stack begins at the same offset in its pages, and a goroutine's hottest lines are
 //           those at the top: without help they would all compete for the same few sets of the

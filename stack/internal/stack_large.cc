@@ -31,6 +31,12 @@ constinit std::atomic<int64_t> released_bytes{0};
 // Where the next scavenge goes on. Only one thread scavenges at a time (scavenging).
 constinit std::atomic<StackChunk*> cursor{nullptr};
 constinit std::atomic<bool> scavenging{false};
+// A sweep that has begun and not ended. Owned through `scavenging`, as `cursor`.
+struct Sweep {
+  StackChunk* at = nullptr;  // goes on here; null: no sweep
+  int64_t began = 0;         // Nanotime
+};
+constinit Sweep sweep;
 
 void Add(std::atomic<int64_t>* counter, int64_t n) {
   counter->fetch_add(n, std::memory_order_relaxed);  // a statistic: no partner
@@ -48,6 +54,7 @@ void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(larg
   uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;
   GuardInstallEach(c->Slot(c->guarded), c->guard_bytes, c->slot_bytes, end - c->guarded,
                    &c->guard[c->guarded]);
+  if (c->guarded == c->first) GuardHarden(c->Slot(c->first), c->guard_bytes, &c->guard[c->first]);
   c->guarded = end;
 }
 
@@ -194,7 +201,9 @@ void LargeGive(const StackBounds* stacks, int n) {
 }
 
 bool LargeCanaryIntact(const StackChunk* c, uint32_t slot) {
-  return c->guard[slot] != GuardKind::kCanary || GuardCanaryIntact(c->Slot(slot), c->guard_bytes);
+  if (c->guard[slot] != GuardKind::kCanary) return true;
+  const size_t bytes = c->guard_bytes < kMaxCanaryBytes ? c->guard_bytes : kMaxCanaryBytes;
+  return GuardCanaryIntact(c->Bounds(slot).lo - bytes, bytes);
 }
 
 int64_t LargeDirtyBytes() { return dirty_bytes.load(std::memory_order_relaxed); }
@@ -218,6 +227,25 @@ int64_t LargeScavenge(int64_t max_bytes, int64_t older_than_ns) {
   cursor.store(c, std::memory_order_relaxed);
   scavenging.store(false, std::memory_order_release);  // pairs with: the exchange above
   return done;
+}
+
+bool LargeSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes) {
+  if (LargeDirtyBytes() == 0) return false;
+  // pairs with: the store below
+  if (scavenging.exchange(true, std::memory_order_acquire)) return false;
+  if (sweep.at == nullptr) {
+    sweep.at = AllStackChunks();
+    sweep.began = Nanotime();
+  }
+  // All chunks age by the same clock, so that a later sweep finds old what was free in this one.
+  while (sweep.at != nullptr) {
+    *bytes += ScavengeChunk(sweep.at, sweep.began, older_than_ns);
+    sweep.at = sweep.at->all_next;
+    if (Nanotime() >= deadline) break;
+  }
+  const bool more = sweep.at != nullptr;
+  scavenging.store(false, std::memory_order_release);  // pairs with: the exchange above
+  return more;
 }
 
 }  // namespace gort::rt

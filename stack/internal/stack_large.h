@@ -30,8 +30,9 @@ bool LargeCanaryIntact(const StackChunk* c, uint32_t slot);
 int64_t LargeDirtyBytes();
 int64_t LargeReleasedBytes();
 int64_t LargeInuseBytes();
-// See StackScavenge.
+// See StackScavenge and StackSweep.
 int64_t LargeScavenge(int64_t max_bytes, int64_t older_than_ns);
+bool LargeSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes);
 
 }  // namespace gort::rt
 

@@ -70,13 +70,20 @@ inline constexpr uint32_t kStackColours = 16;
 inline constexpr size_t kStackColourBytes = 64;
 inline constexpr size_t kMaxStackColour = (kStackColours - 1) * kStackColourBytes;
 
-// Bytes of the guard at the low end of a large stack: a page at least, and a sixteenth of the
-// reservation up to 64 KiB, so that a large frame does not step over it. Costs no memory.
+// Bytes of the guard at the low end of a large stack: a quarter of the reservation up to 1 MiB, and
+// a page at least. Costs no memory: its entries lie in page tables that the stack's top needs. The
+// default stack has 64 KiB, which is how far apart arm64's compilers touch a large frame
+// (-fstack-clash-protection), so that such a frame cannot step over the guard.
+inline constexpr size_t kMaxStackGuard = size_t{1} << 20;
 constexpr size_t StackGuardBytes(size_t reservation, size_t page) {
-  size_t n = reservation / 16;
-  if (n > (size_t{64} << 10)) n = size_t{64} << 10;
+  size_t n = reservation / 4;
+  if (n > kMaxStackGuard) n = kMaxStackGuard;
   return n < page ? page : AlignUp(n, page);
 }
+static_assert(StackGuardBytes(kDefaultStack, 4096) >= size_t{64} << 10);
+
+// Bytes below a stack that a canary keeps watch on, at most: they are read at each switch.
+inline constexpr size_t kMaxCanaryBytes = size_t{16} << 10;
 
 // The smallest large stack: a guard must leave more than half of it, also where pages are large.
 constexpr size_t LeastLargeStack(size_t page) {

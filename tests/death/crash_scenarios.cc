@@ -1,15 +1,21 @@
 // tests/death/crash_scenarios.cc: programs that end badly, by name. See crash_test.cc.
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
+#include "gort/stack/internal/stack_layout.h"
+#include "gort/tests/death/unprobed_frames.h"
 
 namespace {
 
@@ -25,7 +31,16 @@ __attribute__((noinline)) int Overflow(int n) {
   return Overflow(n + 1) + frame[n % 256];
 }
 
+// A frame whose low end lies in the neighbour's stack, and which writes nothing but that end.
+__attribute__((noinline)) int IntoTheNeighbour(int n) {
+  volatile char frame[gort::rt::kDefaultStack / 4 * 5];
+  frame[0] = static_cast<char>(n);
+  return frame[n % 256];
+}
+
 __attribute__((noinline)) void Fault() { *reinterpret_cast<volatile int*>(bad_address) = 1; }
+
+__attribute__((noinline)) void Abort() { abort(); }
 
 __attribute__((noinline)) void ParkForEver() {
   gort::rt::GoPark(nullptr, nullptr, gort::rt::WaitReason::kChanReceive);
@@ -33,9 +48,30 @@ __attribute__((noinline)) void ParkForEver() {
 }
 
 __attribute__((noinline)) void StartParked() {
+  gort::GOMAXPROCS(1);  // so that each has parked when this goroutine runs again
   for (int i = 0; i < 3; ++i) gort::Go([] { ParkForEver(); });
-  while (gort::NumGoroutine() < 4) gort::Gosched();
   for (int i = 0; i < 100; ++i) gort::Gosched();
+}
+
+std::atomic<int> spinning = 0;
+
+__attribute__((noinline)) void Spin() {
+  spinning.fetch_add(1);
+  while (never == 0) {
+  }
+}
+
+// Two goroutines that never stop on threads of their own, and one in a system call.
+void StartRunning() {
+  gort::GOMAXPROCS(4);
+  for (int i = 0; i < 2; ++i) gort::Go([] { Spin(); });
+  gort::Go([] {
+    gort::Blocking([] {
+      spinning.fetch_add(1);
+      while (never == 0) pause();
+    });
+  });
+  while (spinning.load() != 3) gort::Gosched();
 }
 
 int Run(const std::string& name) {
@@ -44,8 +80,33 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "overflow-main") {
     return Overflow(0);
+  } else if (name == "overflow-crowd") {
+    // Below the stack that overflows are those of others.
+    gort::GOMAXPROCS(1);
+    for (int i = 0; i < 100; ++i) gort::Go([] { ParkForEver(); });
+    gort::Gosched();
+    gort::Go([] { Overflow(0); });
+    ParkForEver();
+  } else if (name == "scarce") {
+    // The stacks need 1.6 GiB of addresses, and there are 1.9.
+    rlimit limit{1'907ull << 20, 1'907ull << 20};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+    for (int i = 0; i < 6400; ++i) gort::Go([] { ParkForEver(); });
+    return 0;
+  } else if (name == "overflow-probed") {
+    // The second goroutine's stack has a neighbour below; both are there when it overflows.
+    gort::Go([] { ParkForEver(); });
+    gort::Go([] { IntoTheNeighbour(0); });
+    ParkForEver();
+  } else if (name == "overflow-unprobed") {
+    gort::Go([] { UnprobedRecursion(0); });
+    ParkForEver();
+  } else if (name == "overflow-unprobed-main") {
+    return UnprobedRecursion(0);
   } else if (name == "overflow-unnoticed") {
-    // Into the canary and back again; the next switch sees it.
+    // Into the canary and back again; the next switch sees it. The lowest stack of a chunk is the
+    // first goroutine's, and has a hard guard.
+    gort::Go([] { ParkForEver(); });
     gort::Go([] {
       uintptr_t lo = gort::rt::Getg()->stack.lo;
       reinterpret_cast<volatile uintptr_t*>(lo)[-4] = 1;
@@ -57,9 +118,34 @@ int Run(const std::string& name) {
     ParkForEver();
   } else if (name == "fault-main") {
     Fault();
+  } else if (name == "fault-far") {
+    bad_address = uintptr_t{1} << 40;
+    Fault();
+  } else if (name == "abort") {
+    gort::Go([] { Abort(); });
+    ParkForEver();
   } else if (name == "quit") {
     StartParked();
     raise(SIGQUIT);  // to this thread: another may be late, and find a deadlock
+  } else if (name == "quit-running") {
+    StartRunning();
+    raise(SIGQUIT);
+  } else if (name == "fatal-running") {
+    StartRunning();
+    gort::rt::Fatal("the program is broken");
+  } else if (name == "quit-deaf") {
+    // A thread that blocks every signal does not answer.
+    StartParked();
+    gort::GOMAXPROCS(2);
+    gort::Go([] {
+      gort::LockOSThread();
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, nullptr);
+      Spin();
+    });
+    while (spinning.load() != 1) gort::Gosched();
+    raise(SIGQUIT);
   } else if (name == "stack-all") {
     StartParked();
     std::string text = gort::Stack(true);

@@ -1,11 +1,14 @@
 // How gort programs end on stack overflows, faults and SIGQUIT, seen from outside.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <string>
 
+#include "gort/base/attributes.h"
 #include "gort/platforms/mem.h"
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/tests/support/child.h"
+#include "gort/tests/support/process.h"
 
 namespace gort::testing {
 namespace {
@@ -48,6 +51,25 @@ TEST(Crash, OverflowOfTheMainGoroutine) {
 TEST(Crash, OverflowWithMprotectGuards) {
   ExpectOverflow(RunScenario("overflow", "stackguard=1"), rt::kDefaultStack);
 }
+// What a frame of any size leaves of the report: words that do not depend on the frames' number.
+void ExpectLargeOverflow(const ChildResult& r, const char* function) {
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "-byte limit\n");
+  ExpectHas(r.output, "\nfatal error: stack overflow\n\ngoroutine ");
+  ExpectHas(r.output, std::string(function) + "(...)\n\t");
+}
+
+TEST(Crash, AFrameLargerThanTheStackIsTouchedOnTheWay) {
+  if (GORT_ASAN || GORT_TSAN) GTEST_SKIP() << "frames of sanitizers' builds are not touched";
+  ExpectLargeOverflow(RunScenario("overflow-probed"), "IntoTheNeighbour");
+}
+TEST(Crash, OverflowByFramesThatStepOverTheGuard) {
+  ExpectLargeOverflow(RunScenario("overflow-unprobed"), "UnprobedRecursion");
+  ExpectLargeOverflow(RunScenario("overflow-unprobed-main"), "UnprobedRecursion");
+}
+TEST(Crash, RunawayRecursionThroughCanariesIsReported) {
+  ExpectOverflow(RunScenario("overflow-crowd", "stackguard=2"), rt::kDefaultStack);
+}
 TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
   ChildResult r = RunScenario("overflow-unnoticed", "stackguard=2");
   EXPECT_EQ(r.status, 2) << r.output;
@@ -58,7 +80,7 @@ TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
 void ExpectFault(const ChildResult& r) {
   EXPECT_EQ(r.status, 2) << r.output;
   ExpectHas(r.output,
-            "fatal error: unexpected signal during runtime execution\n"
+            "panic: runtime error: invalid memory address or nil pointer dereference\n"
             "[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x");
   ExpectHas(r.output, "]\n\ngoroutine ");
   ExpectHas(r.output, "Fault(...)\n\t");
@@ -82,12 +104,69 @@ TEST(Crash, FaultBelowTheCLibrary) {
   ExpectHas(r.output, "created by ");
 }
 
+TEST(Crash, FaultElsewhereNamesTheAddress) {
+  ChildResult r = RunScenario("fault-far");
+  EXPECT_EQ(r.status, 2) << r.output;
+  // AddressSanitizer looks at its own record of the address first, and faults there.
+  ExpectHas(r.output, GORT_ASAN ? "unexpected fault address 0x"
+                                : "unexpected fault address 0x10000000000\nfatal error: fault\n");
+  ExpectHas(r.output, "\nfatal error: fault\n[signal SIGSEGV: segmentation violation code=0x");
+}
+
+TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
+  ChildResult r = RunScenario("abort");
+  EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
+  ExpectHas(r.output, "fatal error: abort\n[signal SIGABRT: abort code=");
+  ExpectHas(r.output, "Abort(...)\n\t");
+  ExpectHas(r.output, "created by gort_main() in goroutine 1\n");
+}
+
+TEST(Crash, AskedForACoreTheProcessDiesOfASignalAfterItsReport) {
+  for (const char* scenario : {"fault", "overflow", "fatal-running"}) {
+    ChildResult r = RunProgram("tests/death/crash_scenarios", {scenario},
+                               {kEnv[0], kEnv[1], "GOTRACEBACK=crash"});
+    EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
+    ExpectHas(r.output, "]:\n");
+  }
+}
+
 TEST(Crash, QuitDumpsAllGoroutines) {
   ChildResult r = RunScenario("quit");
   EXPECT_EQ(r.status, 2) << r.output;
   ExpectHas(r.output, "SIGQUIT: quit\nPC=0x");
   EXPECT_EQ(Count(r.output, "goroutine 1 [running]:\n"), 1u) << r.output;
   EXPECT_EQ(Count(r.output, " [chan receive]:\n"), 3u) << r.output;
+  EXPECT_EQ(Count(r.output, "ParkForEver(...)\n"), 3u) << r.output;
+}
+
+TEST(Crash, GoroutinesUseMostOfScarceAddresses) {
+  if (GORT_ASAN || GORT_TSAN) GTEST_SKIP() << "a sanitizer takes terabytes of addresses";
+  if (Emulated()) GTEST_SKIP() << "the limit would be the emulator's";
+  const ChildResult r = RunScenario("scarce");
+  EXPECT_EQ(r.status, 0) << r.output;
+}
+
+// ThreadSanitizer keeps signals back from threads that make no call.
+void ExpectRunningStacks(const ChildResult& r) {
+  EXPECT_EQ(r.status, 2) << r.output;
+  if (GORT_TSAN) return;
+  EXPECT_EQ(Count(r.output, "stack unavailable"), 0u) << r.output;
+  EXPECT_EQ(Count(r.output, "Spin(...)\n"), 2u) << r.output;
+  EXPECT_EQ(Count(r.output, "pause(...)\n"), 1u) << r.output;
+}
+
+TEST(Crash, ReportsShowWhatRunsOnOtherThreads) {
+  for (const char* godebug : {"", "asyncpreemptoff=1"}) {
+    ExpectRunningStacks(RunScenario("quit-running", godebug));
+    ExpectRunningStacks(RunScenario("fatal-running", godebug));
+  }
+}
+
+TEST(Crash, AThreadThatDoesNotAnswerDoesNotStopTheReport) {
+  ChildResult r = RunScenario("quit-deaf");
+  EXPECT_EQ(r.status, 2) << r.output;
+  EXPECT_EQ(Count(r.output, "goroutine running on other thread; stack unavailable\n"), 1u)
+      << r.output;
   EXPECT_EQ(Count(r.output, "ParkForEver(...)\n"), 3u) << r.output;
 }
 

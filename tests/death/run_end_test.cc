@@ -48,5 +48,19 @@ TEST(RunEnd, GoroutinesFromBeforeRunDoNotKeepMainFromStarting) {
   }
 }
 
+TEST(RunEnd, ToBlockBeforeRunOnTheOnlyThreadIsReported) {
+  ChildResult r = RunScenario("recv_before_run");
+  EXPECT_EQ(r.status, 2) << r.output;
+  EXPECT_NE(r.output.find("fatal error: blocked before gort::Run: "), std::string::npos)
+      << r.output;
+  r = RunScenario("recv_beside_a_thread");
+  EXPECT_EQ(r.status, 7) << r.output;
+}
+
+TEST(RunEnd, ThreadsOfRunHaveTheProgramsName) {
+  const ChildResult r = RunScenario("thread_names");
+  EXPECT_EQ(r.status, 7) << r.output;
+}
+
 }  // namespace
 }  // namespace gort::testing

@@ -1,5 +1,6 @@
 // tests/death/run_scenarios.cc: programs with an ordinary main that calls Run, by name.
 // run_end_test.cc says how each must end.
+#include <pthread.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -130,6 +131,42 @@ int BlockedBeforeRun() {
   return gort::Run([] { return write(fds[1], "x", 1) == 1 ? 7 : 1; });
 }
 
+// Nobody could ever send.
+int RecvBeforeRun() {
+  Chan<int> c = MakeChan<int>();
+  gort::Go([c]() mutable { c.Send(1); });
+  c.Recv();
+  return 7;
+}
+
+// Another thread could, and does.
+int RecvBesideAThread() {
+  Chan<int> c = MakeChan<int>();
+  std::thread sender([c]() mutable { gort::Run([&] { return c.Send(1), 0; }); });
+  c.Recv();
+  sender.join();
+  return 7;
+}
+
+// The threads that the runtime makes, and those that goroutines make there, have the program's name.
+int ThreadNames() {
+  static char own[16] = {};
+  static char made[16] = {};
+  gort::Run([] {
+    gort::LockOSThread();  // so that the goroutine gets another thread than the first
+    Chan<int> done = MakeChan<int>();
+    gort::Go([done]() mutable {
+      pthread_getname_np(pthread_self(), own, sizeof own);
+      std::thread([] { pthread_getname_np(pthread_self(), made, sizeof made); }).join();
+      done.Send(1);
+    });
+    done.Recv();
+    return 0;
+  });
+  printf("\"%s\", \"%s\"\n", own, made);
+  return strncmp(own, "run_scenarios", 13) == 0 && strcmp(own, made) == 0 ? 7 : 1;
+}
+
 struct Scenario {
   const char* name;
   int (*run)();
@@ -143,6 +180,9 @@ constexpr Scenario kScenarios[] = {
     {"deadlock_without_the_first_m", &DeadlockWithoutTheFirstM},
     {"busy_before_run", &BusyBeforeRun},
     {"blocked_before_run", &BlockedBeforeRun},
+    {"recv_before_run", &RecvBeforeRun},
+    {"recv_beside_a_thread", &RecvBesideAThread},
+    {"thread_names", &ThreadNames},
 };
 
 }  // namespace
