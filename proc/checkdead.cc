@@ -48,8 +48,8 @@ constexpr int kSanitizerThreads = 1;  // started with the program's first thread
 constexpr int kSanitizerThreads = 0;
 #endif
 
-// True when the process has, or may have, threads that the runtime knows nothing of. A thread that is about to
-// end counts as well.
+// True when the process has, or may have, threads that the runtime knows nothing of. A thread that
+// is about to end counts as well.
 bool StrangersPresent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   int64_t known = MCount() + sched.nattached.load() + kSanitizerThreads;
   if (sched.m0_exited) ++known;  // its thread stays

@@ -105,6 +105,7 @@ void ParseDebugVars() {
     sched.seed = static_cast<uint64_t>(godebug.schedseed);
     SetSchedSeed(sched.seed);
   }
+  if (godebug.stackguard != 0) StackInit();  // once more: the guard is the environment's choice
 }
 
 // The name that threads and reports carry.
@@ -191,6 +192,7 @@ void SchedInit() {
   InitStep("maxmcount", &MaxMCountInit);
   InitStep("tracebackinit", &TracebackInit);
   InitStep("linkverify", &LinkVerify);
+  InitStep("stackinit", &StackInit);
   InitStep("mallocinit", &HeapInit);
   InitStep("randinit", &RandInit);
   InitStep("mcommoninit", &MCommonInit0);
@@ -200,7 +202,6 @@ void SchedInit() {
   InitStep("goargs", &NoteProgramName);
   InitStep("goenvs", &ReadEnvironment);
   InitStep("parsedebugvars", &ParseDebugVars);
-  InitStep("stackinit", &StackInit);  // after GODEBUG, which may choose the guard
   InitStep("gcinit", &GcInit);
   InitStep("lastpoll", &LastPollInit);
   InitStep("procresize", &ProcsInit);
