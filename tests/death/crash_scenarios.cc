@@ -96,7 +96,7 @@ int Run(const std::string& name) {
   } else if (name == "overflow-probed") {
     // The second goroutine's stack has a neighbour below; both are there when it overflows.
     gort::Go([] { ParkForEver(); });
-    gort::Go([] { IntoTheNeighbour(0); });
+    gort::Go([] { IntoTheNeighbour(never); });
     ParkForEver();
   } else if (name == "overflow-unprobed") {
     gort::Go([] { UnprobedRecursion(0); });
