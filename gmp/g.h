@@ -63,6 +63,7 @@ struct alignas(64) G {
   std::atomic<bool> preempt{false};           // atomic (as stackguard0)
   bool system = false;           // const after newproc; GoSystem's, counted in sched.ngsys
   bool foreign = false;          // const after init; stands for a thread that is no M
+  bool may_move = false;         // const after newproc; GoOptions::may_move
   bool is_main = false;          // owner G only; the main function of Run or rt0
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status

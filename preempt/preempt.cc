@@ -8,6 +8,7 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/godebug.h"
+#include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched_hooks.h"
@@ -47,9 +48,9 @@ GORT_NOINLINE void Restore(const CallOnceState& s) {
 #endif
 }
 
-// False: kMaxPinned Gs keep their threads already.
-bool TakePin() {
-  if (pinned.fetch_add(1, std::memory_order_relaxed) < kMaxPinned) return true;
+// False: so many Gs keep their threads already.
+bool TakePin(int most) {
+  if (pinned.fetch_add(1, std::memory_order_relaxed) < most) return true;
   pinned.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
@@ -93,7 +94,8 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
     return true;
   }
   SafePoint answer = JudgeSafePoint(ctx, gp, AsyncFrameBytes(ctx));
-  if (answer == SafePoint::kPin && !TakePin()) answer = SafePoint::kPinned;
+  if (answer == SafePoint::kPin && !TakePin(kMaxPinned)) answer = SafePoint::kPinned;
+  if (answer == SafePoint::kSafe && !gp->may_move && TakePin(kMaxStaying)) answer = SafePoint::kPin;
   counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);
   // Our signal shall not end a system call with EINTR: the call is made again where that happens
   // once. It happens once for an unknown function, which is known at the next request, and for a G

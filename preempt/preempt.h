@@ -9,8 +9,8 @@
 //             PreemptM: signal_pending
 //               0 -> 1, tgkill  --------> handler, on gsignal: signal_pending -> 0; judge; push
 //                                         gort_async_preempt, on the goroutine's stack
-//                                           gort_async_preempt2: Gosched ... resumed, perhaps on
-//                                           another thread; retarget the frame
+//                                           gort_async_preempt2: Gosched ... resumed, mostly on
+//                                           the same thread; retarget the frame
 //                                         rt_sigreturn: the interrupted instruction
 //
 // Signal    SIGURG, as in Go: it is ignored by default, and few programs use it.

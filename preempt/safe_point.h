@@ -2,8 +2,13 @@
 // What      JudgeSafePoint looks at what a signal interrupted, and says yes when it is sure. A no
 //           costs one retry (the monitor asks again); a wrong yes costs a deadlock or memory.
 //
-// What could go wrong. Pre-empted code loses its thread and goes on later, perhaps on another,
-// while any other goroutine runs in between on the same thread. That hurts code which
+// A goroutine that is interrupted stays on its thread: only the P leaves, nobody runs there until the
+// goroutine goes on, and what belongs to the thread is as it was. The price is a thread for each
+// that waits, so no more than kMaxStaying do, and none that has promised that it may move
+// (GoOptions::may_move). The others lose their thread, and what follows is about them.
+//
+// What could go wrong. Such code goes on later, perhaps on another thread, while any other goroutine
+// runs in between on the same thread. That hurts code which
 //   a. holds a lock that others need in order to let it go on: malloc's, stdio's, the loader's. The
 //      holder waits in a run queue; the thread that would run it waits for the lock.
 //   b. holds a lock by thread (recursive ones), or keeps something half done in a thread-local
@@ -44,13 +49,14 @@
 //   an exception in flight: __cxa_get_globals() of the goroutine travels with it (gmp/switch.h).
 //   the address of something thread-local, or errno's: `if (errno == EINTR)` is a call that
 //     returns an address and a load. When a register, or a word of the innermost frame, points into
-//     the thread's static TLS, the goroutine is pre-empted but keeps its thread until it runs again
-//     (SafePoint::kPin), and no other goroutine runs there meanwhile. At most kMaxPinned at once.
+//     the thread's static TLS, the goroutine stays on its thread in any case (SafePoint::kPin). At most
+//     kMaxPinned stay at once.
 //   std::call_once's two thread-local variables between their stores and the call of the C library:
 //     they travel with the goroutine (preempt.cc).
-// Not covered, and in docs/HACKING.md: a thread-local variable of the program's own that is read
+// Not covered, for a goroutine that does not stay: a thread-local variable of the program's own that is read
 // and written back by separate instructions, or whose value stands for the thread (a cached
-// pthread_self). A goroutine that needs these to hold locks itself to its thread.
+// pthread_self), and locks that know their thread. With more than kMaxStaying goroutines cut off at
+// once, one that needs these to hold locks itself to its thread.
 //
 // A goroutine that blocks in a call that is not wrapped in Blocking (a std::mutex, read(2),
 // nanosleep) has frames of the C library and is no safe point; but it is at a system call, and that
@@ -73,12 +79,14 @@
 namespace gort::rt {
 
 inline constexpr int kMaxWalk = 256;  // frames
-inline constexpr int kMaxPinned = 64;
+// Gs that keep their threads: because they had better, and because they must.
+inline constexpr int kMaxStaying = 1000;
+inline constexpr int kMaxPinned = 4000;
 
 enum class SafePoint : uint8_t {
   // Those that are acted upon come first.
   kSafe,
-  kPin,       // safe if the G stays on its thread
+  kPin,       // safe if the G stays on its thread; from the handler also: it does stay
   kBlocked,   // the G is in a system call that is not wrapped, or about to make it: its P may go
   kNotUserG,  // not a goroutine's stack, or the G is not running
   kPinned,    // m.locks, or kMaxPinned Gs keep their threads already

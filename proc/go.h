@@ -25,6 +25,11 @@ namespace gort {
 struct GoOptions {
   size_t stack_size = 0;       // bytes of usable stack; 0: the default; small values are rounded up
   std::string_view name = {};  // shown in tracebacks; the first 23 bytes are kept
+  // A promise: the goroutine computes, and notices nothing when it goes on on another thread in the
+  // middle of that. It holds no lock that knows its thread and has nothing of a thread_local half
+  // done. Then it takes no thread along when it is pre-empted, which pays with very many goroutines
+  // that compute for long.
+  bool may_move = false;
 };
 
 namespace rt {

@@ -141,6 +141,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   void* bubble = self != nullptr ? self->bubble.load(std::memory_order_relaxed) : nullptr;
   gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
   gp->goid = NextGoid(pp);
+  gp->may_move = options != nullptr && options->may_move;
   SetName(gp, options);
   return NewGoroutine{gp, closure};
 }

@@ -94,7 +94,9 @@ int gort_main(int argc, char** argv) {
   int n = registers::Ways(ways);
   for (int i = 0; i < 2 * n + 1; ++i) {
     live.fetch_add(1);
-    gort::Go([way = &ways[i % n], seed, i] { Worker(way, seed + static_cast<uint64_t>(i)); });
+    gort::GoOptions options;
+    options.may_move = true;
+    gort::Go(options, [way = &ways[i % n], seed, i] { Worker(way, seed + static_cast<uint64_t>(i)); });
   }
   int64_t start = gort::rt::Nanotime();
   while (!stop.load()) {

@@ -1,0 +1,137 @@
+// A goroutine that is cut off stays on its thread: what belongs to the thread is still its own when
+// it goes on, and nobody has touched it. Run with GODEBUG=preemptrate=10000.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <shared_mutex>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gort/base/attributes.h"
+#include "gort/preempt/preempt.h"
+#include "gort/runtime.h"
+#include "gort/sync/sync.h"
+#include "gort/tests/support/process.h"
+
+namespace stay {
+namespace {
+
+using gort::rt::PreemptCount;
+using gort::rt::SafePoint;
+
+// Long enough to be cut off in the middle of it, mostly.
+GORT_NOINLINE void Compute() {
+  volatile int left = 200'000;
+  while (left > 0) left = left - 1;
+  asm volatile("" ::: "memory");  // for the caller: anything may have changed
+}
+
+// Calls f again and again in several goroutines, until that many were cut off.
+void InManyGoroutines(const std::function<void()>& f) {
+  constexpr int kGoroutines = 8;
+  const int64_t cut_off = gort::testing::Slow() ? 30 : 150;
+  gort::Run([&] {
+    for (int procs : {1, 2, 8}) {
+      gort::GOMAXPROCS(procs);
+      const int64_t enough = PreemptCount(SafePoint::kPin) + cut_off;
+      const absl::Time latest = absl::Now() + absl::Seconds(20);
+      gort::WaitGroup group;
+      for (int i = 0; i < kGoroutines; ++i) {
+        group.Go([&] {
+          do {
+            f();
+          } while (!GORT_TSAN && PreemptCount(SafePoint::kPin) < enough && absl::Now() < latest);
+        });
+      }
+      group.Wait();
+      EXPECT_TRUE(GORT_TSAN || PreemptCount(SafePoint::kPin) >= enough);
+    }
+    return 0;
+  });
+}
+
+TEST(StayTest, LocksThatKnowTheirThreadKeepOthersOut) {
+  std::shared_mutex shared;
+  std::recursive_mutex recursive;
+  std::atomic<int> inside_shared{0};
+  std::atomic<int> inside_recursive{0};
+  std::atomic<int> failures{0};
+  InManyGoroutines([&] {
+    {
+      std::unique_lock lock(shared);
+      if (inside_shared.fetch_add(1) != 0) failures.fetch_add(1);
+      Compute();
+      inside_shared.fetch_sub(1);
+    }
+    {
+      std::shared_lock lock(shared);
+      Compute();
+      if (inside_shared.load() != 0) failures.fetch_add(1);
+    }
+    std::lock_guard lock(recursive);
+    if (inside_recursive.fetch_add(1) != 0) failures.fetch_add(1);
+    Compute();
+    {
+      std::lock_guard again(recursive);
+      Compute();
+    }
+    inside_recursive.fetch_sub(1);
+  });
+  EXPECT_EQ(failures.load(), 0);
+}
+
+thread_local int depth = 0;
+
+struct Deeper {
+  Deeper() { ++depth; }
+  ~Deeper() { --depth; }
+};
+
+TEST(StayTest, ACountOfTheThreadIsTheGoroutinesOwn) {
+  std::atomic<int> failures{0};
+  InManyGoroutines([&] {
+    if (depth != 0) failures.fetch_add(1);
+    {
+      Deeper one;
+      Compute();
+      Deeper two;
+      Compute();
+      if (depth != 2) failures.fetch_add(1);
+    }
+    if (depth != 0) failures.fetch_add(1);
+  });
+  EXPECT_EQ(failures.load(), 0);
+}
+
+struct Pair {
+  uint64_t first = 0;
+  uint64_t second = 0;
+};
+thread_local Pair of_the_thread;
+
+GORT_NOINLINE void Fill(uint64_t* part, uint64_t value) {
+  Compute();
+  *part = value;
+}
+
+// Who is cut off in Compute has the address two calls further up only.
+GORT_NOINLINE void Make(Pair* pair, uint64_t value) {
+  Fill(&pair->first, value);
+  Fill(&pair->second, value);
+}
+
+TEST(StayTest, AnObjectOfTheThreadIsNotSeenHalfMade) {
+  std::atomic<int> failures{0};
+  InManyGoroutines([&] {
+    Make(&of_the_thread, gort::Goid());
+    const Pair seen = of_the_thread;
+    if (seen.first != gort::Goid() || seen.second != gort::Goid()) failures.fetch_add(1);
+  });
+  EXPECT_EQ(failures.load(), 0);
+}
+
+}  // namespace
+}  // namespace stay
