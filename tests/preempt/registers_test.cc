@@ -96,7 +96,8 @@ int gort_main(int argc, char** argv) {
     live.fetch_add(1);
     gort::GoOptions options;
     options.may_move = true;
-    gort::Go(options, [way = &ways[i % n], seed, i] { Worker(way, seed + static_cast<uint64_t>(i)); });
+    gort::Go(options,
+             [way = &ways[i % n], seed, i] { Worker(way, seed + static_cast<uint64_t>(i)); });
   }
   int64_t start = gort::rt::Nanotime();
   while (!stop.load()) {
