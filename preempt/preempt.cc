@@ -128,11 +128,15 @@ void PreemptM(M* mp) {
 
 void PreemptInstall() {
   if (godebug.asyncpreemptoff != 0 || GORT_TSAN) return;
-  preempt_signal = godebug.preemptsignal != 0 ? static_cast<int>(godebug.preemptsignal) : SIGURG;
+  preempt_signal = PreemptSignal();
   if (!UserTextAddProgram()) return;
   SafePointInit();
   SignalRegister(preempt_signal, &OnPreemptSignal);
   sched_hooks.preempt_m = &PreemptM;
+}
+
+int PreemptSignal() {
+  return godebug.preemptsignal != 0 ? static_cast<int>(godebug.preemptsignal) : SIGURG;
 }
 
 int64_t PreemptCount(SafePoint answer) {

@@ -34,6 +34,9 @@ namespace gort::rt {
 // runtime/internal/boot.cc, after SchedInit and before a second M runs. Go: part of initsig
 void PreemptInstall();
 
+// The signal's number: SIGURG, or GODEBUG=preemptsignal. Every M lets it through.
+int PreemptSignal();
+
 // How often a signal of ours was answered so; a snapshot of counters that only grow.
 int64_t PreemptCount(SafePoint answer);
 

@@ -49,12 +49,12 @@
 //   an exception in flight: __cxa_get_globals() of the goroutine travels with it (gmp/switch.h).
 //   the address of something thread-local, or errno's: `if (errno == EINTR)` is a call that
 //     returns an address and a load. When a register, or a word of the innermost frame, points into
-//     the thread's static TLS, the goroutine stays on its thread in any case (SafePoint::kPin). At most
-//     kMaxPinned stay at once.
+//     the thread's static TLS, the goroutine stays on its thread in any case (SafePoint::kPin). At
+//     most kMaxPinned stay at once.
 //   std::call_once's two thread-local variables between their stores and the call of the C library:
 //     they travel with the goroutine (preempt.cc).
-// Not covered, for a goroutine that does not stay: a thread-local variable of the program's own that is read
-// and written back by separate instructions, or whose value stands for the thread (a cached
+// Not covered, for a goroutine that does not stay: a thread-local variable of the program's own that
+// is read and written back by separate instructions, or whose value stands for the thread (a cached
 // pthread_self), and locks that know their thread. With more than kMaxStaying goroutines cut off at
 // once, one that needs these to hold locks itself to its thread.
 //

@@ -42,20 +42,27 @@ TEST(MutexTest, TryLock) {
   });
 }
 
+// n goroutines that wait for *mu, which is locked, one after the other; each notes its number in
+// *order when it has the lock.
+std::vector<Probe> Queue(Mutex* mu, int n, std::vector<int>* order) {
+  std::vector<Probe> probes;
+  for (int i = 0; i < n; ++i) {
+    probes.emplace_back([=] {
+      mu->Lock();
+      order->push_back(i);
+      mu->Unlock();
+    });
+    EXPECT_EQ(probes.back().Waits(), "sync.Mutex.Lock");
+  }
+  return probes;
+}
+
 TEST(MutexTest, WaitsAndIsWoken) {
   InGort([] {
     Mutex mu;
     mu.Lock();
-    std::vector<Probe> probes;
     std::vector<int> order;
-    for (int i = 0; i < 5; ++i) {
-      probes.emplace_back([&, i] {
-        mu.Lock();
-        order.push_back(i);
-        mu.Unlock();
-      });
-      EXPECT_EQ(probes.back().Waits(), "sync.Mutex.Lock");
-    }
+    std::vector<Probe> probes = Queue(&mu, 5, &order);
     mu.Unlock();
     for (Probe& p : probes) EXPECT_TRUE(p.Finish());
     EXPECT_EQ(order.size(), 5u);
@@ -135,15 +142,7 @@ TEST(MutexTest, AWaiterThatCameTooLateStaysTheFirst) {
     Mutex mu;
     std::vector<int> order;
     mu.Lock();
-    std::vector<Probe> probes;
-    for (int i = 0; i < 2; ++i) {
-      probes.emplace_back([&, i] {
-        mu.Lock();
-        order.push_back(i);
-        mu.Unlock();
-      });
-      EXPECT_EQ(probes.back().Waits(), "sync.Mutex.Lock");
-    }
+    std::vector<Probe> probes = Queue(&mu, 2, &order);
     mu.Unlock();
     if (mu.TryLock()) {
       if (order.empty()) {  // always, unless a time slice has just ended

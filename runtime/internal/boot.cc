@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "gort/base/godebug.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/check.h"
 #include "gort/gmp/g.h"
@@ -77,9 +76,9 @@ void MainGoroutine() {
   boot_main->done(boot_main->arg, result);
 }
 
-// SIGURG, or what takes its place: every M lets it through, and by default it is ignored.
+// With pre-emption's signal: every M lets it through, and by default it is ignored.
 bool RequestStack(int tid) {
-  const int sig = godebug.preemptsignal != 0 ? static_cast<int>(godebug.preemptsignal) : SIGURG;
+  const int sig = PreemptSignal();
   // Only now: a program that never reports keeps the signal if nothing is pre-empted.
   static constinit std::atomic<bool> registered{false};
   if (!registered.exchange(true)) SignalRegister(sig, &AnswerStackRequest);
