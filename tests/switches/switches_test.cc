@@ -78,7 +78,6 @@ TEST(SystemGoroutine, IsNotCountedNorShownNorWaitedFor) {
   EXPECT_EQ(Count(r.output, "[chan receive]:"), 3u) << r.output;
 }
 
-// A sweep may come while the scenario still frees, and another after that.
 TEST(Scavtrace, PrintsALineForEachSweepThatGaveMemoryBack) {
   ChildResult r = RunScenario("scavenge", "GODEBUG=scavtrace=1");
   EXPECT_EQ(r.status, 0) << r.output;
