@@ -93,7 +93,7 @@ GORT_ALWAYS_INLINE void StoreG(G* gp) {
       : "memory");
 }
 
-// Zeroes the register that p is in. preempt/safe_point.cc takes the address of something
+// Zeroes the register that p is in. preempt/thread_registers.cc takes the address of something
 // thread-local in a register for one that the goroutine still needs.
 template <class T>
 GORT_ALWAYS_INLINE void Forget(T* p) {

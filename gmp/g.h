@@ -50,6 +50,10 @@ struct alignas(64) G {
   // The lower bound of the stack, or kStackPreempt: a request that cooperative check points see.
   std::atomic<uintptr_t> stackguard0{0};  // atomic (set by any thread, cleared by the owner M)
 
+  // ThreadPins::pins of the context while it is not running (platforms/pins.h); 1: nothing is pinned
+  // once the context has been resumed.
+  int32_t pins = 1;  // status
+
   StackBounds stack;                          // status
   uintptr_t stackguard1 = 0;                  // status; always the lower bound
   uint64_t goid = 0;                          // status; 0: no goroutine's, or never used
@@ -70,6 +74,8 @@ struct alignas(64) G {
   size_t closure_align = 0;      // status; of a closure on the heap
   bool large_stack = false;      // status; stack of a non-standard size
   int64_t waitsince = 0;         // status; approximate, set by tracebacks
+  // What a signal interrupted, of one that waits for a P in the handler; null: sched has the context.
+  void* signal_context = nullptr;  // status; a ucontext_t
   // Until when Sleep sleeps. Owner G only. Seam: traces and dumps, which say how long is left.
   int64_t sleep_when = 0;
   int32_t nested_syscalls = 0;  // owner G only; EnterSyscalls within the outermost

@@ -70,6 +70,23 @@ class GQueue {
     }
     return gp;
   }
+  // Null when empty.
+  G* First() const { return head_; }
+  // Takes the first G for which wanted(gp) holds; null: there is none.
+  template <class Wanted>
+  G* TakeFirst(Wanted wanted) {
+    G* before = nullptr;
+    G* gp = head_;
+    while (gp != nullptr && !wanted(gp)) {
+      before = gp;
+      gp = gp->schedlink;
+    }
+    if (gp == nullptr) return nullptr;
+    (before != nullptr ? before->schedlink : head_) = gp->schedlink;
+    if (tail_ == gp) tail_ = before;
+    gp->schedlink = nullptr;
+    return gp;
+  }
   GList PopList() {
     GList list;
     list.head_ = head_;

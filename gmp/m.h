@@ -10,13 +10,16 @@
 
 #include "gort/base/rand.h"
 #include "gort/gmp/g.h"
+#include "gort/lock/mutex.h"
 #include "gort/lock/note.h"
+#include "gort/platforms/pins.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
 
 namespace gort::rt {
 
 struct P;
+class MCache;
 
 struct alignas(64) M {
   G* g0 = nullptr;                // const after init; goroutine of the thread's own stack
@@ -49,7 +52,13 @@ struct alignas(64) M {
   std::atomic<uint32_t> free_wait{0};       // atomic; see mexit
   std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
   std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
-  SigSet sigmask = {};                      // const after minit
+
+  // The P that is taken from a goroutine which goes on without (proc/stay.h).
+  Mutex thread_lock{LockRank::kThread};
+  ThreadPins* pins ABSL_GUARDED_BY(thread_lock) = nullptr;  // the thread's; null: no thread
+  MCache** mcache ABSL_GUARDED_BY(thread_lock) = nullptr;   // where the thread keeps its cache
+  std::atomic<int64_t> lost_cpu{-2};                        // atomic; proc/stay.cc
+  SigSet sigmask = {};                                      // const after minit
 };
 
 }  // namespace gort::rt

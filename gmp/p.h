@@ -67,6 +67,8 @@ struct alignas(64) P {
   uint32_t sysmon_syscalltick = 0;
   int64_t sysmon_schedwhen = 0;
   int64_t sysmon_syscallwhen = 0;
+  int64_t sysmon_cpu = 0;       // the CPU time of its M's thread
+  int64_t sysmon_cpu_when = 0;  // when that was
 };
 
 }  // namespace gort::rt

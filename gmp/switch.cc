@@ -24,6 +24,7 @@ void SystemStack(void (*fn)(void*), void* arg) {
     fn(arg);
     return;
   }
+  Pinned pinned;
   G* g0 = gp->m->g0;
 #if GORT_ASAN
   __sanitizer_start_switch_fiber(&gp->asan_fake_stack, reinterpret_cast<void*>(g0->stack.lo),

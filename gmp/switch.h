@@ -12,8 +12,8 @@
 //           is a loop that is left and re-entered, so that its frames stay balanced: destructors,
 //           sanitizers' shadow stacks and unwinders see ordinary calls, and a goroutine may switch
 //           straight to the next one with the same primitive (docs/adr/0002).
-// State     callee-saved registers and the FP control words travel on the stack; exception state
-//           and errno travel in the G. Caller-saved registers, vector state included, are dead
+// State     callee-saved registers and the FP control words travel on the stack; exception state,
+//           errno and pins travel in the G. Caller-saved registers, vector state included, are dead
 //           here.
 // Layer     4. No runtime lock held. SwitchTo only from the stack of Getg().
 // Go        gogo, mcall, systemstack (asm_amd64.s)
@@ -28,6 +28,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
+#include "gort/platforms/pins.h"
 
 #if GORT_ASAN
 #include <sanitizer/common_interface_defs.h>
@@ -91,7 +92,8 @@ GORT_ALWAYS_INLINE void AfterSwitch() {
   }
 }
 
-// Leaves the current context for that of `to` (to->m must be set already: the current M). Once on
+// Leaves the current context for that of `to` (to->m must be set already: the current M). Requires:
+// pinned (platforms/pins.h); when it returns the context is pinned as before. Once on
 // the other stack, fn(from) runs there (null: nothing). Returns when somebody switches back,
 // perhaps on another M. `dying`: the context is never resumed.
 GORT_ALWAYS_INLINE void SwitchTo(G* from, G* to, void (*fn)(G*), bool dying = false) {
@@ -108,7 +110,9 @@ GORT_ALWAYS_INLINE void SwitchTo(G* from, G* to, void (*fn)(G*), bool dying = fa
   __tsan_switch_to_fiber(to->tsan_fiber, 0);
 #endif
   (void)dying;
+  from->pins = Pins();
   Setg(to);
+  SetPins(to->pins);
   gort_switch(&from->sched.sp, to->sched.sp);
   AfterSwitch();
 }

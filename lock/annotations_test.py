@@ -41,7 +41,7 @@ class Annotations(unittest.TestCase):
 
     def compile(self, code):
         return subprocess.run(
-            ["clang++", "-std=c++20", "-fsyntax-only", "-ferror-limit=0", "-Ibase/_include", "-Ilock/_include",
+            ["clang++", "-std=c++20", "-fsyntax-only", "-ferror-limit=0", "-Ibase/_include", "-Iplatforms/_include", "-Ilock/_include",
              "-Wthread-safety", "-Werror", "-xc++", "-"],
             input=PROLOGUE + code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

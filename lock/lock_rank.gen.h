@@ -22,6 +22,7 @@ enum class LockRank : uint8_t {
   kSched,
   kGfree,
   kSudog,
+  kThread,
   kStackpool,
   kStacklarge,
   kScavenge,
@@ -30,7 +31,7 @@ enum class LockRank : uint8_t {
   kPersistent,
 };
 
-inline constexpr int kLockRanks = 15;
+inline constexpr int kLockRanks = 16;
 
 inline constexpr const char* kLockRankName[kLockRanks] = {
   "none",
@@ -42,6 +43,7 @@ inline constexpr const char* kLockRankName[kLockRanks] = {
   "sched",
   "gfree",
   "sudog",
+  "thread",
   "stackpool",
   "stacklarge",
   "scavenge",
@@ -61,12 +63,13 @@ inline constexpr uint64_t kMayBeHeld[kLockRanks] = {
   0x3f,  // sched
   0x7f,  // gfree
   0x7f,  // sudog
-  0x1ff,  // stackpool
-  0x3ff,  // stacklarge
-  0x7ff,  // scavenge
-  0xfff,  // mcentral
-  0x1fff,  // mheap
-  0x3fff,  // persistent
+  0x7f,  // thread
+  0x3ff,  // stackpool
+  0x7ff,  // stacklarge
+  0xfff,  // scavenge
+  0x1fff,  // mcentral
+  0x3fff,  // mheap
+  0x7fff,  // persistent
 };
 
 }  // namespace gort::rt

@@ -14,6 +14,15 @@ constexpr int kActiveSpinCycles = 30;
 
 }  // namespace
 
+GORT_NOINLINE void Mutex::RegainP() {
+  // Pinned, or with a lock in hand, the goroutine does not need its P.
+  if (Pins() != 0 || LocksCounted() != 1) return;
+  UncountLock();
+  PinWithP();
+  CountLock();
+  Unpin();
+}
+
 GORT_NOINLINE void Mutex::LockSlow() {
   uint32_t wanted = kLocked;
   while (true) {

@@ -6,6 +6,8 @@
 //           kernel only then. A thread that has slept once leaves kSleeping behind when it takes
 //           the lock: it cannot know whether it was the only sleeper.
 // Ordering  what a thread did before Unlock happens before what the next owner does after Lock.
+// Counted   in ThreadPins (platforms/pins.h), from before it is taken to after it is released: a
+//           goroutine keeps its P meanwhile.
 // Lifetime  the next owner may free the Mutex as soon as it has it: Unlock's last access to the
 //           word is the store that releases it (the wake-up after that only names the address).
 // Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
@@ -23,6 +25,7 @@
 #include "gort/base/attributes.h"
 #include "gort/lock/held_locks.h"
 #include "gort/lock/lock_rank.gen.h"
+#include "gort/platforms/pins.h"
 
 namespace gort::rt {
 
@@ -36,6 +39,8 @@ class ABSL_LOCKABLE Mutex {
   // Waits until the lock is free and takes it. Not recursive: debug builds throw, others deadlock.
   // Go: lock2 (lock_futex.go).
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    CountLock();
+    if (GORT_UNLIKELY(PLost())) RegainP();
     HeldLocksAcquire(this, rank_);
     uint32_t free = kUnlocked;
     if (GORT_LIKELY(state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,
@@ -52,15 +57,18 @@ class ABSL_LOCKABLE Mutex {
     // pairs with: Lock, LockSlow, TryLock
     uint32_t old = state_.exchange(kUnlocked, std::memory_order_release);
     if (GORT_UNLIKELY(old != kLocked)) UnlockSlow(old);
+    UncountLock();
   }
 
   // Takes the lock if it is free; false: somebody holds it. Never waits, so that the order of locks
   // does not bind it.
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
+    CountLock();
     uint32_t free = kUnlocked;
     // pairs with: Unlock
     if (!state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
+      UncountLock();
       return false;
     }
     HeldLocksTryAcquired(this, rank_);
@@ -74,6 +82,7 @@ class ABSL_LOCKABLE Mutex {
   // takes all it has, more of one rank and in number than held_locks.h would let pass, so these two
   // do not report there.
   void LockForFork() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    CountLock();
     uint32_t free = kUnlocked;
     if (!state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
@@ -84,6 +93,7 @@ class ABSL_LOCKABLE Mutex {
     // pairs with: Lock, LockSlow
     uint32_t old = state_.exchange(kUnlocked, std::memory_order_release);
     if (old != kLocked) UnlockSlow(old);
+    UncountLock();
   }
 
   // Somebody holds it; for assertions only.
@@ -92,6 +102,8 @@ class ABSL_LOCKABLE Mutex {
  private:
   enum : uint32_t { kUnlocked, kLocked, kSleeping };
 
+  // For a goroutine that has lost its P: what it is about to do may need one.
+  static void RegainP();
   void LockSlow();
   void UnlockSlow(uint32_t old);
 

@@ -2,10 +2,12 @@
 
 #include "gort/base/throw.h"
 #include "gort/platforms/futex.h"
+#include "gort/platforms/pins.h"
 
 namespace gort::rt {
 
 void RWMutex::RLock() {
+  CountLock();
   HeldLocksAcquire(&writers_, rank_);
   // pairs with: Unlock
   if (reader_count_.fetch_add(1, std::memory_order_acquire) >= 0) return;
@@ -27,6 +29,7 @@ void RWMutex::RUnlock() {
   HeldLocksRelease(&writers_);
   // pairs with: Lock
   const int32_t before = reader_count_.fetch_sub(1, std::memory_order_release);
+  UncountLock();
   if (before > 0) return;
   if (before == 0 || before == -kMaxReaders) Throw("runlock of unlocked rwmutex");
   // A writer waits; the last reader of those that it found inside wakes it. acq_rel: the last one

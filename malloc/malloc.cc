@@ -11,6 +11,7 @@
 #include "gort/malloc/internal/persistentalloc.h"
 #include "gort/malloc/internal/scavenge.h"
 #include "gort/malloc/internal/size_classes.h"
+#include "gort/platforms/pins.h"
 
 namespace gort::malloc {
 namespace {
@@ -81,6 +82,7 @@ GORT_ALWAYS_INLINE MSpan* SpanOf(const void* p, const char* verb) {
 }  // namespace
 
 GORT_NOINLINE void* Alloc(size_t bytes) {
+  rt::Pinned pinned;
   if (GORT_LIKELY(bytes <= kMaxSmallSize)) {
     const int span_class = ClassOf(bytes);
     MCache* c = rt::t_mcache;
@@ -95,6 +97,7 @@ GORT_NOINLINE void* AllocAligned(size_t align, size_t bytes) {
   if (GORT_UNLIKELY(!rt::IsPowerOfTwo(align))) {
     rt::MallocFatal("alignment is not a power of two", reinterpret_cast<void*>(align));
   }
+  rt::Pinned pinned;
   // Objects of a class lie at multiples of its size from a page boundary.
   if (bytes < align) bytes = align;
   if (align <= kHeapPageSize && bytes <= kMaxSmallSize) {
@@ -113,7 +116,9 @@ void* AllocZeroed(size_t count, size_t bytes) {
   if (__builtin_mul_overflow(count, bytes, &total)) return nullptr;
   if (total > kMaxSmallSize) {
     bool zero = false;
+    rt::Pin();
     void* p = AllocLarge(1, total, &zero);
+    rt::Unpin();
     if (p != nullptr && !zero) memset(p, 0, total);
     return p;
   }
@@ -124,6 +129,7 @@ void* AllocZeroed(size_t count, size_t bytes) {
 
 GORT_NOINLINE void Free(void* p) {
   if (GORT_UNLIKELY(p == nullptr)) return;
+  rt::Pinned pinned;
   MSpan* s = SpanOf(p, "free of a pointer that is not allocated");
   if (GORT_UNLIKELY(s->span_class == 0)) return FreeLarge(p, s);
   MCache* c = rt::t_mcache;
@@ -139,11 +145,13 @@ size_t UsableSize(const void* p) {
 }
 
 size_t ReleaseFreeMemory() {
+  rt::Pinned pinned;
   if (rt::t_mcache != nullptr) rt::t_mcache->Flush();
   return static_cast<size_t>(rt::ScavengeAll());
 }
 
 Stats ReadStats() {
+  rt::Pinned pinned;
   Stats out;
   for (int c = 1; c < rt::kNumSpanClasses; ++c) {
     const uint64_t cached = rt::CachedObjects(c);

@@ -16,6 +16,44 @@ inline void Pause() { __builtin_ia32_pause(); }
 // The TSC. Not ordered with the instructions around it.
 inline int64_t Ticks() { return static_cast<int64_t>(__builtin_ia32_rdtsc()); }
 
+// Adds n to the int32_t at this offset in gort_tls_pins, in one instruction that no signal divides
+// and in one volatile asm, address computation included (gort/platforms/pins.h).
+template <int kOffset>
+[[gnu::always_inline]] inline void AddToPins(int32_t n) {
+  uintptr_t at;
+  asm volatile(
+      "movq gort_tls_pins@gottpoff(%%rip), %0\n\t"
+      "addl %1, %%fs:%c2(%0)"
+      : "=&r"(at)
+      : "ri"(n), "i"(kOffset)
+      : "memory", "cc");
+}
+
+// Reads the int32_t at this offset in gort_tls_pins.
+template <int kOffset>
+[[gnu::always_inline]] inline int32_t LoadPins() {
+  uintptr_t value;
+  asm volatile(
+      "movq gort_tls_pins@gottpoff(%%rip), %0\n\t"
+      "movl %%fs:%c1(%0), %k0"
+      : "=&r"(value)
+      : "i"(kOffset)
+      : "memory");
+  return static_cast<int32_t>(value);
+}
+
+// Writes it.
+template <int kOffset>
+[[gnu::always_inline]] inline void StorePins(int32_t n) {
+  uintptr_t at;
+  asm volatile(
+      "movq gort_tls_pins@gottpoff(%%rip), %0\n\t"
+      "movl %1, %%fs:%c2(%0)"
+      : "=&r"(at)
+      : "ri"(n), "i"(kOffset)
+      : "memory");
+}
+
 }  // namespace gort::rt::arch
 
 #endif  // GORT_PLATFORMS_ARCH_AMD64_H_

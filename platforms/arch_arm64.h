@@ -20,6 +20,63 @@ inline int64_t Ticks() {
   return v;
 }
 
+// Adds n to the int32_t at this offset in gort_tls_pins, in one volatile asm, address computation
+// included (gort/platforms/pins.h). A signal may divide it; the thread stays the same, because the
+// address is in a register (preempt/thread_registers.h), which is zeroed at the end.
+template <int kOffset>
+[[gnu::always_inline]] inline void AddToPins(int32_t n) {
+  uintptr_t base;
+  uintptr_t at;
+  asm volatile(
+      "mrs %0, tpidr_el0\n\t"
+      "adrp %1, :gottprel:gort_tls_pins\n\t"
+      "ldr %1, [%1, #:gottprel_lo12:gort_tls_pins]\n\t"
+      "add %0, %0, %1\n\t"
+      "add %0, %0, %3\n\t"
+      "ldr %w1, [%0]\n\t"
+      "add %w1, %w1, %w2\n\t"
+      "stlr %w1, [%0]\n\t"  // what came before is seen by who sees the count
+      "mov %0, xzr"
+      : "=&r"(base), "=&r"(at)
+      : "r"(n), "i"(kOffset)
+      : "memory");
+}
+
+// Reads the int32_t at this offset in gort_tls_pins.
+template <int kOffset>
+[[gnu::always_inline]] inline int32_t LoadPins() {
+  uintptr_t base;
+  uintptr_t at;
+  asm volatile(
+      "mrs %0, tpidr_el0\n\t"
+      "adrp %1, :gottprel:gort_tls_pins\n\t"
+      "ldr %1, [%1, #:gottprel_lo12:gort_tls_pins]\n\t"
+      "add %0, %0, %1\n\t"
+      "ldr %w1, [%0, %2]\n\t"
+      "mov %0, xzr"
+      : "=&r"(base), "=&r"(at)
+      : "i"(kOffset)
+      : "memory");
+  return static_cast<int32_t>(at);
+}
+
+// Writes it.
+template <int kOffset>
+[[gnu::always_inline]] inline void StorePins(int32_t n) {
+  uintptr_t base;
+  uintptr_t at;
+  asm volatile(
+      "mrs %0, tpidr_el0\n\t"
+      "adrp %1, :gottprel:gort_tls_pins\n\t"
+      "ldr %1, [%1, #:gottprel_lo12:gort_tls_pins]\n\t"
+      "add %0, %0, %1\n\t"
+      "str %w2, [%0, %3]\n\t"
+      "mov %0, xzr"
+      : "=&r"(base), "=&r"(at)
+      : "r"(n), "i"(kOffset)
+      : "memory");
+}
+
 }  // namespace gort::rt::arch
 
 #endif  // GORT_PLATFORMS_ARCH_ARM64_H_

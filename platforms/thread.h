@@ -41,6 +41,16 @@ bool ThreadKill(int tid, int sig);
 // of its own); 0: unknown. One system call; anywhere.
 int ThreadCount();
 int ThreadCountAtEntry();
+// The CPU time of a thread of this process, ns; -1: it is gone. One system call.
+int64_t ThreadCpuNs(int tid);
+// False: the thread runs, or would if a CPU were free. True: it waits in the kernel, or the system
+// does not tell. Three system calls; reads /proc.
+bool ThreadIsAsleep(int tid);
+// Every thread of this process that runs executes a full barrier between the call and its return;
+// one that does not run has executed one when it stopped. Requires: ThreadsBarrierInit returned
+// true, which is false where the system has no such call. See membarrier(2).
+bool ThreadsBarrierInit();
+void ThreadsBarrier();
 // Names the calling thread for debuggers; the first 15 bytes are kept.
 void ThreadSetName(const char* name);
 

@@ -43,11 +43,10 @@ struct AsyncFrame;
 // Bytes that AsyncFramePush needs below the interrupted stack pointer, red zone included; 0: the
 // kernel's frame is not of a form that is known, and must be left alone.
 size_t AsyncFrameBytes(const SigCtx& ctx);
-// Copies *ctx to the stack it interrupted and makes it return to gort_async_preempt. note: a value
-// for whoever runs there. Requires: AsyncFrameBytes(ctx) writable bytes below ctx.sp().
-void AsyncFramePush(SigCtx& ctx, uint64_t note);
+// Copies *ctx to the stack it interrupted and makes it return to gort_async_preempt. Requires:
+// AsyncFrameBytes(ctx) writable bytes below ctx.sp().
+void AsyncFramePush(SigCtx& ctx);
 
-uint64_t AsyncFrameNote(const AsyncFrame* frame);
 // The parked registers; of what follows uc_sigmask only what the kernel wrote is there.
 ucontext_t* AsyncFrameContext(AsyncFrame* frame);
 // Makes the frame one of the calling thread.

@@ -36,7 +36,6 @@ size_t FpBytes(const SigCtx& ctx) {
 // address that a handler has popped. So calls made from gort_async_preempt do not touch it.
 struct AsyncFrame {
   alignas(16) char uc[kUcBytes];
-  uint64_t note;
   ucontext_t* context() { return reinterpret_cast<ucontext_t*>(uc); }
 };
 constexpr size_t kGregAt = offsetof(ucontext_t, uc_mcontext.gregs);
@@ -51,7 +50,7 @@ size_t AsyncFrameBytes(const SigCtx& ctx) {
   return arch::kRedZone + fp + kXsaveAlign + sizeof(AsyncFrame) + 16;
 }
 
-void AsyncFramePush(SigCtx& ctx, uint64_t note) {
+void AsyncFramePush(SigCtx& ctx) {
   ucontext_t* from = ctx.raw();
   size_t fp_bytes = FpBytes(ctx);
   uintptr_t fp = AlignDown(ctx.sp() - arch::kRedZone - fp_bytes, kXsaveAlign);
@@ -60,14 +59,11 @@ void AsyncFramePush(SigCtx& ctx, uint64_t note) {
   AsyncFrame* frame = reinterpret_cast<AsyncFrame*>(at);
   memcpy(frame->uc, from, kUcBytes);
   frame->context()->uc_mcontext.fpregs = reinterpret_cast<fpregset_t>(fp);
-  frame->note = note;
   ctx.set_sp(at);
   ctx.set_pc(reinterpret_cast<uintptr_t>(&gort_async_preempt));
   // What the ABI promises a function; the interrupted values are in the copy.
   from->uc_mcontext.gregs[REG_EFL] &= ~(kDirectionFlag | kAlignmentCheck);
 }
-
-uint64_t AsyncFrameNote(const AsyncFrame* frame) { return frame->note; }
 
 ucontext_t* AsyncFrameContext(AsyncFrame* frame) { return frame->context(); }
 

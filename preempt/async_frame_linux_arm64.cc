@@ -78,14 +78,13 @@ size_t AsyncFrameBytes(const SigCtx& ctx) {
   return sizeof(AsyncFrame) + (r.extra_at != 0 ? r.extra.bytes : 0) + 16;
 }
 
-void AsyncFramePush(SigCtx& ctx, uint64_t note) {
+void AsyncFramePush(SigCtx& ctx) {
   ucontext_t* from = ctx.raw();
   const char* reserved = reinterpret_cast<const char*>(from->uc_mcontext.__reserved);
   Records r = Parse(reserved);
   size_t extra_bytes = r.extra_at != 0 ? r.extra.bytes : 0;
   uintptr_t at = AlignDown(ctx.sp() - sizeof(AsyncFrame) - extra_bytes, 16);
   AsyncFrame* frame = reinterpret_cast<AsyncFrame*>(at);
-  frame->note = note;
   // The terminator and, behind it, the extra data: contiguous in the kernel's frame and in ours.
   memcpy(static_cast<void*>(&frame->uc), from,
          offsetof(ucontext_t, uc_mcontext.__reserved) + r.bytes + extra_bytes);
@@ -98,8 +97,6 @@ void AsyncFramePush(SigCtx& ctx, uint64_t note) {
   ctx.set_pc(reinterpret_cast<uintptr_t>(&gort_async_preempt));
   from->uc_mcontext.pstate &= ~kBranchType;
 }
-
-uint64_t AsyncFrameNote(const AsyncFrame* frame) { return frame->note; }
 
 ucontext_t* AsyncFrameContext(AsyncFrame* frame) { return frame->context(); }
 

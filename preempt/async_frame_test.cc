@@ -216,7 +216,6 @@ struct Pushed {
   bool registers_same;
   bool flags_kept;
   bool flags_cleared;
-  uint64_t note;
 };
 Pushed pushed;
 FakeStack* fake = nullptr;
@@ -269,12 +268,11 @@ void PushToFake(SigCtx& ctx) {
   pushed.sp = ctx.sp();
   pushed.pc = pc;
   pushed.bytes = AsyncFrameBytes(ctx);
-  AsyncFramePush(ctx, 0x1234567890);
+  AsyncFramePush(ctx);
   pushed.new_sp = ctx.sp();
   pushed.new_pc = ctx.pc();
   auto* frame = reinterpret_cast<AsyncFrame*>(ctx.sp());
   const ucontext_t* copy = AsyncFrameContext(frame);
-  pushed.note = AsyncFrameNote(frame);
   ucontext_t expected;
   memcpy(static_cast<void*>(&expected), &whole, sizeof expected);
   pushed.registers_same = SameRegisters(copy, &expected);
@@ -294,7 +292,6 @@ TEST_F(AsyncFrameTest, TheCopyIsWholeAndBelowWhatIsInUse) {
   WithFrame(&PushToFake);
   EXPECT_EQ(pushed.new_pc, reinterpret_cast<uintptr_t>(&gort_async_preempt));
   EXPECT_EQ(pushed.new_sp % 16, 0u);
-  EXPECT_EQ(pushed.note, 0x1234567890u);
   EXPECT_TRUE(pushed.registers_same);
   EXPECT_TRUE(pushed.fp_same);
   EXPECT_TRUE(pushed.fp_inside);
@@ -311,7 +308,6 @@ TEST_F(AsyncFrameTest, TheCopyIsWholeAndBelowWhatIsInUse) {
 
 struct Middle {
   int calls = 0;
-  uint64_t note = 0;
   SigSet mask;            // the resuming thread's, set in the middle
   void* stack = nullptr;  // the same
   bool set_thread = false;
@@ -339,7 +335,6 @@ void Clobber() {
 
 void InTheMiddle(AsyncFrame* frame) {
   ++middle.calls;
-  middle.note = AsyncFrameNote(frame);
   if (middle.set_thread) {
     SigRestore(middle.mask);
     SigStackSet(middle.stack, middle.stack != nullptr ? SigStackBytes() : 0);
@@ -390,7 +385,7 @@ GORT_NOINLINE void TrapWith(const Registers& in, Registers* out) {
 #endif
 }
 
-void Push(SigCtx& ctx) { AsyncFramePush(ctx, 42); }
+void Push(SigCtx& ctx) { AsyncFramePush(ctx); }
 
 TEST_F(AsyncFrameTest, TheInterruptedInstructionFindsEverything) {
   middle = Middle();
@@ -403,7 +398,6 @@ TEST_F(AsyncFrameTest, TheInterruptedInstructionFindsEverything) {
   with_frame = &Push;
   TrapWith(in, &out);
   EXPECT_EQ(middle.calls, 1);
-  EXPECT_EQ(middle.note, 42u);
   EXPECT_EQ(memcmp(in.general, out.general, sizeof in.general), 0);
   EXPECT_EQ(memcmp(in.vector, out.vector, sizeof in.vector), 0);
 #if defined(__x86_64__)

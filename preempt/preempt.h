@@ -1,18 +1,24 @@
 // preempt/preempt.h: taking the CPU away from a goroutine that does not give it up.
-// What      the answer to PreemptOne (proc/preempt_request.cc): a signal to the M's thread. The
-//           handler judges the interrupted instruction (safe_point.h). If it is no safe point, the
-//           handler does nothing, and the asker asks again. If it is one, the handler parks the
-//           interrupted context on the G's stack (async_frame.h), and the G goes to the end of the
-//           global queue as if it had called Gosched there.
+// What      the answer to PreemptOne (proc/preempt_request.cc): a signal to the M's thread. Where gort
+//           itself works for the goroutine, the handler does nothing, and the asker asks again.
+//           Elsewhere, whatever the code is, the handler gives the P away and waits for one
+//           (proc/stay.h, the essay).
 //
 //             asker                       thread
 //             PreemptM: signal_pending
-//               0 -> 1, tgkill  --------> handler, on gsignal: signal_pending -> 0; judge; push
-//                                         gort_async_preempt, on the goroutine's stack
-//                                           gort_async_preempt2: Gosched ... resumed, mostly on
-//                                           the same thread; retarget the frame
-//                                         rt_sigreturn: the interrupted instruction
+//               0 -> 1, tgkill  --------> handler, on gsignal: signal_pending -> 0
+//                                         pinned?  return
+//                                         the P leaves; the goroutine is queued, wired
+//                                         sleep ... a P comes
+//                                         return: the interrupted instruction
 //
+//           A goroutine that has promised that it may move leaves its thread instead: the handler
+//           parks the interrupted context on the goroutine's stack (async_frame.h), and
+//           gort_async_preempt2 calls Gosched there.
+// Calls     a signal that finds the goroutine at a system call lets it make the call without the P.
+//           What the signal ended with EINTR is made again where that can be told
+//           (blocked_call.h). Goroutines asleep in the kernel are rarely asked: the monitor takes
+//           their Ps without a signal (TakePFromSleeper).
 // Signal    SIGURG, as in Go: it is ignored by default, and few programs use it.
 //           GODEBUG=preemptsignal=N takes another. A signal of that number that PreemptM did not
 //           send goes to the application's handler. The kernel does not count signals below 32: one
@@ -26,9 +32,20 @@
 
 #include <cstdint>
 
-#include "gort/preempt/safe_point.h"
-
 namespace gort::rt {
+
+// What became of a goroutine that a signal of ours interrupted.
+enum class Interrupted : uint8_t {
+  kStayed,    // its P left; it waited in the handler until it had one again
+  kMoved,     // it left its thread and went on somewhere (GoOptions::may_move)
+  kAtCall,    // its P left; it made the system call that it stood at without one
+  kNotUserG,  // no goroutine: the scheduler, or another stack's owner
+  kPinned,    // nothing: gort itself worked for it (platforms/pins.h)
+  kNoP,       // nothing: it was in a system call of EnterSyscall
+  kTooMany,   // nothing: as many goroutines as may wait with their threads do
+  kTooLate,   // nothing: the one that was meant had left, or a seed rules
+  kCount,
+};
 
 // Registers the handler and sets sched_hooks.preempt_m, unless pre-emption is off. By
 // runtime/internal/boot.cc, after SchedInit and before a second M runs. Go: part of initsig
@@ -38,7 +55,9 @@ void PreemptInstall();
 int PreemptSignal();
 
 // How often a signal of ours was answered so; a snapshot of counters that only grow.
-int64_t PreemptCount(SafePoint answer);
+int64_t PreemptCount(Interrupted answer);
+// "stayed", "moved", …
+const char* InterruptedName(Interrupted i);
 
 // How long a goroutine runs before the monitor asks for its P, in nanoseconds: 10 ms, or what
 // GODEBUG=preemptrate says.

@@ -44,7 +44,10 @@ G* GlobRunqGet(P* pp, int32_t max) {
   G* gp = sched.runq.Pop();
   int32_t taken = 1;
   GQueue batch;
-  for (; taken < n; ++taken) batch.PushBack(sched.runq.Pop());
+  // One that was cut off stays where TakeWiredWaiter finds it.
+  for (; taken < n && sched.runq.First()->signal_context == nullptr; ++taken) {
+    batch.PushBack(sched.runq.Pop());
+  }
   int32_t left = 0;
   if (taken > 1) {
     left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);

@@ -17,9 +17,6 @@
 #include <type_traits>
 #include <utility>
 
-// Marks the object files of programs: preempt/text_class.h. A local symbol without an address.
-asm(".set gort_user_file, 0");
-
 namespace gort {
 
 struct GoOptions {

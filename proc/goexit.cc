@@ -8,6 +8,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/proc.h"
@@ -96,11 +97,12 @@ extern "C" void __asan_handle_no_return();
 
 extern "C" void gort_goexit1() {
   using namespace gort::rt;  // NOLINT(google-build-using-namespace): a C function
+  FreeHeapParts(Getg());
+  PinWithP();  // for good: a new goroutine begins with its own count
   G* gp = Getg();
   M* mp = gp->m;
   if (mp->locks != 0) Throw("goexit: holding locks");
   if (gp->is_main && gp->goexiting) sched.main_goexited.store(true);
-  FreeHeapParts(gp);
 #if GORT_ASAN
   __asan_handle_no_return();  // the frames left behind here never return
 #endif

@@ -1,8 +1,10 @@
 // proc/handoff.cc: giving away a P that its M cannot use.
+#include "gort/base/attributes.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/platforms/clock.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
@@ -12,7 +14,23 @@
 
 namespace gort::rt {
 
+namespace {
+
+// True: the world is being stopped, and pp counts as stopped.
+GORT_COLD bool StopForWorld(P* pp) {
+  LockGuard l(&sched.lock);
+  if (!sched.gcwaiting.load()) return false;
+  SetPStatus(pp, kPGcStop);
+  if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+  return true;
+}
+
+}  // namespace
+
 void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Pinned pinned;
+  // The world is to stop: no M is needed. Otherwise a stop would wait for the thread of a new one.
+  if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed)) && StopForWorld(pp)) return;
   // The P has work of its own, or the global queue has: an M must run it.
   if (!RunqEmpty(pp) || sched.runqsize.load(std::memory_order_relaxed) != 0) {
     StartM(pp, false);

@@ -52,11 +52,16 @@ void StopLockedM() {
 void StartLockedM(G* gp) {
   M* mp = gp->lockedm;
   if (mp == Getg()->m) Throw("startlockedm: locked to me");
+  HandToWired(ReleaseP(), gp);
+  StopM();
+}
+
+void HandToWired(P* pp, G* gp) {
+  M* mp = gp->lockedm;
   if (mp->nextp != nullptr) Throw("startlockedm: m has p");
   IncIdleLocked(-1);
-  mp->nextp = ReleaseP();
+  mp->nextp = pp;
   mp->park.Wakeup();
-  StopM();
 }
 
 }  // namespace gort::rt

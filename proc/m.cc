@@ -12,14 +12,17 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
+#include "gort/malloc/internal/current_mcache.h"
 #include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/clock.h"
+#include "gort/platforms/pins.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/runq.h"
+#include "gort/proc/stay.h"
 #include "gort/signals/signals.h"
 
 namespace gort::rt {
@@ -130,6 +133,7 @@ void MSpinning() { Getg()->m->spinning = true; }
 }  // namespace
 
 void NewM(void (*fn)(), P* pp, int64_t id) {
+  Pinned pinned;
   // On g0: creating a thread needs more stack than a small goroutine may have.
   OnSystemStack([&] {
     M* mp = AllocM(id);
@@ -138,6 +142,8 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     if (!LeaveToTemplateThread(mp)) MCreateThread(mp);
   });
 }
+
+M* AllocSpareM() { return AllocM(-1); }
 
 void MCreateThread(M* mp) {
   ThreadHandle thread = 0;
@@ -156,6 +162,11 @@ void MInit(M* mp) {
   if (mp != &m0 && sched.program[0] != '\0') ThreadSetName(sched.program);
   mp->eh = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
   mp->errno_ptr = &errno;
+  {
+    LockGuard l(&mp->thread_lock);
+    mp->pins = PinsOfThisThread();
+    mp->mcache = &t_mcache;
+  }
   G* g0_of_m = mp->g0;
   if (!ThreadStackBounds(&g0_of_m->stack.lo, &g0_of_m->stack.hi)) {
     uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
@@ -196,6 +207,11 @@ void MExit(M* mp) {
   }
   MDropSignalStack(mp);
   mp->tid.store(0, std::memory_order_relaxed);
+  {
+    LockGuard l(&mp->thread_lock);
+    mp->pins = nullptr;
+    mp->mcache = nullptr;
+  }
   P* pp = ReleaseP();
   sched.lock.Lock();
   AllMRemove(mp);
@@ -213,14 +229,31 @@ void MExit(M* mp) {
 
 }  // namespace
 
+namespace {
+
+// A new M comes with a P, or as a spare (AskForSpareM). A spare looks for work once, because work may
+// have come while there was no M for it.
+void FirstP(M* mp) {
+  P* pp = mp->nextp;
+  mp->nextp = nullptr;
+  if (pp == nullptr && sched.npidle.load() != 0) {
+    LockGuard l(&sched.lock);
+    pp = PidleGet();
+  }
+  if (pp == nullptr) {
+    StopM();
+  } else {
+    AcquireP(pp);
+  }
+}
+
+}  // namespace
+
 void MStart(M* mp) {
   Setg(mp->g0);
   if (mp != &m0) MInit(mp);
   if (mp->mstartfn != nullptr) mp->mstartfn();
-  if (mp != &m0) {
-    AcquireP(mp->nextp);
-    mp->nextp = nullptr;
-  }
+  if (mp != &m0) FirstP(mp);
   ScheduleLoop(mp);
   MExit(mp);
 }
@@ -274,6 +307,7 @@ void StopM() {
 }
 
 void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Pinned pinned;
   sched.lock.Lock();
   if (pp == nullptr) {
     if (spinning) Throw("startm: P required for spinning=true");
@@ -285,6 +319,14 @@ void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
   M* mp = MGet();
   if (mp == nullptr) {
+    if (G* gp = TakeWiredWaiter(); gp != nullptr) {
+      sched.lock.Unlock();
+      HandToWired(pp, gp);
+      if (!spinning) return;
+      sched.nmspinning.fetch_sub(1);
+      WakeP();  // pp does not look for work
+      return;
+    }
     int64_t id = MReserveId();
     sched.lock.Unlock();
     NewM(spinning ? &MSpinning : nullptr, pp, id);
@@ -300,6 +342,7 @@ void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void WakeP() {
+  Pinned pinned;  // from PidleGetSpinning to StartM
   // Steps 2 and 3 of the submitter in find_runnable.cc; step 1 was Submit's.
   if (sched.npidle.load() == 0 || sched.nmspinning.load() != 0) return;
   if (!sched.main_started.load(std::memory_order_relaxed))

@@ -30,6 +30,8 @@ void IncIdleLocked(int32_t v);
 
 // Starts the template thread if an M waits for it. A thread that is fit to be copied.
 void StartTemplateThreadIfAsked();
+// Whether it would start it.
+bool TemplateThreadWanted();
 
 // ---- deadlock (checkdead.cc) ----
 

@@ -12,6 +12,7 @@
 #include "gort/gmp/switch.h"
 #include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/mem.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
 #include "gort/proc/internal/goroutine.h"
@@ -31,6 +32,7 @@ constexpr size_t kMinGoroutineStack = 16 << 10;
 void GoStart(void* p) {
   AfterSwitch();
   G* gp = static_cast<G*>(p);
+  Unpin();
   gp->entry(gp->closure);
 }
 
@@ -114,23 +116,27 @@ void AllGAdd(G* gp) {
 
 NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
                           uintptr_t startpc, uintptr_t gopc, const GoOptions* options) {
+  // Not pinned: the program's malloc may wait for a goroutine that waits for our P.
+  void* closure = nullptr;
+  const bool on_heap = closure_bytes > kMaxInlineClosure || closure_align > kMaxInlineClosure;
+  if (GORT_UNLIKELY(on_heap)) {
+    closure = ::operator new(closure_bytes, static_cast<std::align_val_t>(closure_align));
+  }
+  PinnedWithP pinned;
   G* self = Getg();
   P* pp = CurrentP();
   G* gp = GetG(pp, options);
   uintptr_t top = gp->stack.hi;
-  void* closure;
-  if (GORT_LIKELY(closure_bytes <= kMaxInlineClosure && closure_align <= kMaxInlineClosure)) {
+  gp->closure_on_heap = on_heap;
+  gp->closure_align = closure_align;
+  if (GORT_LIKELY(!on_heap)) {
     top = AlignDown(top - closure_bytes, closure_align < 16 ? 16 : closure_align);
     closure = reinterpret_cast<void*>(top);
-    gp->closure_on_heap = false;
-  } else {
-    closure = ::operator new(closure_bytes, static_cast<std::align_val_t>(closure_align));
-    gp->closure_on_heap = true;
-    gp->closure_align = closure_align;
   }
   gp->entry = entry;
   gp->closure = closure;
   gp->sched.sp = MakeContext(top, &GoStart, gp);
+  gp->pins = 1;
   SanitizerAdoptStack(gp);
   gp->startpc = startpc;
   gp->gopc = gopc;
@@ -147,6 +153,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 }
 
 void NewProcCommit(G* gp) {
+  PinnedWithP pinned;
   if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
     CasGStatus(gp, kGDead, kGRunnable);
     Submit(pp, gp, true);
@@ -163,6 +170,7 @@ void NewProcCommit(G* gp) {
 
 void NewProcAbort(G* gp) {
   FreeHeapParts(gp);
+  PinnedWithP pinned;
   SanitizerDropStack(gp);
   GfPut(CurrentP(), gp);
 }

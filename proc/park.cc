@@ -15,6 +15,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/platforms/held_pthreads.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
@@ -26,6 +27,7 @@
 namespace gort::rt {
 
 void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+  PinnedWithP pinned;
   G* gp = CurrentG();
   if (gp->foreign) {
     ForeignPark(gp, unlockf, lock, reason);
@@ -75,6 +77,7 @@ void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 void GoReady(G* gp) { Ready(gp, true); }
 
 void Ready(G* gp, bool next) {
+  PinnedWithP pinned;
   if (gp->foreign) {
     ForeignReady(gp);
     return;
@@ -88,6 +91,7 @@ void Ready(G* gp, bool next) {
 }
 
 void InjectGList(GList* list) {
+  PinnedWithP pinned;
   GQueue q;
   int32_t n = 0;
   while (G* gp = list->Pop()) {
@@ -115,12 +119,16 @@ void InjectGList(GList* list) {
 }
 
 M* AcquireM() {
+  PinWithP();
   M* mp = CurrentG()->m;
   ++mp->locks;
   return mp;
 }
 
-void ReleaseM(M* mp) { --mp->locks; }
+void ReleaseM(M* mp) {
+  --mp->locks;
+  Unpin();
+}
 
 namespace {
 
@@ -144,6 +152,7 @@ void YieldCommit(G* gp) {
 }  // namespace
 
 void Gosched() {
+  PinnedWithP pinned;
   G* gp = CurrentG();
   if (gp->foreign) {
     ThreadYield();

@@ -6,8 +6,10 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
+#include "gort/platforms/thread.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/monitor.h"
+#include "gort/proc/stay.h"
 
 namespace gort::rt {
 
@@ -18,6 +20,8 @@ bool PreemptOne(P* pp) {
   if (mp == nullptr || (self != nullptr && mp == self->m)) return false;
   G* gp = mp->curg.load(std::memory_order_acquire);  // pairs with: Tie
   if (gp == nullptr || gp == mp->g0) return false;
+  // A thread that waits in the kernel would be woken by the signal, perhaps with EINTR.
+  if (TakePFromSleeper(pp, ThreadCpuNs(mp->tid.load(std::memory_order_relaxed)))) return true;
   gp->preempt.store(true, std::memory_order_relaxed);
   // When gp sees the request late, or the goroutine after gp sees it, one yield is needless.
   gp->stackguard0.store(kStackPreempt, std::memory_order_relaxed);

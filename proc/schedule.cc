@@ -32,7 +32,8 @@ uint32_t BumpTick(std::atomic<uint32_t>* tick) {
   return v;
 }
 
-// Ties gp to mp; the caller switches to it. Go: first half of execute
+}  // namespace
+
 void Tie(M* mp, G* gp, bool inherit_time) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
@@ -45,6 +46,8 @@ void Tie(M* mp, G* gp, bool inherit_time) {
   gp->stackguard0.store(guard, std::memory_order_relaxed);
   if (!inherit_time) BumpTick(&pp->schedtick);
 }
+
+namespace {
 
 void CheckMayRun(M* mp) {
   if (mp->locks != 0) Throw("schedule: holding locks");

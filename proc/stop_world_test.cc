@@ -154,9 +154,7 @@ TEST(StopTheWorld, EveryStateOfTheOtherP) {
          w->Suspend();
          ExitSyscall();
        },
-       "p0 running>gcstop, v running>syscall, p1 running>idle, v syscall>runnable, "
-       "p1 idle>running, p1 running>idle, p1 idle>gcstop",
-       kGRunnable},
+       "p0 running>gcstop, v running>syscall, p1 running>idle, p1 idle>gcstop", kGSyscall},
   };
   for (const Row& row : rows) RunRow(row);
 }

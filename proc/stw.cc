@@ -119,7 +119,7 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     pp->link = nullptr;
     M* mp = pp->m.load(std::memory_order_relaxed);
     if (mp == nullptr) {
-      NewM(nullptr, pp, -1);
+      StartM(pp, false);
       continue;
     }
     pp->m.store(nullptr, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/malloc/internal/persistentalloc.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/proc.h"
 
 namespace gort::rt {
@@ -55,6 +56,7 @@ GORT_COLD void Spill(P* pp) {
 }  // namespace
 
 Sudog* AcquireSudog() {
+  PinnedWithP pinned;
   G* gp = CurrentG();
   P* pp = gp->m->p.load(std::memory_order_relaxed);
   Sudog* s;
@@ -75,6 +77,7 @@ void ReleaseSudog(Sudog* s) {
   if (s->next != nullptr || s->prev != nullptr) Throw("runtime: sudog with non-nil link");
   if (s->waitlink != nullptr) Throw("runtime: sudog with non-nil waitlink");
   if (s->c != nullptr) Throw("runtime: sudog with non-nil c");
+  PinnedWithP pinned;
   P* pp = CurrentG()->m->p.load(std::memory_order_relaxed);
   if (pp == nullptr) {
     LockGuard l(&sched.sudog_lock);

@@ -16,6 +16,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/malloc/internal/current_mcache.h"
+#include "gort/platforms/pins.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
@@ -86,6 +87,7 @@ void ExitSyscallCommit(G* gp) {
 }  // namespace
 
 void EnterSyscall() {
+  PinnedWithP pinned;
   G* gp = CurrentG();
   if (gp->foreign) return;
   M* mp = gp->m;
@@ -105,6 +107,7 @@ void EnterSyscall() {
 }
 
 void EnterSyscallBlock() {
+  PinnedWithP pinned;
   G* gp = CurrentG();
   if (gp->foreign) return;
   M* mp = gp->m;
@@ -120,6 +123,7 @@ void EnterSyscallBlock() {
 }
 
 void ExitSyscall() {
+  Pinned pinned;
   G* gp = Getg();
   if (gp->foreign) return;
   if (GORT_UNLIKELY(gp->nested_syscalls != 0)) {

@@ -3,7 +3,7 @@
 // A new thread inherits what belongs to its creator: the CPUs it may run on, its namespaces, ids,
 // capabilities, filters, signal mask. A program may change these of a thread that it has wired with
 // LockOSThread, or that it has made itself; an M created there would run everybody's goroutines with
-// them for ever. So such a creator leaves the M here, and the template thread, which runs no code
+// them for ever. So such a creator, and a signal handler, leaves the M here, and the template thread, which runs no code
 // but this, makes its thread. The template thread is created from a thread that is fit to be copied:
 // by the first goroutine that asks to be wired, just before it is, or else by sysmon.
 // Go: startTemplateThread, templateThread, newmHandoff (proc.go); differs: a thread that is not the
@@ -25,19 +25,48 @@ namespace gort::rt {
 namespace {
 
 struct TemplateThread {
-  std::atomic<bool> asked{false};    // somebody left an M before there was the thread
-  std::atomic<bool> started{false};  // its M exists
+  std::atomic<bool> asked{false};     // somebody left an M before there was the thread
+  std::atomic<bool> starting{false};  // somebody makes its thread
+  std::atomic<bool> started{false};   // the thread exists
   M* ms ABSL_GUARDED_BY(sched.lock) = nullptr;
-  Note more;  // woken once for each time that ms stops being empty
+  bool spare_wanted ABSL_GUARDED_BY(sched.lock) = false;
+  std::atomic<int32_t> births{0};  // Ms with a P that have no thread yet
+  bool woken ABSL_GUARDED_BY(sched.lock) = false;
+  Note more;  // woken when there is something to do and `woken` was not set
 };
 constinit TemplateThread template_thread;
 
-M* TakeMs() {
+void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  template_thread.asked.store(true, std::memory_order_relaxed);
+  WakeSysmonIfWaiting();
+  if (template_thread.woken) return;
+  template_thread.woken = true;
+  template_thread.more.Wakeup();
+}
+
+struct Wanted {
+  M* ms;
+  bool spare;
+};
+
+Wanted Take() {
   LockGuard l(&sched.lock);
-  M* ms = template_thread.ms;
+  const Wanted wanted{template_thread.ms, template_thread.spare_wanted};
   template_thread.ms = nullptr;
-  if (ms != nullptr) template_thread.more.Clear();
-  return ms;
+  template_thread.woken = false;
+  template_thread.more.Clear();
+  return wanted;
+}
+
+void MakeSpare() {
+  bool room;
+  {
+    LockGuard l(&sched.lock);
+    room = MCount() < sched.maxmcount;
+  }
+  if (room) MCreateThread(AllocSpareM());
+  LockGuard l(&sched.lock);
+  template_thread.spare_wanted = false;
 }
 
 // Go: templateThread
@@ -50,39 +79,55 @@ void Loop() {
   }
   while (true) {
     template_thread.more.Sleep();
-    for (M* mp = TakeMs(); mp != nullptr;) {
+    const Wanted wanted = Take();
+    for (M* mp = wanted.ms; mp != nullptr;) {
       M* next = mp->schedlink;
       mp->schedlink = nullptr;
       MCreateThread(mp);
+      template_thread.births.fetch_sub(1, std::memory_order_relaxed);
       mp = next;
     }
+    if (wanted.spare) MakeSpare();
   }
 }
 
 }  // namespace
 
 void StartTemplateThread() {
-  if (template_thread.started.exchange(true)) return;
+  if (template_thread.starting.exchange(true)) return;
   NewM(&Loop, nullptr, -1);
+  template_thread.started.store(true);
+}
+
+bool TemplateThreadWanted() {
+  return template_thread.asked.load(std::memory_order_relaxed) &&
+         !template_thread.starting.load(std::memory_order_relaxed);
 }
 
 void StartTemplateThreadIfAsked() {
-  if (!template_thread.asked.load(std::memory_order_relaxed)) return;
-  if (!template_thread.started.load(std::memory_order_relaxed)) StartTemplateThread();
+  if (TemplateThreadWanted()) StartTemplateThread();
 }
 
 bool LeaveToTemplateThread(M* mp) {
   const G* gp = Getg();
-  if (gp != nullptr && !gp->foreign && gp->m->locked_ext == 0) return false;
+  const bool started = template_thread.started.load(std::memory_order_relaxed);
+  if (!started && gp != nullptr && !gp->foreign && gp->m->locked_ext == 0) return false;
   LockGuard l(&sched.lock);
   // Start-up: the process is as its creator wanted it, and nobody would start the thread.
-  if (sched.nmsys == 0 && !template_thread.started.load(std::memory_order_relaxed)) return false;
-  if (template_thread.ms == nullptr) template_thread.more.Wakeup();
+  if (sched.nmsys == 0 && !started) return false;
   mp->schedlink = template_thread.ms;
   template_thread.ms = mp;
-  template_thread.asked.store(true, std::memory_order_relaxed);
-  WakeSysmonIfWaiting();
+  template_thread.births.fetch_add(1, std::memory_order_relaxed);
+  Wake();
   return true;
 }
+
+void AskForSpareM() {
+  if (template_thread.spare_wanted) return;
+  template_thread.spare_wanted = true;
+  Wake();
+}
+
+bool BirthsPending() { return template_thread.births.load(std::memory_order_relaxed) != 0; }
 
 }  // namespace gort::rt

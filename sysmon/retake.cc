@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
+#include "gort/platforms/thread.h"
 #include "gort/preempt/preempt.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
+#include "gort/proc/stay.h"
 
 namespace gort::rt {
 namespace {
@@ -53,6 +56,24 @@ int64_t CheckSlice(P* pp, int64_t now) {
   return now + std::min(std::max(over, kFirstRetryNs), std::max(TimeSliceNs() / 8, kFirstRetryNs));
 }
 
+// Hands pp off if its M's thread has not used its CPU since the last look, because it waits in a call
+// that nobody announced; true when it did.
+bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
+  const M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
+  const int tid = mp != nullptr ? mp->tid.load(std::memory_order_relaxed) : 0;
+  if (tid == 0) return false;
+  const int64_t cpu = ThreadCpuNs(tid);
+  const int64_t used = cpu - pp->sysmon_cpu;
+  const int64_t passed = now - pp->sysmon_cpu_when;
+  pp->sysmon_cpu = cpu;
+  pp->sysmon_cpu_when = now;
+  if (used == 0 && TakePFromSleeper(pp, cpu)) return true;
+  // It slept for a part of the time, and may do so now. Of a look long ago nothing follows.
+  const bool slept = passed < 2 * kWaitersNs && used < passed / 2;
+  *look_again = std::min(*look_again, now + (slept ? kFirstRetryNs : kWaitersNs));
+  return false;
+}
+
 // Hands pp off if its M's system call has lasted long enough; true when it did. Moves *look_again
 // forward when the next look must come earlier.
 bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
@@ -94,8 +115,11 @@ Retaken Retake(int64_t now) {
     P* pp = allp[i].load(std::memory_order_acquire);  // pairs with: ProcResize
     uint32_t status = pp->status.load(std::memory_order_relaxed);
     if (status == kPRunning) {
+      if (SomebodyWaits(pp) && TakeFromBlocked(pp, now, &r.look_again)) {
+        ++r.handed_off;
+        continue;
+      }
       if (!SchedSeeded()) r.look_again = std::min(r.look_again, CheckSlice(pp, now));
-      if (SomebodyWaits(pp)) r.look_again = std::min(r.look_again, now + kWaitersNs);
     } else if (status == kPSyscall && TakeFromSyscall(pp, now, &r.look_again)) {
       ++r.handed_off;
     }

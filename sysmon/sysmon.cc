@@ -8,8 +8,10 @@
 #include "gort/malloc/internal/scavenge.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
+#include "gort/preempt/preempt.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/stay.h"
 #include "gort/sysmon/follow_cpus.h"
 #include "gort/sysmon/retake.h"
 
@@ -24,8 +26,9 @@ constexpr int64_t kBusySleepNs = 1'000'000;  // while there is memory to return:
 constexpr int64_t kScavengePeriodNs = 1'000'000'000;
 
 bool AllIdle() {
-  return sched.gcwaiting.load() ||
-         sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed);
+  return (sched.gcwaiting.load() ||
+          sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed)) &&
+         !TemplateThreadWanted();  // changed under sched.lock, as sysmonwait is
 }
 
 // The shorter of two spans; a negative one means for ever.
@@ -140,6 +143,7 @@ void PollNetwork(int64_t now) {
 void Sysmon() {
   ThreadSetName("gort-sysmon");
   SetBackgroundScavenger(true);
+  StayInit();
   {
     LockGuard l(&sched.lock);
     ++sched.nmsys;
@@ -147,6 +151,7 @@ void Sysmon() {
   }
   int64_t delay = kMinSleepNs;
   int64_t look_again = INT64_MAX;
+  int64_t catch_up = INT64_MAX;
   MemoryReturner memory;
   Tracer tracer;
   int idle = 0;  // rounds since the last success
@@ -157,7 +162,9 @@ void Sysmon() {
     const int64_t longest = memory.busy() ? kBusySleepNs : delay;
     ThreadSleep(std::max(std::min(longest, look_again - Nanotime()), kMinSleepNs));
     if (AllIdle() && !memory.busy()) {
-      DeepSleep(SoonerOf(MemoryToReturn() ? kScavengePeriodNs : -1, tracer.Due(Nanotime())));
+      const int64_t due = catch_up == INT64_MAX ? -1 : std::max<int64_t>(catch_up - Nanotime(), 0);
+      const int64_t memory_due = MemoryToReturn() ? kScavengePeriodNs : -1;
+      DeepSleep(SoonerOf(SoonerOf(memory_due, tracer.Due(Nanotime())), due));
       idle = 0;
       delay = kMinSleepNs;
     }
@@ -165,7 +172,8 @@ void Sysmon() {
     StartTemplateThreadIfAsked();
     PollNetwork(now);
     Retaken retaken = Retake(now);
-    look_again = retaken.look_again;
+    catch_up = CatchUp(now, TimeSliceNs());
+    look_again = std::min(retaken.look_again, catch_up);
     idle = retaken.handed_off > 0 ? 0 : idle + 1;
     memory.Tick(now);
     tracer.Tick(now);

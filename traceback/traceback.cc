@@ -8,6 +8,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
 #include "gort/platforms/clock.h"
+#include "gort/platforms/pins.h"
 #include "gort/traceback/ancestors.h"
 #include "gort/traceback/frame_printer.h"
 #include "gort/traceback/running.h"
@@ -39,6 +40,7 @@ bool FreezeG(G* gp, uint32_t status) {
 // lies on a stack is read under the freeze.
 // ask: the report is the process's last, and threads may be interrupted for it.
 GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
+  Pinned pinned;                                          // who is frozen would wait for us
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
   FramePrinter frames(p);
   bool frozen = FreezeG(gp, status);
@@ -124,6 +126,8 @@ GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {
   if (gp == CallersG()) {
     frames.SkipTo(__builtin_frame_address(0));
     UnwindCurrent(0, &AddFrame, &frames);
+  } else if (gp->signal_context != nullptr) {
+    UnwindSigCtx(SigCtx(gp->signal_context), &AddFrame, &frames);
   } else {
     UnwindGobuf(gp->sched, &AddFrame, &frames);
     // The G has never run: its first function is all that is known of it.

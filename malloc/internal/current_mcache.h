@@ -38,6 +38,10 @@ MCache* MallocInit();
 // instructions; takes no lock.
 MCache* SetThreadMCache(MCache* c);
 
+// As SetThreadMCache(nullptr) for another thread, which uses no cache meanwhile and is pinned before
+// it does so again (platforms/pins.h). slot: &t_mcache of that thread.
+inline void ClearMCacheOf(MCache** slot) { *slot = nullptr; }
+
 // t_mcache, or the thread's own, made on the spot. Null: the thread is ending, see MCacheRef.
 MCache* AttachThreadMCache();
 

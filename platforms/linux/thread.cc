@@ -1,5 +1,7 @@
 #include "gort/platforms/thread.h"
 
+#include <fcntl.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <new>
 
@@ -155,6 +158,40 @@ bool ThreadKill(int tid, int sig) {
   errno = saved;
   return ok;
 }
+
+int64_t ThreadCpuNs(int tid) {
+  // The kernel's name of a thread's clock (CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED).
+  const clockid_t clock = static_cast<clockid_t>((~static_cast<unsigned>(tid) << 3) | 6);
+  int saved = errno;
+  timespec ts;
+  const bool ok = clock_gettime(clock, &ts) == 0;
+  errno = saved;
+  return ok ? ts.tv_sec * int64_t{1'000'000'000} + ts.tv_nsec : -1;
+}
+
+bool ThreadIsAsleep(int tid) {
+  int saved = errno;
+  char text[64];
+  snprintf(text, sizeof text, "/proc/self/task/%d/syscall", tid);
+  const int fd = open(text, O_RDONLY | O_CLOEXEC);
+  ssize_t n = -1;
+  if (fd >= 0) {
+    n = read(fd, text, sizeof text);
+    close(fd);
+  }
+  errno = saved;
+  // "running", or a number and its arguments.
+  return n <= 0 || text[0] != 'r';
+}
+
+bool ThreadsBarrierInit() {
+  int saved = errno;
+  const bool ok = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  errno = saved;
+  return ok;
+}
+
+void ThreadsBarrier() { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
 void ThreadSetName(const char* name) {
   char kept[16];  // the kernel's limit, its terminating zero included; longer names are refused

@@ -16,6 +16,8 @@ namespace gort::rt {
 
 // ---- m.cc (NewM, MStart, WakeP: boot.h) ----
 
+// An M that comes without a P and waits for one, without a thread yet.
+M* AllocSpareM();
 // Makes the thread of mp, which NewM has filled. The end of NewM. Go: newm1
 void MCreateThread(M* mp);
 // Gives mp its id (negative: the next one) and its random state, and publishes it on allm.
@@ -68,11 +70,25 @@ bool EarlyGoMaxProcs(int32_t n, int32_t* old);
 void StopLockedM();
 // Hands this M's P to the M that gp is locked to, and waits. g0, P. Go: startlockedm
 void StartLockedM(G* gp);
+// Hands pp, kPIdle and the caller's, to the M that gp is wired to, where gp runs next.
+void HandToWired(P* pp, G* gp);
+
+// ---- stay.cc (the rest: stay.h) ----
+
+// Takes the goroutine from the global queue that has waited longest with its thread since it was cut
+// off; null: there is none. Such a goroutine may hold what the creation of a thread needs, a lock of
+// malloc's or the loader's, so a P goes to it rather than to an M that has no thread yet.
+G* TakeWiredWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // ---- template_thread.cc (StartTemplateThreadIfAsked: monitor.h) ----
 
+// Has the template thread make an M without a P, which will be idle, unless one is on its way.
+void AskForSpareM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
+// Whether a P waits for an M that the template thread has not made yet.
+bool BirthsPending();
 // Leaves mp, which has no thread yet, to the template thread when a thread made here would inherit
-// what is the caller's alone. False: the caller shall make it (MCreateThread). g0 or a foreign
+// what is the caller's alone, and whenever there is a template thread: the creation may wait for a
+// lock that a goroutine without a P holds, and the caller must not wait with it. False: the caller shall make it (MCreateThread). g0 or a foreign
 // thread.
 bool LeaveToTemplateThread(M* mp);
 

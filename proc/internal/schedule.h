@@ -23,6 +23,8 @@ namespace gort::rt {
 // both ways to take a goroutine, with and without g0: two counts can stay out of phase for ever.
 // Go: schedtick % 61, for the global queue alone; a pair's time slice frees Go's ring.
 inline constexpr uint32_t kTurnPeriod = 61;
+// Ties gp, kGRunnable, to mp and its P; the caller runs it. Go: first half of execute
+void Tie(M* mp, G* gp, bool inherit_time);
 // The loop of an M; returns when mp->exiting. g0, P. Go: schedule
 void ScheduleLoop(M* mp);
 // The next goroutine of gp's P, already tied to mp and kGRunning, when gp may switch to it without

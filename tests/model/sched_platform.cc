@@ -14,6 +14,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/platforms/held_pthreads.h"
 #include "gort/platforms/mem.h"
+#include "gort/platforms/pins.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/boot.h"
@@ -29,6 +30,10 @@
 
 extern "C" void gort_switch(uintptr_t* save, uintptr_t to_sp) {
   gort::rt::World::Current().Switch(save, to_sp);
+}
+
+extern "C" {
+__attribute__((used)) constinit thread_local gort::rt::ThreadPins gort_tls_pins;
 }
 
 namespace gort::rt {
@@ -71,6 +76,11 @@ size_t PageSize() { return 4096; }
 void* MemMap(size_t bytes, size_t align) { return World::Current().Alloc(bytes, align); }
 void MemUnmap(void* p, size_t bytes) {}
 MCache* SetThreadMCache(MCache* c) { return nullptr; }
+constinit thread_local MCache* t_mcache = nullptr;
+
+// The model's threads are one thread, which is pinned throughout: nobody takes a P here.
+constinit Hook<void()> regain_p_hook{[] { model::Fail("regain_p_hook"); }};
+ThreadPins* PinsOfThisThread() { return nullptr; }
 
 void MInitSignalStack(M* mp) {}
 void MDropSignalStack(M* mp) {}
@@ -85,6 +95,7 @@ void HeldLocksAcquireSlow(const void* lock, LockRank rank) {
 void HeldLocksTryAcquiredSlow(const void* lock, LockRank rank) { model::Fail("TryLock"); }
 void HeldLocksReleaseSlow(const void* lock) { World::Current().LockAt(lock)->ReleaseAtOnce(); }
 int HeldLocksCountSlow() { return 0; }
+void Mutex::RegainP() { model::Fail("a P is lost"); }
 void Mutex::LockSlow() { model::Fail("the lock is taken"); }
 void Mutex::UnlockSlow(uint32_t old) { model::Fail("the lock is not taken"); }
 
@@ -110,6 +121,8 @@ bool LeaveToTemplateThread(M*) { return false; }  // no M of a model is wired
 void GcStopM() { model::Fail("GcStopM"); }
 void StopLockedM() { model::Fail("StopLockedM"); }
 void StartLockedM(G* gp) { model::Fail("StartLockedM"); }
+void HandToWired(P* pp, G* gp) { model::Fail("HandToWired"); }
+G* TakeWiredWaiter() { return nullptr; }  // none is cut off
 
 // ---- stacks ----
 

@@ -222,10 +222,10 @@ int gort_main(int argc, char** argv) {
     std::fflush(stdout);
     if (FLAGS_limit_ms != 0 && longest > FLAGS_limit_ms * blocked::kMs) blocked::Fail(c.name);
   }
-  for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
-    auto p = static_cast<gort::rt::SafePoint>(i);
+  for (int i = 0; i < static_cast<int>(gort::rt::Interrupted::kCount); ++i) {
+    auto p = static_cast<gort::rt::Interrupted>(i);
     if (int64_t n = gort::rt::PreemptCount(p); n != 0)
-      std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), n);
+      std::printf("  %s: %" PRId64 "\n", gort::rt::InterruptedName(p), n);
   }
   return 0;
 }

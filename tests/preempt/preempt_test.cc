@@ -54,8 +54,8 @@ TEST(Preempt, SignalsThatAreNotOursReachTheApplicationsHandlerAndOursDoNot) {
             "own=1 runs=yes ours=0 foreign=4\n");
 }
 
-TEST(Preempt, ACallbackOfTheCLibraryIsLeftAlone) {
-  EXPECT_EQ(RunScenario("qsort").output, "interrupted=0 below=1 sorted=1\n");
+TEST(Preempt, ACallbackOfTheCLibraryIsInterruptedToo) {
+  EXPECT_EQ(RunScenario("qsort").output, "interrupted=1 sorted=1\n");
 }
 
 TEST(Preempt, TightLoopsDoNotHoldUpStopTheWorld) {
@@ -67,7 +67,6 @@ TEST(Preempt, TightLoopsDoNotHoldUpStopTheWorld) {
 TEST(Preempt, ATracebackShowsTheInterruptedFunction) {
   std::string out = RunScenario("traceback").output;
   EXPECT_NE(out.find("[runnable"), std::string::npos) << out;
-  EXPECT_NE(out.find("gort_async_preempt("), std::string::npos) << out;
   EXPECT_NE(out.find("scenarios::Victim("), std::string::npos) << out;
 }
 

@@ -103,11 +103,11 @@ int gort_main(int argc, char** argv) {
   while (!stop.load()) {
     gort::Sleep(absl::Milliseconds(20));
     int64_t s = (gort::rt::Nanotime() - start) / 1'000'000'000;
-    bool enough = gort::rt::PreemptCount(gort::rt::SafePoint::kSafe) > 100 && moved.load() > 0;
+    bool enough = gort::rt::PreemptCount(gort::rt::Interrupted::kMoved) > 100 && moved.load() > 0;
     if (s >= FLAGS_seconds && enough) break;
     if (s >= 50 + FLAGS_seconds) {
       std::printf("FAILED: safe %" PRId64 " moved %" PRId64 "\n",
-                  gort::rt::PreemptCount(gort::rt::SafePoint::kSafe), moved.load());
+                  gort::rt::PreemptCount(gort::rt::Interrupted::kMoved), moved.load());
       failed.store(true);
       break;
     }
@@ -115,7 +115,7 @@ int gort_main(int argc, char** argv) {
   stop.store(true);
   while (live.load() != 0) gort::Sleep(absl::Milliseconds(1));
   std::printf("rounds %" PRId64 ", pre-empted %" PRId64 ", moved %" PRId64 "\n", rounds.load(),
-              gort::rt::PreemptCount(gort::rt::SafePoint::kSafe), moved.load());
+              gort::rt::PreemptCount(gort::rt::Interrupted::kMoved), moved.load());
   std::fflush(stdout);
   return failed.load() ? 1 : 0;
 }

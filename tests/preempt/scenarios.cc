@@ -25,9 +25,9 @@ int gort_main(int argc, char** argv);
 
 namespace scenarios {
 
+using gort::rt::Interrupted;
 using gort::rt::Nanotime;
 using gort::rt::PreemptCount;
-using gort::rt::SafePoint;
 
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> sink{0};
@@ -126,8 +126,8 @@ int Qsort() {
   qsort(v, 6, sizeof v[0], &Compare);
   over.store(true);
   while (!gone.load()) gort::rt::Gosched();
-  std::printf("interrupted=%d below=%d sorted=%d\n", seen_inside.load() ? 1 : 0,
-              PreemptCount(SafePoint::kFrameBelow) > 0 ? 1 : 0, std::is_sorted(v, v + 6) ? 1 : 0);
+  std::printf("interrupted=%d sorted=%d\n", seen_inside.load() ? 1 : 0,
+              std::is_sorted(v, v + 6) ? 1 : 0);
   return 0;
 }
 
@@ -167,8 +167,8 @@ int Stw() {
 int Traceback() {
   gort::rt::GoMaxProcs(1);
   gort::Go([] { Victim(); });
-  int64_t before = PreemptCount(SafePoint::kSafe) + PreemptCount(SafePoint::kPin);
-  while (PreemptCount(SafePoint::kSafe) + PreemptCount(SafePoint::kPin) == before) {
+  int64_t before = PreemptCount(Interrupted::kMoved) + PreemptCount(Interrupted::kStayed);
+  while (PreemptCount(Interrupted::kMoved) + PreemptCount(Interrupted::kStayed) == before) {
     gort::Sleep(absl::Milliseconds(1));
   }
   std::string text = gort::Stack(true);

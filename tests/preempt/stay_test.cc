@@ -19,8 +19,8 @@
 namespace stay {
 namespace {
 
+using gort::rt::Interrupted;
 using gort::rt::PreemptCount;
-using gort::rt::SafePoint;
 
 // Long enough to be cut off in the middle of it, mostly.
 GORT_NOINLINE void Compute() {
@@ -29,25 +29,29 @@ GORT_NOINLINE void Compute() {
   asm volatile("" ::: "memory");  // for the caller: anything may have changed
 }
 
-// Calls f again and again in several goroutines, until that many were cut off.
-void InManyGoroutines(const std::function<void()>& f) {
+// Calls f again and again in several goroutines, until that many were cut off, or f was called so
+// often: who waits for a lock goes on without a P, and is not cut off much.
+void InManyGoroutines(const std::function<void()>& f, int64_t calls = INT64_MAX) {
   constexpr int kGoroutines = 8;
   const int64_t cut_off = gort::testing::Slow() ? 30 : 150;
   gort::Run([&] {
     for (int procs : {1, 2, 8}) {
       gort::GOMAXPROCS(procs);
-      const int64_t enough = PreemptCount(SafePoint::kPin) + cut_off;
+      const int64_t enough = PreemptCount(Interrupted::kStayed) + cut_off;
       const absl::Time latest = absl::Now() + absl::Seconds(20);
+      std::atomic<int64_t> called{0};
       gort::WaitGroup group;
       for (int i = 0; i < kGoroutines; ++i) {
         group.Go([&] {
           do {
             f();
-          } while (!GORT_TSAN && PreemptCount(SafePoint::kPin) < enough && absl::Now() < latest);
+          } while (!GORT_TSAN && called.fetch_add(1) < calls &&
+                   PreemptCount(Interrupted::kStayed) < enough && absl::Now() < latest);
         });
       }
       group.Wait();
-      EXPECT_TRUE(GORT_TSAN || PreemptCount(SafePoint::kPin) >= enough);
+      EXPECT_TRUE(GORT_TSAN || called.load() >= calls ||
+                  PreemptCount(Interrupted::kStayed) >= enough);
     }
     return 0;
   });
@@ -59,27 +63,29 @@ TEST(StayTest, LocksThatKnowTheirThreadKeepOthersOut) {
   std::atomic<int> inside_shared{0};
   std::atomic<int> inside_recursive{0};
   std::atomic<int> failures{0};
-  InManyGoroutines([&] {
-    {
-      std::unique_lock lock(shared);
-      if (inside_shared.fetch_add(1) != 0) failures.fetch_add(1);
-      Compute();
-      inside_shared.fetch_sub(1);
-    }
-    {
-      std::shared_lock lock(shared);
-      Compute();
-      if (inside_shared.load() != 0) failures.fetch_add(1);
-    }
-    std::lock_guard lock(recursive);
-    if (inside_recursive.fetch_add(1) != 0) failures.fetch_add(1);
-    Compute();
-    {
-      std::lock_guard again(recursive);
-      Compute();
-    }
-    inside_recursive.fetch_sub(1);
-  });
+  InManyGoroutines(
+      [&] {
+        {
+          std::unique_lock lock(shared);
+          if (inside_shared.fetch_add(1) != 0) failures.fetch_add(1);
+          Compute();
+          inside_shared.fetch_sub(1);
+        }
+        {
+          std::shared_lock lock(shared);
+          Compute();
+          if (inside_shared.load() != 0) failures.fetch_add(1);
+        }
+        std::lock_guard lock(recursive);
+        if (inside_recursive.fetch_add(1) != 0) failures.fetch_add(1);
+        Compute();
+        {
+          std::lock_guard again(recursive);
+          Compute();
+        }
+        inside_recursive.fetch_sub(1);
+      },
+      1000);
   EXPECT_EQ(failures.load(), 0);
 }
 

@@ -39,10 +39,10 @@ void Report(std::vector<int64_t>& late) {
   size_t n = late.size();
   std::printf("median=%" PRId64 " p99=%" PRId64 " max=%" PRId64 "\n", late[n / 2] / 1000,
               late[n - 1 - n / 100] / 1000, late[n - 1] / 1000);
-  for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
-    auto p = static_cast<gort::rt::SafePoint>(i);
+  for (int i = 0; i < static_cast<int>(gort::rt::Interrupted::kCount); ++i) {
+    auto p = static_cast<gort::rt::Interrupted>(i);
     if (int64_t c = gort::rt::PreemptCount(p); c != 0) {
-      std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), c);
+      std::printf("  %s: %" PRId64 "\n", gort::rt::InterruptedName(p), c);
     }
   }
   std::fflush(stdout);

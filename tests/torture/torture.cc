@@ -400,9 +400,9 @@ int gort_main(int argc, char** argv) {
     int64_t n = Progress(l);
     if (n != 0) std::printf("%-12s %" PRId64 " rounds\n", kLoads[l].name, n);
   }
-  for (int i = 0; i < static_cast<int>(gort::rt::SafePoint::kCount); ++i) {
-    auto p = static_cast<gort::rt::SafePoint>(i);
-    std::printf("  %s: %" PRId64 "\n", gort::rt::SafePointName(p), gort::rt::PreemptCount(p));
+  for (int i = 0; i < static_cast<int>(gort::rt::Interrupted::kCount); ++i) {
+    auto p = static_cast<gort::rt::Interrupted>(i);
+    std::printf("  %s: %" PRId64 "\n", gort::rt::InterruptedName(p), gort::rt::PreemptCount(p));
   }
   std::fflush(stdout);
   return 0;

@@ -1,0 +1,329 @@
+#include "gort/proc/stay.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "gort/base/throw.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/switch.h"
+#include "gort/malloc/internal/current_mcache.h"
+#include "gort/platforms/pins.h"
+#include "gort/platforms/signal.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
+#include "gort/proc/sched_seed.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr int64_t kHasItsP = -2;                  // M::lost_cpu
+constexpr int64_t kLongestPauseNs = 100'000'000;  // between two looks at threads that sleep
+constexpr int64_t kNotSeen = -1;                  // sysmon has not looked since the P was lost
+
+// Goroutines that wait with their threads: at most so many, and at most so large a part of the
+// threads that the process may have.
+constexpr int kMostStaying = 4000;
+constinit int most_staying = kMostStaying;  // const after StayInit
+
+constinit bool can_take = false;          // const after StayInit
+constinit std::atomic<int> staying{0};    // goroutines in StayWithoutP
+constinit std::atomic<int> without_p{0};  // Ms that have lost their P and have none yet
+
+// Blocks what the interrupted code blocks, and sig. Returns the mask before.
+SigSet BlockAs(const SigCtx& ctx, int sig) {
+  const SigSet before = SigCurrentMask();
+  SigSet mask;
+  sigemptyset(&mask);
+  // The kernel's mask is shorter than the C library's, and ends the frame.
+  memcpy(&mask, &ctx.raw()->uc_sigmask, sizeof(uint64_t));
+  sigaddset(&mask, sig);
+  SigRestore(mask);
+  return before;
+}
+
+// The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
+// thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
+P* Lose(M* mp, G* gp, ThreadPins* pins, MCache** mcache)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mp->thread_lock) {
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  CasGStatus(gp, kGRunning, kGSyscall);
+  mp->oldp = nullptr;
+  mp->p.store(nullptr, std::memory_order_relaxed);
+  pp->m.store(nullptr, std::memory_order_relaxed);
+  pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  ClearMCacheOf(mcache);
+  mp->lost_cpu.store(kNotSeen, std::memory_order_relaxed);
+  without_p.fetch_add(1, std::memory_order_relaxed);
+  pins->lost.store(1, std::memory_order_relaxed);
+  SetPStatus(pp, kPIdle);
+  return pp;
+}
+
+// On the M's own thread, which has a P again.
+void Regained(M* mp) {
+  mp->lost_cpu.store(kHasItsP, std::memory_order_relaxed);
+  without_p.fetch_sub(1, std::memory_order_relaxed);
+  SetPLost(false);
+}
+
+// Wires gp to mp, in addition to what the program has wired.
+void Wire(M* mp, G* gp) {
+  ++mp->locked_ext;
+  mp->lockedg.store(gp, std::memory_order_relaxed);
+  gp->lockedm = mp;
+}
+
+void Unwire(M* mp, G* gp) {
+  if (--mp->locked_ext != 0) return;
+  mp->lockedg.store(nullptr, std::memory_order_relaxed);
+  gp->lockedm = nullptr;
+}
+
+// regain_p_hook: on the goroutine's own stack, on its way into gort.
+void RegainForCall() {
+  G* gp = Getg();
+  M* mp = gp->m;
+  {
+    // Another thread may be about to take the P, or have found that it may not.
+    LockGuard l(&mp->thread_lock);
+    if (!PLost()) return;
+  }
+  Regained(mp);
+  // From here on it is a system call that returns, but on this thread.
+  Wire(mp, gp);
+  ExitSyscall();
+  Unwire(mp, gp);
+}
+
+}  // namespace
+
+G* TakeWiredWaiter() {
+  if (staying.load(std::memory_order_relaxed) == 0 || sched.user_disabled) return nullptr;
+  G* gp = sched.runq.TakeFirst([](const G* g) { return g->signal_context != nullptr; });
+  if (gp != nullptr) sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) - 1);
+  return gp;
+}
+
+namespace {
+
+// Interrupts the goroutines that have used so much CPU time since they lost their P. False: none of
+// them has used any since the last call.
+bool AskThoseWithoutP(int64_t most_ns) {
+  bool computing = false;
+  LockGuard l(&sched.lock);  // against AllMRemove
+  for (M* mp = allm.load(std::memory_order_acquire); mp != nullptr; mp = mp->alllink) {
+    const int64_t before = mp->lost_cpu.load(std::memory_order_relaxed);
+    const int tid = mp->tid.load(std::memory_order_relaxed);
+    if (before == kHasItsP || tid == 0) continue;
+    const int64_t cpu = ThreadCpuNs(tid);
+    if (cpu == before) continue;
+    computing = true;
+    G* gp = mp->curg.load(std::memory_order_relaxed);
+    int64_t first = before;
+    if (before == kNotSeen) {
+      // Fails if the P is back.
+      mp->lost_cpu.compare_exchange_strong(first, cpu, std::memory_order_relaxed);
+    } else if (cpu - before >= most_ns && gp != nullptr) {
+      gp->preempt.store(true, std::memory_order_relaxed);
+      sched_hooks.preempt_m(mp);
+    }
+  }
+  return computing;
+}
+
+// Who has a thread and takes a P: one of the two.
+struct Taker {
+  M* idle = nullptr;
+  G* wired = nullptr;
+};
+
+// exchange: so many goroutines wait with their threads that one more may only take another's place.
+bool FindTaker(bool exchange, Taker* taker) {
+  LockGuard l(&sched.lock);
+  if (!exchange) taker->idle = MGet();
+  if (taker->idle == nullptr) taker->wired = TakeWiredWaiter();
+  if (exchange) return taker->wired != nullptr;
+  if (taker->idle == nullptr) AskForSpareM();
+  return taker->idle != nullptr || taker->wired != nullptr;
+}
+
+void SendBack(const Taker& taker) {
+  LockGuard l(&sched.lock);
+  if (taker.idle != nullptr) MPut(taker.idle);
+  if (taker.wired != nullptr) GlobRunqPutHead(taker.wired);
+}
+
+void HandTo(const Taker& taker, P* pp) {
+  if (taker.wired != nullptr) return HandToWired(pp, taker.wired);
+  if (taker.idle->nextp != nullptr) Throw("handto: m has p");
+  taker.idle->spinning = false;
+  taker.idle->nextp = pp;
+  taker.idle->park.Wakeup();
+}
+
+// The world is being stopped: pp, kPIdle and the caller's, counts as stopped. Null: false.
+bool StopIfTaken(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  if (pp == nullptr) return false;
+  SetPStatus(pp, kPGcStop);
+  if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+  return true;
+}
+
+// The P of the calling thread leaves; null: it has left before.
+P* LoseHere(M* mp, G* gp) {
+  LockGuard l(&mp->thread_lock);
+  return PLost() ? nullptr : Lose(mp, gp, mp->pins, mp->mcache);
+}
+
+// False: the world is not being stopped. True: *pp counts as stopped, or is null, because it has left
+// before.
+bool LoseForStop(M* mp, G* gp, P** pp) {
+  if (GORT_LIKELY(!sched.gcwaiting.load(std::memory_order_relaxed))) return false;
+  LockGuard l(&sched.lock);
+  if (!sched.gcwaiting.load()) return false;
+  *pp = LoseHere(mp, gp);
+  StopIfTaken(*pp);
+  return true;
+}
+
+// From here on gp is one that was cut off, on its way into the global queue.
+void BeginToWait(M* mp, G* gp, const SigCtx& ctx) {
+  staying.fetch_add(1, std::memory_order_relaxed);
+  gp->signal_context = ctx.raw();
+  Wire(mp, gp);
+  mp->curg.store(nullptr, std::memory_order_relaxed);
+}
+
+// Takes pp from mp if mp's thread runs the program's code.
+bool TakeIfInProgram(M* mp, P* pp) {
+  LockGuard l(&mp->thread_lock);
+  ThreadPins* pins = mp->pins;
+  if (pins == nullptr || pins->lost.load(std::memory_order_relaxed) != 0) return false;
+  pins->lost.store(1, std::memory_order_relaxed);
+  ThreadsBarrier();
+  // Not pinned: in the program's code, and it waits for thread_lock when it leaves that.
+  G* gp = mp->curg.load(std::memory_order_relaxed);
+  if (pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
+      mp->locks != 0 || mp->dying != 0 || ReadGStatus(gp) != kGRunning) {
+    pins->lost.store(0, std::memory_order_relaxed);
+    return false;
+  }
+  Lose(mp, gp, pins, mp->mcache);
+  return true;
+}
+
+}  // namespace
+
+void StayInit() {
+  regain_p_hook.Set(&RegainForCall);
+  can_take = !GORT_TSAN && ThreadsBarrierInit();
+}
+
+bool RunsProgram(const G* gp) {
+  if (gp == nullptr || gp->goid == 0 || gp->foreign || gp->m == nullptr) return false;
+  return gp->m->curg.load(std::memory_order_relaxed) == gp;
+}
+
+HasP JudgeP(G* gp) {
+  M* mp = gp->m;
+  LockGuard l(&mp->thread_lock);  // who would take the P, and then may not, is done
+  if (PLost()) return HasP::kLost;
+  return mp->p.load(std::memory_order_relaxed) != nullptr ? HasP::kYes : HasP::kNever;
+}
+
+Gave GivePAway(G* gp, const SigCtx* wait_at) {
+  M* mp = gp->m;
+  P* pp = nullptr;
+  Taker taker;
+  if (!LoseForStop(mp, gp, &pp)) {
+    const bool exchange = staying.load(std::memory_order_relaxed) >= most_staying;
+    if (!FindTaker(exchange, &taker)) return Gave::kNobody;
+    pp = LoseHere(mp, gp);
+  }
+  if (pp == nullptr) {
+    SendBack(taker);
+    return Gave::kLost;
+  }
+  if (wait_at != nullptr) {
+    // Before the P leaves: who has it next finds gp runnable.
+    BeginToWait(mp, gp, *wait_at);
+    LockGuard l(&sched.lock);
+    CasGStatus(gp, kGSyscall, kGRunnable);
+    GlobRunqPut(gp);
+  }
+  if (taker.idle != nullptr || taker.wired != nullptr) HandTo(taker, pp);
+  return Gave::kYes;
+}
+
+bool MayWait() { return !BirthsPending(); }
+
+void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
+  M* mp = gp->m;
+  P* pp = nullptr;
+  if (gp->signal_context == nullptr) {  // lost its P some time ago
+    BeginToWait(mp, gp, ctx);
+    LockGuard l(&sched.lock);
+    CasGStatus(gp, kGSyscall, kGRunnable);
+    pp = PidleGet();
+    if (pp == nullptr) GlobRunqPut(gp);
+  }
+  if (pp == nullptr) {
+    IncIdleLocked(1);
+    const SigSet in_handlers = BlockAs(ctx, sig);
+    MPark(mp);
+    SigRestore(in_handlers);
+    pp = mp->nextp;
+    mp->nextp = nullptr;
+  }
+  AcquireP(pp);
+  Tie(mp, gp, false);
+  gp->signal_context = nullptr;
+  Unwire(mp, gp);
+  Regained(mp);
+  staying.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool TakePFromSleeper(P* pp, int64_t cpu_before) {
+  if (!can_take || SchedSeeded()) return false;
+  M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
+  if (mp == nullptr) return false;
+  const int tid = mp->tid.load(std::memory_order_relaxed);
+  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid)) return false;
+  // Until HandoffP no M runs with the P, and the one that had it may come back and wait.
+  if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
+    LockGuard l(&sched.lock);
+    if (sched.gcwaiting.load()) return StopIfTaken(TakeIfInProgram(mp, pp) ? pp : nullptr);
+  }
+  Taker taker;
+  if (!FindTaker(false, &taker)) return false;
+  IncIdleLocked(-1);
+  const bool taken = TakeIfInProgram(mp, pp);
+  if (taken) {
+    HandTo(taker, pp);
+  } else {
+    SendBack(taker);
+  }
+  IncIdleLocked(1);
+  return taken;
+}
+
+int64_t CatchUp(int64_t now, int64_t slice_ns) {
+  static constinit int64_t next = 0;  // sysmon's, as the next
+  static constinit int64_t pause = 0;
+  if (without_p.load(std::memory_order_relaxed) == 0) return INT64_MAX;
+  if (now < next) return next;
+  const bool computing = AskThoseWithoutP(slice_ns / 2);
+  pause = computing ? slice_ns / 2 : std::clamp(2 * pause, slice_ns / 2, kLongestPauseNs);
+  return next = now + pause;
+}
+
+}  // namespace gort::rt

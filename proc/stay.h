@@ -1,0 +1,82 @@
+// proc/stay.h: goroutines that lose their P against their will.
+// What      such a goroutine must not be able to tell this from a thread that loses its CPU to another.
+//           So only the P leaves. The goroutine keeps its thread, its stack and its registers:
+//
+//             it computes       a signal interrupts it. The handler gives the P away and waits for
+//                               one (StayWithoutP). Nobody runs on the thread meanwhile.
+//             it waits in the   another thread takes the P, without a signal (TakePFromSleeper).
+//             kernel            When the goroutine comes back it goes on without a P, and gets one
+//                               as soon as it calls a function of gort that needs one; if it
+//                               computes instead for a time slice, a signal makes it wait for one.
+//
+//           That is right wherever the goroutine is: in malloc with its lock held, between two
+//           instructions that change a variable of the thread, under qsort, in a library without
+//           symbols, on another stack. Whoever needs what it holds waits in the kernel, and gives
+//           its own P away by that. Only where gort itself works for the goroutine nothing is taken
+//           (platforms/pins.h).
+// Price     a thread for each goroutine that lost its P and is not done, and a switch of threads.
+// State     without a P such a goroutine is kGSyscall and its M's p is null, as in a system call;
+//           ThreadPins::lost is set. Waiting in the handler it is kGRunnable in the global queue,
+//           wired to its thread, and G::signal_context is what was interrupted.
+// Rejected  moving the goroutine to another thread, which is right for code that can be shown to keep
+//           nothing in its thread: the proof needs the name of every function on the stack, and was
+//           wrong for locks that know their owner, for thread-local counts, and for libraries that
+//           are linked statically or have no symbols.
+// Layer     6. For preempt/ and sysmon/; in proc for the stop of the world.
+#ifndef GORT_PROC_STAY_H_
+#define GORT_PROC_STAY_H_
+
+#include <cstdint>
+
+#include "gort/gmp/g.h"
+#include "gort/gmp/p.h"
+#include "gort/platforms/sigctx.h"
+
+namespace gort::rt {
+
+// Prepares TakePFromSleeper. Once, by the monitor's thread before it begins.
+void StayInit();
+
+// Whether gp, of which a signal handler has interrupted the calling thread, is a goroutine and in
+// its own code.
+bool RunsProgram(const G* gp);
+
+enum class HasP : uint8_t { kYes, kLost, kNever };
+// kNever: gp is in a system call of EnterSyscall. The answer to kYes may be kLost a moment later.
+// RunsProgram(gp), pinned.
+HasP JudgeP(G* gp);
+
+enum class Gave : uint8_t {
+  kYes,
+  kLost,    // another thread took the P first
+  kNobody,  // nobody is there to take it: it stays. A thread that can is asked for.
+};
+// With so many goroutines waiting with their threads that there may be no more, the P goes to the one
+// of them that has waited longest, or stays.
+// The P leaves the calling thread, which runs gp, and goes to an M that has a thread: an idle one, or
+// that of a goroutine that was cut off before. Not to a new one: the interrupted code may hold what
+// the creation of a thread needs. wait_at: what was interrupted, if gp is to wait for a P in
+// StayWithoutP, and is runnable from here on; null: gp goes on without. Signal handler, pinned.
+Gave GivePAway(G* gp, const SigCtx* wait_at);
+
+// Whether gp, which has lost its P, may be made to wait for one. No: a P waits for a thread to be
+// made, perhaps for what gp holds. Signal handler, pinned.
+bool MayWait();
+
+// Waits in the handler until there is a P for gp, which has lost its own, in GivePAway or before. Other signals than `sig`
+// that the interrupted code lets through are handled meanwhile. ctx: what was interrupted. Signal
+// handler, pinned.
+void StayWithoutP(G* gp, const SigCtx& ctx, int sig);
+
+// Takes pp from its M if the M's thread waits in the kernel, in a call that nobody announced, and
+// hands it on. cpu_before: the thread's CPU time at an earlier look. True: taken. An M, or sysmon,
+// which counts as running meanwhile.
+bool TakePFromSleeper(P* pp, int64_t cpu_before);
+
+// Interrupts goroutines that have been computing for half a time slice since they lost their P, which
+// makes them wait for one. Returns when to call it again: rarely while they all sleep. sysmon.
+int64_t CatchUp(int64_t now, int64_t slice_ns);
+
+}  // namespace gort::rt
+
+#endif  // GORT_PROC_STAY_H_
