@@ -13,6 +13,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/platforms/thread.h"
+#include "gort/platforms/valgrind.h"
 #include "gort/preempt/async_frame.h"
 #include "gort/preempt/blocked_call.h"
 #include "gort/preempt/user_text.h"
@@ -128,6 +129,7 @@ void PreemptM(M* mp) {
 
 void PreemptInstall() {
   if (godebug.asyncpreemptoff != 0 || GORT_TSAN) return;
+  if (RunningOnValgrind()) return;  // its signal frames are not the kernel's
   preempt_signal = PreemptSignal();
   if (!UserTextAddProgram()) return;
   SafePointInit();
