@@ -6,6 +6,9 @@
 //           address computation included, is one volatile asm (gmp/arch_<cpu>.h), which the
 //           compiler may not merge with another. The rest of a thread's state hangs off the G
 //           (g.m), so code that can park reads no other thread-local variable.
+// LTO       the compiler does not see what an asm names. So the header defines the variable, in each
+//           file that reads it, and `used` keeps it: no file must be pulled out of an archive for
+//           it, and link-time optimisation neither drops it nor makes it local to another part.
 // Layer     4. Any thread, any stack, signal handlers. Null on a thread that has no G.
 // Go        getg (a register in Go)
 #ifndef GORT_GMP_GETG_H_
@@ -15,8 +18,10 @@
 #include "gort/gmp/arch.h"
 #include "gort/gmp/g.h"
 
-extern "C"
-    __attribute__((tls_model("initial-exec"))) thread_local constinit gort::rt::G* gort_tls_g;
+extern "C" {
+__attribute__((tls_model("initial-exec"),
+               used)) inline thread_local constinit gort::rt::G* gort_tls_g = nullptr;
+}
 
 namespace gort::rt {
 

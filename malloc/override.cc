@@ -8,6 +8,7 @@
 // Errors    as the C and C++ standards say: null and errno ENOMEM; the new-handler, then
 //           std::bad_alloc.
 // Sanitizers  bring a malloc of their own; under them this file defines nothing.
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -71,9 +72,30 @@ GORT_ALWAYS_INLINE void* NewAligned(size_t n, std::align_val_t align, bool nothr
   return GORT_LIKELY(p != nullptr) ? p : NewSlow(n, static_cast<size_t>(align), nothrow);
 }
 
-// The handlers that are registered first run last before a fork, and ours have to run last: those
-// of others may still allocate. So an early constructor registers them. The first allocation would
-// be the wrong place: it may come from inside pthread_atfork.
+// Our fork handler has to run last before a fork: those of others may allocate, or wait for a lock
+// whose holder allocates. Handlers run in the reverse order of their registration, so ours is
+// registered first. A constructor of the program is too late, because the constructors of shared
+// libraries run before it. The first allocation is the wrong place: it may come after a
+// registration, or from inside one. .preinit_array is early enough, but does not exist in shared
+// objects. What every registration goes through is __register_atfork, to which each object's
+// pthread_atfork is a stub: defined here, it is replaced as malloc is, and registers ours first.
+// In a program without shared libraries the C library's definition, which is not weak, takes its
+// place if there is a fork at all, and an early constructor is early enough.
+using ForkHandler = void (*)();
+using RegisterFn = int (*)(ForkHandler prepare, ForkHandler parent, ForkHandler child, void* dso);
+
+pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+RegisterFn libc_register = nullptr;  // written under fork_once
+
+void RegisterFirst() {
+  libc_register = reinterpret_cast<RegisterFn>(dlsym(RTLD_NEXT, "__register_atfork"));
+  if (libc_register == nullptr) return;
+  // Null for the object: the handlers stay when one is unloaded.
+  libc_register(&gort::rt::MallocForkPrepare, &gort::rt::MallocForkDone, &gort::rt::MallocForkDone,
+                nullptr);
+}
+
+// For a program in which nobody else registers, and for one without shared libraries.
 __attribute__((constructor(101))) void RegisterForkHandlers() {
   pthread_atfork(&gort::rt::MallocForkPrepare, &gort::rt::MallocForkDone,
                  &gort::rt::MallocForkDone);
@@ -82,6 +104,16 @@ __attribute__((constructor(101))) void RegisterForkHandlers() {
 }  // namespace
 
 extern "C" {
+
+// Its declaration is in no header.
+__attribute__((weak)) int __register_atfork(ForkHandler prepare, ForkHandler parent,
+                                            ForkHandler child, void* dso);
+__attribute__((weak)) int __register_atfork(ForkHandler prepare, ForkHandler parent,
+                                            ForkHandler child, void* dso) {
+  pthread_once(&fork_once, &RegisterFirst);
+  if (prepare == &gort::rt::MallocForkPrepare || libc_register == nullptr) return 0;
+  return libc_register(prepare, parent, child, dso);
+}
 
 void* malloc(size_t n) noexcept { return OrEnomem(heap::Alloc(AtLeast(n))); }
 void free(void* p) noexcept {

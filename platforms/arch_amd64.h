@@ -54,6 +54,22 @@ template <int kOffset>
       : "memory");
 }
 
+// Asks valgrind. Its simulated CPU knows this series of rotations, which add up to two whole turns,
+// and the exchange of a register with itself; for a real one they do nothing.
+inline uint64_t AskValgrind(const uint64_t (&request)[6], uint64_t otherwise) {
+  uint64_t answer = otherwise;
+  asm volatile(
+      "rolq $3, %%rdi\n\t"
+      "rolq $13, %%rdi\n\t"
+      "rolq $61, %%rdi\n\t"
+      "rolq $51, %%rdi\n\t"
+      "xchgq %%rbx, %%rbx"
+      : "+d"(answer)
+      : "a"(&request[0])
+      : "cc", "memory");
+  return answer;
+}
+
 }  // namespace gort::rt::arch
 
 #endif  // GORT_PLATFORMS_ARCH_AMD64_H_

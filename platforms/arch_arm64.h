@@ -77,6 +77,23 @@ template <int kOffset>
       : "memory");
 }
 
+// Asks valgrind. Its simulated CPU knows this series of rotations, which add up to two whole turns,
+// and the or of a register with itself; for a real one they do nothing.
+inline uint64_t AskValgrind(const uint64_t (&request)[6], uint64_t otherwise) {
+  register uint64_t answer asm("x3") = otherwise;
+  register const uint64_t* at asm("x4") = &request[0];
+  asm volatile(
+      "ror x12, x12, #3\n\t"
+      "ror x12, x12, #13\n\t"
+      "ror x12, x12, #51\n\t"
+      "ror x12, x12, #61\n\t"
+      "orr x10, x10, x10"
+      : "+r"(answer)
+      : "r"(at)
+      : "memory");
+  return answer;
+}
+
 }  // namespace gort::rt::arch
 
 #endif  // GORT_PLATFORMS_ARCH_ARM64_H_

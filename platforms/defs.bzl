@@ -45,6 +45,12 @@ SUPPORTED = select({
     "//conditions:default": ["@platforms//:incompatible"],
 })
 
+# target_compatible_with of tests that need a shared library.
+NOT_STATIC = select({
+    "//platforms:is_static": ["@platforms//:incompatible"],
+    "//conditions:default": [],
+})
+
 def _role(file, oses, cpus):
     """The name of a file with its port left open: "gmp/arch_{cpu}.h"."""
     for cpu in cpus:

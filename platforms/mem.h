@@ -52,7 +52,7 @@ size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n);
 // The pages are accessible and zero again.
 void MemGuardRemove(void* p, size_t bytes);
 // Installs a guard on a page of its own, asks the kernel to read it, and tells whether that fails.
-// Costs four system calls; call it once.
+// Costs four system calls; call it once. False under valgrind.
 bool MemGuardWorks();
 // How many mappings a process may have (vm.max_map_count); 65530 when the kernel does not say.
 size_t MemMaxMappings();

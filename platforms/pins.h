@@ -45,8 +45,11 @@ struct ThreadPins {
 
 }  // namespace gort::rt
 
-extern "C" __attribute__((
-    tls_model("initial-exec"))) thread_local constinit gort::rt::ThreadPins gort_tls_pins;
+extern "C" {
+// Used: the asm of arch_<cpu>.h is the one to name it.
+__attribute__((tls_model("initial-exec"),
+               used)) inline thread_local constinit gort::rt::ThreadPins gort_tls_pins;
+}
 
 namespace gort::rt {
 

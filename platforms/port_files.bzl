@@ -21,6 +21,7 @@ PORT_FILES = [
     "platforms/linux/mem.cc",
     "platforms/linux/signal.cc",
     "platforms/linux/thread.cc",
+    "platforms/linux/thread_limit.cc",
     "platforms/sigctx_regs_linux_amd64.h",
     "platforms/sigctx_regs_linux_arm64.h",
     "platforms/testing/asm_answer_amd64.S",

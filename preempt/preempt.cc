@@ -13,6 +13,7 @@
 #include "gort/gmp/sched_hooks.h"
 #include "gort/platforms/pins.h"
 #include "gort/platforms/thread.h"
+#include "gort/platforms/valgrind.h"
 #include "gort/preempt/async_frame.h"
 #include "gort/preempt/blocked_call.h"
 #include "gort/preempt/thread_registers.h"
@@ -121,6 +122,7 @@ void PreemptM(M* mp) {
 
 void PreemptInstall() {
   if (godebug.asyncpreemptoff != 0 || GORT_TSAN) return;
+  if (RunningOnValgrind()) return;  // its signal frames are not the kernel's
   preempt_signal = PreemptSignal();
   ThreadRegistersInit();
   SignalRegister(preempt_signal, &OnPreemptSignal);

@@ -61,7 +61,8 @@ void SchedTrace(bool detailed);
 
 // ---- following the CPUs (stw.cc) ----
 
-// As GoMaxProcs(n), but n does not count as the program's choice. A goroutine or a foreign thread.
+// As GoMaxProcs(n), but n does not count as the program's choice, and changes nothing when the
+// program has chosen by the time that the world stands. A goroutine.
 int SetProcs(int n);
 
 }  // namespace gort::rt

@@ -197,6 +197,53 @@ TEST(ProcResize, WhatCountsAsTheProgramsChoice) {
   }
 }
 
+// Following the CPUs takes a while: what the program chooses meanwhile stands.
+TEST(ProcResize, AChoiceStandsThatIsMadeWhileTheWorldStopsForTheCpus) {
+  World w(2);
+  sched.nmspinning.store(1);  // so that nobody is woken for an idle P
+  M* other = w.NewM();
+  P* one = w.PAt(1);
+  {
+    LockGuard l(&sched.lock);
+    EXPECT_EQ(PidleGet(), one);
+  }
+  w.As(other, [&] { AcquireP(one); });
+  G* thread = w.NewForeign("t");
+  w.on_sleep = [&](Note* note) {
+    EXPECT_EQ(note, &sched.stopnote);
+    w.AsG(thread, [] { EXPECT_EQ(GoMaxProcs(2), 2); });
+    w.As(other, [&] {
+      ReleaseP();
+      LockGuard l(&sched.lock);
+      SetPStatus(one, kPGcStop);
+      if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+    });
+  };
+  G* gp = w.NewG("g", [] { EXPECT_EQ(SetProcs(1), 2); });
+  w.Resume(gp);
+  EXPECT_TRUE(sched.custom_gomaxprocs.load());
+  EXPECT_EQ(gomaxprocs.load(), 2);
+}
+
+// A thread that chooses what is, when another number is about to be, has to ask for it.
+TEST(ProcResize, AChoiceStandsThatIsMadeWhileTheWorldStands) {
+  World w(2);
+  sched.nmspinning.store(1);  // so that nobody is woken for an idle P
+  static bool asks;
+  asks = false;
+  sched_hooks.adopt_timers = [](P*, P*) {
+    int32_t old = 0;
+    asks = NoteChoice(2, &old);
+    EXPECT_EQ(old, 2);
+  };
+  G* gp = w.NewG("g", [] { EXPECT_EQ(SetProcs(1), 2); });
+  w.Resume(gp);
+  EXPECT_EQ(gomaxprocs.load(), 1);
+  EXPECT_TRUE(asks);
+  w.Resume(w.NewG("g", [] { EXPECT_EQ(GoMaxProcs(2), 1); }));
+  EXPECT_EQ(gomaxprocs.load(), 2);
+}
+
 // A thread has no P to stand on while the others stop: a goroutine resizes for it.
 TEST(ProcResize, ForAThreadAGoroutineDoesIt) {
   World w(1);

@@ -16,6 +16,7 @@
 #include "gort/platforms/pins.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
+#include "gort/platforms/thread_limit.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
@@ -224,6 +225,11 @@ bool TakeIfInProgram(M* mp, P* pp) {
 }  // namespace
 
 void StayInit() {
+  {
+    LockGuard l(&sched.lock);
+    const int64_t threads = std::min<int64_t>(ThreadLimit(), sched.maxmcount);
+    most_staying = static_cast<int>(std::clamp<int64_t>(threads * 2 / 5, 1, kMostStaying));
+  }
   regain_p_hook.Set(&RegainForCall);
   can_take = !GORT_TSAN && ThreadsBarrierInit();
 }

@@ -27,8 +27,9 @@ struct WorldSema {
 };
 constinit WorldSema world_sema;
 
-// The number of Ps that StartTheWorld shall bring up; 0: as many as there were.
-constinit int32_t new_procs = 0;  // guarded by world_sema
+// The number of Ps that StartTheWorld shall bring up; 0: as many as there were. Written with the
+// world stopped.
+constinit int32_t new_procs ABSL_GUARDED_BY(sched.lock) = 0;
 
 void WorldAcquire(WaitReason reason) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   world_sema.mu.Lock();
@@ -106,10 +107,10 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     InjectGList(&list);
   }
   int32_t n = new_procs != 0 ? new_procs : gomaxprocs.load(std::memory_order_relaxed);
-  new_procs = 0;
   AdoptTimers(n);
   sched.lock.Lock();
   P* runnable = ProcResize(n);
+  new_procs = 0;
   sched.gcwaiting.store(false);
   WakeSysmonIfWaiting();
   sched.lock.Unlock();
@@ -131,10 +132,42 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   WakeP();
 }
 
-void StopAndResize(int32_t n) {
+// Whose number of Ps it is.
+enum class By { kProgram, kFollower };
+
+// The program may choose until the world stands, and its choice goes before the follower's number.
+void StopAndResize(int32_t n, By by) {
   StopTheWorld(WaitReason::kStoppingTheWorld);
-  new_procs = n;
+  {
+    LockGuard l(&sched.lock);
+    const bool chosen = sched.custom_gomaxprocs.load(std::memory_order_relaxed);
+    if (by == By::kProgram || !chosen) new_procs = n;
+  }
   StartTheWorld();
+}
+
+// A foreign thread has no P to run on while the others stop: a goroutine resizes for it.
+void HaveResized(G* thread, int32_t n) {
+  struct Wait {
+    Mutex mu;  // not ranked: taken with no other lock held
+    bool done = false;
+    G* waiter = nullptr;
+  } wait;
+  Go([n, &wait] {
+    StopAndResize(n, By::kProgram);
+    wait.mu.Lock();
+    wait.done = true;
+    G* waiter = wait.waiter;
+    wait.mu.Unlock();
+    if (waiter != nullptr) GoReady(waiter);
+  });
+  wait.mu.Lock();
+  if (wait.done) {
+    wait.mu.Unlock();
+    return;
+  }
+  wait.waiter = thread;
+  GoParkUnlock(&wait.mu, WaitReason::kStoppingTheWorld);
 }
 
 }  // namespace
@@ -172,43 +205,35 @@ void GcStopM() {
   StopM();
 }
 
+bool NoteChoice(int32_t n, int32_t* old) {
+  LockGuard l(&sched.lock);
+  sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+  *old = gomaxprocs.load(std::memory_order_relaxed);
+  return n != (new_procs != 0 ? new_procs : *old);
+}
+
 int GoMaxProcs(int n) {
-  if (n >= 1) sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
-  return SetProcs(n);
+  if (n > kMaxProcs) n = kMaxProcs;
+  int32_t old = 0;
+  if (EarlyGoMaxProcs(n, &old)) {
+    if (n >= 1) sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+    return old;
+  }
+  if (n < 1) return gomaxprocs.load(std::memory_order_relaxed);
+  if (!NoteChoice(n, &old)) return old;
+  G* gp = CurrentG();
+  if (gp->foreign) {
+    HaveResized(gp, n);
+  } else {
+    StopAndResize(n, By::kProgram);
+  }
+  return old;
 }
 
 int SetProcs(int n) {
   if (n > kMaxProcs) n = kMaxProcs;
-  int32_t old = 0;
-  if (EarlyGoMaxProcs(n, &old)) return old;
-  old = gomaxprocs.load(std::memory_order_relaxed);
-  if (n < 1 || n == old) return old;
-  G* gp = CurrentG();
-  if (!gp->foreign) {
-    StopAndResize(n);
-    return old;
-  }
-  // A foreign thread has no P to run on while the others stop: a goroutine resizes for it.
-  struct Wait {
-    Mutex mu;  // not ranked: taken with no other lock held
-    bool done = false;
-    G* waiter = nullptr;
-  } wait;
-  Go([n, &wait] {
-    StopAndResize(n);
-    wait.mu.Lock();
-    wait.done = true;
-    G* waiter = wait.waiter;
-    wait.mu.Unlock();
-    if (waiter != nullptr) GoReady(waiter);
-  });
-  wait.mu.Lock();
-  if (wait.done) {
-    wait.mu.Unlock();
-    return old;
-  }
-  wait.waiter = gp;
-  GoParkUnlock(&wait.mu, WaitReason::kStoppingTheWorld);
+  int32_t old = gomaxprocs.load(std::memory_order_relaxed);
+  if (n >= 1 && n != old) StopAndResize(n, By::kFollower);
   return old;
 }
 

@@ -30,8 +30,7 @@ void FollowCpus(int64_t now) {
   if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
   last_wanted = wanted;
   GoSystem([wanted] {
-    // The program may have chosen GOMAXPROCS since the look.
-    if (!sched.custom_gomaxprocs.load(std::memory_order_relaxed)) SetProcs(wanted);
+    SetProcs(wanted);  // unless the program has chosen since the look
     busy.store(false, std::memory_order_release);
   });
 }

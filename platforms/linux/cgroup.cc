@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -129,11 +130,12 @@ std::string_view Slurp(const Path& path, char* out, size_t cap) {
   return n > 0 ? std::string_view(out, static_cast<size_t>(n)) : std::string_view();
 }
 
-// 0 is "no limit".
-int Tighter(int a, int b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+int64_t Tighter(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// The limit of the one group whose directory is *dir.
-int LimitAt(Path* dir, CgroupVersion version) {
+// The limit of the one group whose directory is *dir, which is left as it was; INT64_MAX: none.
+using LimitAt = int64_t (*)(Path* dir, CgroupVersion version);
+
+int64_t CpusAt(Path* dir, CgroupVersion version) {
   const size_t n = dir->size();
   char a[64], b[64];
   int cpus = 0;
@@ -145,16 +147,30 @@ int LimitAt(Path* dir, CgroupVersion version) {
     cpus = CpusFromCfs(quota, Slurp(dir->Append("/cpu.cfs_period_us"), b, sizeof b));
   }
   dir->Truncate(n);
-  return cpus;
+  return cpus != 0 ? cpus : INT64_MAX;
+}
+
+int64_t NumberIn(const Path& path) {
+  char text[64];
+  int64_t n = CountFromText(Slurp(path, text, sizeof text));
+  return n >= 0 ? n : INT64_MAX;
+}
+
+int64_t PidsAt(Path* dir, CgroupVersion) {
+  const size_t n = dir->size();
+  int64_t pids = NumberIn(dir->Append("/pids.max"));
+  dir->Truncate(n);
+  return pids;
 }
 
 // The tightest limit from group.path up to the root of the first mount that shows it.
-int LimitOfHierarchy(const char* root, const CgroupMembership& group) {
+int64_t LimitOfHierarchy(const char* root, std::string_view controller, LimitAt limit_at,
+                         const CgroupMembership& group) {
   Path dir(root);
   LineReader mounts(dir.Append("/proc/self/mountinfo"));
   std::string_view line;
   while (mounts.Next(&line)) {
-    CgroupMount mount = ParseMountinfoLine(line);
+    CgroupMount mount = ParseMountinfoLine(line, controller);
     if (mount.version != group.version) continue;
     char mount_root[512];
     size_t n = UnescapeOctal(mount.root, mount_root, sizeof mount_root);
@@ -164,30 +180,45 @@ int LimitOfHierarchy(const char* root, const CgroupMembership& group) {
     dir.Truncate(strlen(root));
     const size_t floor = dir.AppendUnescaped(mount.mount_point).size();
     dir.Append(below);
-    int cpus = 0;
+    int64_t limit = INT64_MAX;
     do {
-      cpus = Tighter(cpus, LimitAt(&dir, group.version));
+      limit = Tighter(limit, limit_at(&dir, group.version));
     } while (dir.Up(floor));
-    return cpus;
+    return limit;
   }
-  return 0;
+  return INT64_MAX;
+}
+
+// Of all hierarchies.
+int64_t LimitOf(const char* root, std::string_view controller, LimitAt limit_at) {
+  const int saved = errno;
+  Path path(root);
+  LineReader groups(path.Append("/proc/self/cgroup"));
+  std::string_view line;
+  int64_t limit = INT64_MAX;
+  while (groups.Next(&line)) {
+    CgroupMembership group = ParseCgroupLine(line, controller);
+    if (group.version == CgroupVersion::kNone) continue;
+    limit = Tighter(limit, LimitOfHierarchy(root, controller, limit_at, group));
+  }
+  errno = saved;
+  return limit;
 }
 
 }  // namespace
 
 int CgroupCpus(const char* root) {
+  const int64_t cpus = LimitOf(root, "cpu", &CpusAt);
+  return cpus == INT64_MAX ? 0 : static_cast<int>(cpus);
+}
+
+int64_t CgroupPids(const char* root) { return LimitOf(root, "pids", &PidsAt); }
+
+int64_t SystemThreads(const char* root) {
   const int saved = errno;
-  Path path(root);
-  LineReader groups(path.Append("/proc/self/cgroup"));
-  std::string_view line;
-  int cpus = 0;
-  while (groups.Next(&line)) {
-    CgroupMembership group = ParseCgroupLine(line);
-    if (group.version == CgroupVersion::kNone) continue;
-    cpus = Tighter(cpus, LimitOfHierarchy(root, group));
-  }
+  const int64_t n = NumberIn(Path(root).Append("/proc/sys/kernel/threads-max"));
   errno = saved;
-  return cpus;
+  return n;
 }
 
 }  // namespace gort::rt

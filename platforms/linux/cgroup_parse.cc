@@ -1,7 +1,6 @@
 #include "gort/platforms/linux/cgroup_parse.h"
 
 #include <climits>
-#include <cstdint>
 
 #include "gort/base/godebug.h"
 
@@ -38,17 +37,17 @@ int CeilDivide(std::string_view quota_text, std::string_view period_text) {
 
 }  // namespace
 
-CgroupMembership ParseCgroupLine(std::string_view line) {
+CgroupMembership ParseCgroupLine(std::string_view line, std::string_view controller) {
   std::string_view hierarchy = Cut(&line, ':');
   std::string_view controllers = Cut(&line, ':');
   // The rest is the path, colons and all.
   if (line.empty() || line.front() != '/') return {};
   if (hierarchy == "0" && controllers.empty()) return {CgroupVersion::kV2, line};
-  if (ListContains(controllers, "cpu")) return {CgroupVersion::kV1, line};
+  if (ListContains(controllers, controller)) return {CgroupVersion::kV1, line};
   return {};
 }
 
-CgroupMount ParseMountinfoLine(std::string_view line) {
+CgroupMount ParseMountinfoLine(std::string_view line, std::string_view controller) {
   // 36 35 98:0 /root /mount/point rw,noatime [optional fields…] - type source super,options
   for (int i = 0; i < 3; ++i) Cut(&line, ' ');
   CgroupMount mount;
@@ -62,7 +61,7 @@ CgroupMount ParseMountinfoLine(std::string_view line) {
   if (mount.root.empty() || mount.mount_point.empty()) return {};
   if (type == "cgroup2") {
     mount.version = CgroupVersion::kV2;
-  } else if (type == "cgroup" && ListContains(line, "cpu")) {
+  } else if (type == "cgroup" && ListContains(line, controller)) {
     mount.version = CgroupVersion::kV1;
   } else {
     return {};
@@ -105,6 +104,12 @@ int CpusFromCpuMax(std::string_view text) {
 
 int CpusFromCfs(std::string_view quota, std::string_view period) {
   return CeilDivide(TrimEnd(quota), TrimEnd(period));
+}
+
+int64_t CountFromText(std::string_view text) {
+  text = TrimEnd(text);
+  int64_t n = 0;
+  return ParseInt64(text.data(), text.size(), &n) && n >= 0 ? n : -1;
 }
 
 }  // namespace gort::rt

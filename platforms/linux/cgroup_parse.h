@@ -5,20 +5,21 @@
 #define GORT_PLATFORMS_LINUX_CGROUP_PARSE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace gort::rt {
 
-// v1: one hierarchy per controller, files cpu.cfs_quota_us and cpu.cfs_period_us.
-// v2: one for all, file cpu.max. A system may mount both.
+// v1: one hierarchy per controller, files cpu.cfs_quota_us and cpu.cfs_period_us, or pids.max.
+// v2: one for all, files cpu.max and pids.max. A system may mount both.
 enum class CgroupVersion { kNone, kV1, kV2 };
 
 // A line of /proc/self/cgroup: "hierarchy:controllers:path".
 struct CgroupMembership {
-  CgroupVersion version = CgroupVersion::kNone;  // kNone: a hierarchy without the cpu controller
+  CgroupVersion version = CgroupVersion::kNone;  // kNone: a hierarchy without the controller
   std::string_view path;                         // as this process's cgroup namespace sees it
 };
-CgroupMembership ParseCgroupLine(std::string_view line);
+CgroupMembership ParseCgroupLine(std::string_view line, std::string_view controller = "cpu");
 
 // A line of /proc/self/mountinfo. root and mount_point still carry the kernel's escapes.
 struct CgroupMount {
@@ -26,7 +27,7 @@ struct CgroupMount {
   std::string_view root;                         // the cgroup that mount_point shows
   std::string_view mount_point;
 };
-CgroupMount ParseMountinfoLine(std::string_view line);
+CgroupMount ParseMountinfoLine(std::string_view line, std::string_view controller = "cpu");
 
 // What of cgroup path lies below the cgroup root ("" or "/…"), to be put after the mount point.
 // False: path is not inside root.
@@ -40,6 +41,9 @@ size_t UnescapeOctal(std::string_view text, char* out, size_t cap);
 int CpusFromCpuMax(std::string_view text);
 // The texts of cpu.cfs_quota_us ("-1": no limit) and cpu.cfs_period_us, microseconds.
 int CpusFromCfs(std::string_view quota, std::string_view period);
+
+// The text of pids.max ("1000", "max") or of another file with one number. -1: no limit.
+int64_t CountFromText(std::string_view text);
 
 }  // namespace gort::rt
 

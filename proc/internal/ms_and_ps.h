@@ -64,6 +64,13 @@ P* ProcResize(int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // what it would have used. False: too late, nothing was done.
 bool EarlyGoMaxProcs(int32_t n, int32_t* old);
 
+// ---- stw.cc (GoMaxProcs: proc.h, SetProcs: monitor.h) ----
+
+// Notes that the program chooses n >= 1 Ps; *old is how many there are. True: there are not n, nor
+// about to be, and the caller shall stop the world for them. In one step with StartTheWorld's
+// change, so that following the CPUs cannot undo the choice.
+bool NoteChoice(int32_t n, int32_t* old);
+
 // ---- locked_m.cc (IncIdleLocked: monitor.h) ----
 
 // Waits until the locked G is runnable, giving the P away. g0. Go: stoplockedm

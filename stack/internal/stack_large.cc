@@ -10,6 +10,7 @@
 #include "gort/lock/mutex.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/mem.h"
+#include "gort/platforms/valgrind.h"
 
 namespace gort::rt {
 namespace {
@@ -48,12 +49,20 @@ void InitLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   GuardInit(godebug.stackguard);
 }
 
+void TellValgrind(const StackChunk* c, uint32_t first, uint32_t end) {
+  if (!RunningOnValgrind()) return;
+  for (uint32_t i = first; i < end; ++i) {
+    ValgrindAddStack(c->Slot(i) + c->guard_bytes, c->Slot(i) + c->slot_bytes);
+  }
+}
+
 // Guards a slot that is used for the first time, and the next slots with it.
 void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   if (c->guard_bytes == 0 || slot < c->guarded) return;
   uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;
   GuardInstallEach(c->Slot(c->guarded), c->guard_bytes, c->slot_bytes, end - c->guarded,
                    &c->guard[c->guarded]);
+  TellValgrind(c, c->guarded, end);
   if (c->guarded == c->first) GuardHarden(c->Slot(c->first), c->guard_bytes, &c->guard[c->first]);
   c->guarded = end;
 }

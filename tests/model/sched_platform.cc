@@ -32,10 +32,6 @@ extern "C" void gort_switch(uintptr_t* save, uintptr_t to_sp) {
   gort::rt::World::Current().Switch(save, to_sp);
 }
 
-extern "C" {
-__attribute__((used)) constinit thread_local gort::rt::ThreadPins gort_tls_pins;
-}
-
 namespace gort::rt {
 
 constinit Godebug godebug;
