@@ -20,8 +20,8 @@ Family Compression();  // compression.cc: zlib, zstd
 Family Numbers();      // numbers.cc: GMP, OpenSSL
 Family Sqlite();       // sqlite.cc
 Family Tbb();          // tbb.cc
-Family Boost();        // boost.cc: recursive_mutex
-Family Asio();         // asio.cc: Boost.Asio
+Family Boost();        // boost_locks.cc: recursive_mutex
+Family Asio();         // boost_asio.cc
 Family Protobuf();     // protobuf.cc
 Family Curl();         // curl.cc
 

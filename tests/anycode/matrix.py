@@ -33,6 +33,11 @@ NOT_YET = {
     "ticket_lock": _SPINS,
     "yield_pingpong": _SPINS,
     "pthread_spin": _SPINS,
+    "tbb_spin_mutex": _SPINS,
+    "tbb_queuing_mutex": _SPINS,
+    "tbb_spin_rw_mutex": _SPINS,
+    "tbb_bounded_queue": _SPINS,
+    "tbb_hash_map": _SPINS,
     "nanosleep": _SLICE,
     "raw_nanosleep": _EINTR,
     "poll": _SLICE,
@@ -65,7 +70,8 @@ NOT_UNDER_TSAN = {
 # What goroutines must reach of the threads' operations per second.
 ENOUGH = 0.8
 ENOUGH_OF = {"condition_variable": 0.5, "condition_variable_any": 0.5, "condition_variable_recursive": 0.5, "timed_mutex": 0.5,
-             "recursive_timed_mutex": 0.5, "yield_lock": 0.5, "ticket_lock": 0.5, "yield_pingpong": 0.5}
+             "recursive_timed_mutex": 0.5, "yield_lock": 0.5, "ticket_lock": 0.5, "yield_pingpong": 0.5,
+             "tbb_spin_mutex": 0.5, "tbb_queuing_mutex": 0.5, "tbb_spin_rw_mutex": 0.5, "tbb_bounded_queue": 0.5, "tbb_hash_map": 0.5}
 
 
 class Hung(Exception):
