@@ -167,3 +167,30 @@ debian_cross = repository_rule(
     local = True,
     doc = "Proof that the cross compiler for a CPU is installed.",
 )
+
+def _debian_host_libraries_impl(ctx):
+    build = ["package(default_visibility = [\"//visibility:public\"])"]
+    missing = []
+    for name, (package, header) in ctx.attr.libraries.items():
+        places = ["/usr/include/", "/usr/include/%s/" % _TRIPLET.get(host_arch(ctx), "")]
+        if not [p for p in places if ctx.path(p + header).exists]:
+            missing.append(package)
+        build.append("cc_library(name = \"%s\", linkopts = %s, target_compatible_with = [\"@platforms//cpu:%s\"])" % (
+            name,
+            ctx.attr.linkopts.get(name, []),
+            {"amd64": "x86_64", "arm64": "aarch64"}.get(host_arch(ctx), "x86_64"),
+        ))
+    if missing:
+        fail_missing("@%s comes from Debian" % ctx.name, missing)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.file("BUILD.bazel", "\n\n".join(build) + "\n")
+
+debian_host_libraries = repository_rule(
+    implementation = _debian_host_libraries_impl,
+    attrs = {
+        "libraries": attr.string_list_dict(mandatory = True, doc = "target -> [the Debian package, a header by which we know that it is installed]"),
+        "linkopts": attr.string_list_dict(doc = "target -> what links it; nothing if it is headers alone"),
+    },
+    local = True,
+    doc = "Libraries of this machine's CPU alone, as the compiler finds them: for tests that ask what becomes of other people's code.",
+)

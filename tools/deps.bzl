@@ -4,7 +4,7 @@ Each comes under its upstream name, with upstream's target names, and only if th
 has the real sources in their WORKSPACE swaps them in unchanged.
 """
 
-load("//third_party:debian.bzl", "debian_archive", "debian_archives", "debian_cross", "debian_library", "debian_tree")
+load("//third_party:debian.bzl", "debian_archive", "debian_archives", "debian_cross", "debian_host_libraries", "debian_library", "debian_tree")
 load("//third_party:absl.bzl", "debian_absl")
 load("//third_party:stubs.bzl", "stub_repository")
 
@@ -137,6 +137,34 @@ def gort_dependencies():
         build_file = Label("//third_party:hiredis.BUILD"),
         headers = ["hiredis"],
         packages = ["libhiredis-dev"],
+    )
+
+    # What //tests/anycode runs in goroutines. A build that does not ask for it needs none of these packages.
+    _maybe(
+        debian_host_libraries,
+        name = "gort_debian_host",
+        libraries = {
+            "boost": ["libboost-dev", "boost/asio.hpp"],
+            "crypto": ["libssl-dev", "openssl/evp.h"],
+            "curl": ["libcurl4-openssl-dev", "curl/curl.h"],
+            "gmp": ["libgmp-dev", "gmp.h"],
+            "protobuf": ["libprotobuf-dev", "google/protobuf/message.h"],
+            "sqlite3": ["libsqlite3-dev", "sqlite3.h"],
+            "tbb": ["libtbb-dev", "tbb/spin_mutex.h"],
+            "z": ["zlib1g-dev", "zlib.h"],
+            "zstd": ["libzstd-dev", "zstd.h"],
+        },
+        linkopts = {
+            "crypto": ["-lcrypto"],
+            "curl": ["-lcurl"],
+            "gmp": ["-lgmp"],
+            # Statically, as a library of a program's own is.
+            "protobuf": ["-l:libprotobuf.a"],
+            "sqlite3": ["-lsqlite3"],
+            "tbb": ["-ltbb"],
+            "z": ["-lz"],
+            "zstd": ["-lzstd"],
+        },
     )
 
     native.register_toolchains("@gort//platforms/toolchains:all")

@@ -19,6 +19,12 @@ packages_build=(
   libhttp-parser-dev
 )
 
+# What tests/anycode runs in goroutines.
+packages_anycode=(
+  libboost-dev libcurl4-openssl-dev libgmp-dev libprotobuf-dev libsqlite3-dev libssl-dev libtbb-dev libzstd-dev
+  protobuf-compiler zlib1g-dev
+)
+
 # What the tests of the servers talk to them with.
 packages_clients=(redis-server redis-tools wrk)
 

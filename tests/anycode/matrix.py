@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Runs each row of tests/anycode's programs at several GOMAXPROCS, at rest and interrupted all the time.
+
+    matrix.py PROGRAM... [--procs=1,2,8] [--seconds=0.1] [--workers=100] [--rows=NAME,...] [--not-yet]
+    matrix.py PROGRAM... --compare [--seconds=1] [--rounds=3]
+
+A row fails when a result is wrong, when its process dies, and when it takes longer than --patience: then it hangs, and its goroutines are
+printed. --compare prints operations per second on goroutines at GOMAXPROCS=1 beside those of the same row on threads on one CPU.
+"""
+
+import argparse
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from tests.support.program import UNDER, has_tsan
+
+SLICES = ("", "preemptrate=2000")
+
+_SLICE = "a blocked thread keeps its P for a time slice"
+_EINTR = "the signal that takes the P ends the call with EINTR"
+_KEEPS = "the call keeps its P to the end"
+_SPINS = "who yields to the kernel keeps its P for a time slice"
+# Rows that do not pass yet, and why.
+NOT_YET = {
+    "condition_variable_timeout": _SLICE,
+    "timed_mutex_timeout": _SLICE,
+    "yield_lock": _SPINS,
+    "ticket_lock": _SPINS,
+    "yield_pingpong": _SPINS,
+    "pthread_spin": _SPINS,
+    "tbb_spin_mutex": _SPINS,
+    "tbb_queuing_mutex": _SPINS,
+    "tbb_spin_rw_mutex": _SPINS,
+    "tbb_bounded_queue": _SPINS,
+    "tbb_hash_map": _SPINS,
+    "nanosleep": _SLICE,
+    "raw_nanosleep": _EINTR,
+    "poll": _SLICE,
+    "raw_poll": _EINTR,
+    "select": _SLICE,
+    "epoll_wait": _SLICE,
+    "epoll_pwait2": _EINTR,
+    "io_getevents": _EINTR,
+    "semtimedop": _EINTR,
+    "futex_wait": _EINTR,
+    "sigtimedwait": _SLICE,
+    "recv_timeout": _EINTR,
+    "semop": _EINTR,
+    "msgrcv": _EINTR,
+    "mq_receive": _KEEPS,
+    "recvmmsg": _KEEPS,
+    "splice": _KEEPS,
+    "tee": _KEEPS,
+    "sendfile": _KEEPS,
+    "preadv2": _KEEPS,
+    "futex_waitv": _KEEPS,
+}
+
+# The same, under an emulator alone, which is another CPU's.
+_WAITS = "on arm64 a wait with a time-out that nobody wrapped keeps its P"
+NOT_YET_EMULATED = {
+    "timed_mutex": _WAITS,
+    "recursive_timed_mutex": _WAITS,
+    "shared_timed_mutex": _WAITS,
+}
+
+# Under ThreadSanitizer nothing interrupts a goroutine: one that blocks or spins keeps its P.
+NOT_UNDER_TSAN_FAMILIES = {"waiting", "yielding", "timed", "fed", "tbb"}
+_UNSEEN = "ThreadSanitizer does not see how the library synchronises"
+NOT_UNDER_TSAN = {
+    "timed_mutex": _UNSEEN,  # pthread_mutex_clocklock
+    "recursive_timed_mutex": _UNSEEN,
+    "shared_timed_mutex": _UNSEEN,
+    "omp_nest_lock": _UNSEEN,  # libgomp is not instrumented
+    "atomic_shared_ptr": _UNSEEN,  # libstdc++ 12 locks it by a bit of a pointer
+    "regex": "libstdc++'s std::ctype fills a table of single bytes that all threads would fill alike",
+}
+
+# What goroutines must reach of the threads' operations per second.
+ENOUGH = 0.8
+ENOUGH_OF = {"condition_variable": 0.5, "condition_variable_any": 0.5, "condition_variable_recursive": 0.5, "timed_mutex": 0.5,
+             "recursive_timed_mutex": 0.5, "yield_lock": 0.5, "ticket_lock": 0.5, "yield_pingpong": 0.5,
+             "tbb_spin_mutex": 0.5, "tbb_queuing_mutex": 0.5, "tbb_spin_rw_mutex": 0.5, "tbb_bounded_queue": 0.5, "tbb_hash_map": 0.5}
+# An operation makes something for each thread, once: goroutines have few threads, and so little to do.
+NOT_COMPARED = {"slow_constructor"}
+
+
+class Hung(Exception):
+    """A row that did not end; what it printed."""
+
+
+def rows(program):
+    """(family, row) for each row of the program."""
+    output = subprocess.run(UNDER + [program, "--list"], check=True, stdout=subprocess.PIPE).stdout.decode()
+    return [tuple(line.split()) for line in output.splitlines()]
+
+
+def run(program, row, flags, environment, patience):
+    """(status, output) of one run."""
+    command = UNDER + [program, "--row=" + row] + flags
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, **environment)) as process:
+        try:
+            output, _ = process.communicate(timeout=patience)
+            return process.returncode, output.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            # The runtime's report of all goroutines, if it still can.
+            process.send_signal(signal.SIGQUIT)
+            try:
+                output, _ = process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output, _ = process.communicate()
+            raise Hung(output.decode(errors="replace")) from None
+
+
+def rate(output):
+    """Operations per second, of what a run printed."""
+    return float(re.search(r"rate=([\d.]+)", output).group(1))
+
+
+def shortened(text, lines=60):
+    kept = text.splitlines()
+    return "\n".join(kept if len(kept) <= lines else kept[:lines] + ["... %d lines more" % (len(kept) - lines)])
+
+
+def left_out(family, row, tsan, options):
+    """Why a row is not run; None if it is."""
+    if row in NOT_YET and not options.not_yet:
+        return NOT_YET[row]
+    if UNDER and row in NOT_YET_EMULATED and not options.not_yet:
+        return NOT_YET_EMULATED[row]
+    if tsan and family in NOT_UNDER_TSAN_FAMILIES:
+        return "under ThreadSanitizer nothing takes the P from one that waits"
+    return NOT_UNDER_TSAN.get(row) if tsan else None
+
+
+def chosen(program, options):
+    wanted = options.rows.split(",") if options.rows else None
+    return [(family, row) for family, row in rows(program) if wanted is None or row in wanted or family in wanted]
+
+
+def check_row(program, row, procs, godebug, options):
+    """Runs it once; what is wrong, or None."""
+    flags = ["--seconds=%g" % options.seconds, "--workers=%d" % options.workers]
+    environment = {"GOMAXPROCS": str(procs), "GODEBUG": godebug}
+    where = "%s GOMAXPROCS=%d GODEBUG=%s" % (row, procs, godebug)
+    start = time.monotonic()
+    try:
+        status, output = run(program, row, flags, environment, options.patience)
+    except Hung as hung:
+        print("HUNG   %s: no end within %g s\n%s" % (where, options.patience, shortened(str(hung))), flush=True)
+        return where + ": hung"
+    taken = time.monotonic() - start
+    if status != 0:
+        print("FAILED %s: status %d\n%s" % (where, status, shortened(output)), flush=True)
+        return "%s: status %d" % (where, status)
+    print("ok     %s: %.0f/s in %.2f s" % (where, rate(output), taken), flush=True)
+    return None
+
+
+def check(options):
+    wrong = []
+    for program in options.programs:
+        tsan = has_tsan(program)
+        for family, row in chosen(program, options):
+            why = left_out(family, row, tsan, options)
+            if why:
+                print("left out: %s: %s" % (row, why))
+                continue
+            for procs in options.procs.split(","):
+                for godebug in SLICES:
+                    wrong.append(check_row(program, row, int(procs), godebug, options))
+    ran, wrong = len(wrong), [w for w in wrong if w]
+    print("%d runs, %d wrong" % (ran, len(wrong)), *wrong, sep="\n")
+    return 1 if wrong or ran == 0 else 0
+
+
+def measured(program, row, flags, environment, options):
+    """Operations per second, as text if there are none."""
+    try:
+        status, output = run(program, row, flags + ["--seconds=%g" % options.seconds, "--workers=%d" % options.workers], environment,
+                             options.patience)
+    except Hung:
+        return "hung"
+    return rate(output) if status == 0 else "wrong"
+
+
+def median(values):
+    numbers = [v for v in values if not isinstance(v, str)]
+    return statistics.median(numbers) if len(numbers) == len(values) else next(v for v in values if isinstance(v, str))
+
+
+def compare(options):
+    print("%-30s %14s %14s %7s" % ("row", "goroutines/s", "threads/s", "ratio"))
+    for program in options.programs:
+        for _, row in chosen(program, options):
+            if row in NOT_COMPARED:
+                continue
+            goroutines, threads = [], []
+            for _ in range(options.rounds):
+                goroutines.append(measured(program, row, [], {"GOMAXPROCS": "1", "GODEBUG": ""}, options))
+                threads.append(measured(program, row, ["--on=threads", "--pin"], {}, options))
+                if "hung" in goroutines:
+                    break
+            print(comparison(row, median(goroutines), median(threads)), flush=True)
+    return 0
+
+
+def comparison(row, goroutines, threads):
+    """One line of the table."""
+    columns = tuple(v if isinstance(v, str) else "%.0f" % v for v in (goroutines, threads))
+    if isinstance(goroutines, str) or isinstance(threads, str):
+        return "%-30s %14s %14s       –  too little" % (row, *columns)
+    ratio = goroutines / threads
+    return "%-30s %14s %14s %7.3f%s" % (row, *columns, ratio, "" if ratio >= ENOUGH_OF.get(row, ENOUGH) else "  too little")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", nargs="+")
+    parser.add_argument("--procs", default="1,2,8", help="GOMAXPROCS, one after the other (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="for each run (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=100, help="goroutines in a row (default: %(default)s)")
+    parser.add_argument("--rows", default="", help="names of rows or families (default: all)")
+    parser.add_argument("--patience", type=float, default=120 if UNDER else 60,
+                        help="seconds after which a row hangs (default: %(default)s)")
+    parser.add_argument("--not-yet", action="store_true", help="with the rows that do not pass yet")
+    parser.add_argument("--compare", action="store_true", help="with threads, instead")
+    parser.add_argument("--rounds", type=int, default=3, help="of --compare (default: %(default)s)")
+    options = parser.parse_args()
+    sys.exit(compare(options) if options.compare else check(options))
+
+
+if __name__ == "__main__":
+    main()
