@@ -21,12 +21,14 @@ bool PreemptOne(P* pp) {
   G* gp = mp->curg.load(std::memory_order_acquire);  // pairs with: Tie
   if (gp == nullptr || gp == mp->g0) return false;
   // A thread that waits in the kernel would be woken by the signal, perhaps with EINTR.
-  if (TakePFromSleeper(pp, ThreadCpuNs(mp->tid.load(std::memory_order_relaxed)))) return true;
+  const int tid = mp->tid.load(std::memory_order_relaxed);
+  const Sleeper sleeper = TakePFromSleeper(pp, ThreadCpuNs(tid));
+  if (sleeper == Sleeper::kTaken) return true;
   gp->preempt.store(true, std::memory_order_relaxed);
   // When gp sees the request late, or the goroutine after gp sees it, one yield is needless.
   gp->stackguard0.store(kStackPreempt, std::memory_order_relaxed);
   pp->preempt.store(true, std::memory_order_relaxed);
-  sched_hooks.preempt_m(mp);
+  if (sleeper == Sleeper::kAwake) sched_hooks.preempt_m(mp);
   return true;
 }
 

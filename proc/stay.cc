@@ -21,6 +21,7 @@
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
 
 namespace gort::rt {
@@ -270,6 +271,16 @@ Gave GivePAway(G* gp, const SigCtx* wait_at) {
   return Gave::kYes;
 }
 
+void YieldP() {
+  G* gp = Getg();
+  if (Pins() != 0 || LocksCounted() != 0 || PLost() || !RunsProgram(gp)) return;
+  Pinned pinned;
+  P* pp = gp->m->p.load(std::memory_order_relaxed);
+  if (pp == nullptr || gp->m->locks != 0 || SchedSeeded()) return;
+  if (RunqEmpty(pp) && sched.runqsize.load(std::memory_order_relaxed) == 0) return;
+  GivePAway(gp, nullptr);
+}
+
 bool MayWait() { return !BirthsPending(); }
 
 void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
@@ -298,19 +309,22 @@ void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
   staying.fetch_sub(1, std::memory_order_relaxed);
 }
 
-bool TakePFromSleeper(P* pp, int64_t cpu_before) {
-  if (!can_take || SchedSeeded()) return false;
+Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
+  if (!can_take || SchedSeeded()) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
-  if (mp == nullptr) return false;
+  if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);
-  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid)) return false;
-  // Until HandoffP no M runs with the P, and the one that had it may come back and wait.
+  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid)) return Sleeper::kAwake;
   if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
     LockGuard l(&sched.lock);
-    if (sched.gcwaiting.load()) return StopIfTaken(TakeIfInProgram(mp, pp) ? pp : nullptr);
+    if (sched.gcwaiting.load()) {
+      return StopIfTaken(TakeIfInProgram(mp, pp) ? pp : nullptr) ? Sleeper::kTaken
+                                                                 : Sleeper::kLater;
+    }
   }
   Taker taker;
-  if (!FindTaker(false, &taker)) return false;
+  if (!FindTaker(false, &taker)) return Sleeper::kLater;
+  // Until HandTo no M runs with the P, and the one that had it may come back and wait.
   IncIdleLocked(-1);
   const bool taken = TakeIfInProgram(mp, pp);
   if (taken) {
@@ -319,7 +333,7 @@ bool TakePFromSleeper(P* pp, int64_t cpu_before) {
     SendBack(taker);
   }
   IncIdleLocked(1);
-  return taken;
+  return taken ? Sleeper::kTaken : Sleeper::kLater;
 }
 
 int64_t CatchUp(int64_t now, int64_t slice_ns) {

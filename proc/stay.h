@@ -59,6 +59,10 @@ enum class Gave : uint8_t {
 // StayWithoutP, and is runnable from here on; null: gp goes on without. Signal handler, pinned.
 Gave GivePAway(G* gp, const SigCtx* wait_at);
 
+// For a goroutine that is about to give way to other threads: gives its P away, if somebody waits for
+// it, and goes on without. Anywhere; nothing happens but in the program's code of a goroutine.
+void YieldP();
+
 // Whether gp, which has lost its P, may be made to wait for one. No: a P waits for a thread to be
 // made, perhaps for what gp holds. Signal handler, pinned.
 bool MayWait();
@@ -68,10 +72,15 @@ bool MayWait();
 // handler, pinned.
 void StayWithoutP(G* gp, const SigCtx& ctx, int sig);
 
+enum class Sleeper : uint8_t {
+  kAwake,  // it runs, or the system does not let us take Ps so: a signal has to ask it
+  kTaken,
+  kLater,  // it sleeps, but nobody is there to take the P, or the thread is pinned
+};
 // Takes pp from its M if the M's thread waits in the kernel, in a call that nobody announced, and
-// hands it on. cpu_before: the thread's CPU time at an earlier look. True: taken. An M, or sysmon,
-// which counts as running meanwhile.
-bool TakePFromSleeper(P* pp, int64_t cpu_before);
+// hands it on. cpu_before: the thread's CPU time at an earlier look. An M, or sysmon, which counts as
+// running meanwhile.
+Sleeper TakePFromSleeper(P* pp, int64_t cpu_before);
 
 // Interrupts goroutines that have been computing for half a time slice since they lost their P, which
 // makes them wait for one. Returns when to call it again: rarely while they all sleep. sysmon.

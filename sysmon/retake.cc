@@ -67,7 +67,7 @@ bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
   const int64_t passed = now - pp->sysmon_cpu_when;
   pp->sysmon_cpu = cpu;
   pp->sysmon_cpu_when = now;
-  if (used == 0 && TakePFromSleeper(pp, cpu)) return true;
+  if (used == 0 && TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
   // It slept for a part of the time, and may do so now. Of a look long ago nothing follows.
   const bool slept = passed < 2 * kWaitersNs && used < passed / 2;
   *look_again = std::min(*look_again, now + (slept ? kFirstRetryNs : kWaitersNs));

@@ -143,7 +143,8 @@ bool ThreadStackBounds(uintptr_t* lo, uintptr_t* hi) {
   return true;
 }
 
-void ThreadYield() { sched_yield(); }
+// Not sched_yield(3), which programs may have from preempt/yield.cc.
+void ThreadYield() { syscall(SYS_sched_yield); }
 
 void ThreadSleep(int64_t ns) {
   int saved = errno;
