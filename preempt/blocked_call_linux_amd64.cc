@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kInsnBytes = 2;         // syscall: 0f 05
 constexpr unsigned char kMovEax = 0xb8;  // mov $number, %eax
 constexpr size_t kMovBytes = 5;
+constexpr size_t kLongestLoad = 5;
 constexpr uintptr_t kPageBytes = 4096;
 
 // Reads the second byte only behind the first: an instruction of one byte may end the mapping.
@@ -21,18 +22,38 @@ bool IsSyscall(uintptr_t pc) {
 
 greg_t& Reg(ucontext_t* uc, int i) { return uc->uc_mcontext.gregs[i]; }
 
+// Whether the n bytes before `end` are one instruction that loads a register other than rax from the
+// stack, or nothing. A compiler may put one between the number and the call.
+bool IsLoad(const unsigned char* end, size_t n) {
+  if (n == 0) return true;
+  const unsigned char* at = end - n;
+  bool upper = false;  // r8 to r15
+  if ((*at & 0xf0) == 0x40) {
+    upper = (*at & 0x04) != 0;
+    ++at;
+  }
+  // mov disp8(%rsp), reg or mov (%rsp), reg
+  const bool disp8 = end - at == 4 && (at[1] & 0xc7) == 0x44;
+  const bool no_disp = end - at == 3 && (at[1] & 0xc7) == 0x04;
+  return (disp8 || no_disp) && at[0] == 0x8b && at[2] == 0x24 && (upper || (at[1] & 0x38) != 0);
+}
+
 // The number of the call that has just returned EINTR; -1: none, or not known.
 int64_t EndedCall(const SigCtx& ctx) {
   const uintptr_t pc = ctx.pc();
   if (Reg(ctx.raw(), REG_RAX) != -EINTR) return -1;
   // What lies before the first instruction of a page may be no memory.
-  if (pc % kPageBytes < kInsnBytes + kMovBytes) return -1;
+  if (pc % kPageBytes < kInsnBytes + kLongestLoad + kMovBytes) return -1;
   if (!IsSyscall(pc - kInsnBytes)) return -1;
-  const auto* mov = reinterpret_cast<const unsigned char*>(pc - kInsnBytes - kMovBytes);
-  if (*mov != kMovEax) return -1;
-  uint32_t number;
-  memcpy(&number, mov + 1, sizeof number);
-  return MayRepeat(number) ? static_cast<int64_t>(number) : -1;
+  const auto* end = reinterpret_cast<const unsigned char*>(pc - kInsnBytes);
+  for (size_t n = 0; n <= kLongestLoad; ++n) {
+    const unsigned char* mov = end - n - kMovBytes;
+    if (*mov != kMovEax || !IsLoad(end, n)) continue;
+    uint32_t number;
+    memcpy(&number, mov + 1, sizeof number);
+    return MayRepeat(number) ? static_cast<int64_t>(number) : -1;
+  }
+  return -1;
 }
 
 }  // namespace

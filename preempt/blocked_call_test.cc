@@ -124,10 +124,23 @@ TEST(BlockedCall, EndedByASignal) {
       {"success", NumberedSyscall(SYS_poll), 1, -1},
       {"nothing ready", NumberedSyscall(SYS_poll), 0, -1},
       {"another error", NumberedSyscall(SYS_poll), -EAGAIN, -1},
+      {"an argument is loaded behind the number",
+       {0xb8, 70, 0, 0, 0, 0x8b, 0x7c, 0x24, 0x08, 0x0f, 0x05},  // mov 8(%rsp), %edi
+       -EINTR,
+       SYS_msgrcv},
+      {"likewise, of 8 bytes",
+       {0xb8, 70, 0, 0, 0, 0x4c, 0x8b, 0x44, 0x24, 0x08, 0x0f, 0x05},  // mov 8(%rsp), %r8
+       -EINTR,
+       SYS_msgrcv},
+      {"rax is loaded behind the number",
+       {0xb8, 70, 0, 0, 0, 0x8b, 0x44, 0x24, 0x08, 0x0f, 0x05},  // mov 8(%rsp), %eax
+       -EINTR,
+       -1},
       {"the number is not in the code", UnnumberedSyscall(SYS_poll), -EINTR, -1},
   };
   for (const Case& c : cases) {
-    Code code = c.code;
+    Code code(16, 0x90);  // what lies before a page's first bytes is not looked at
+    code.insert(code.end(), c.code.begin(), c.code.end());
     const size_t end = code.size();
     code.insert(code.end(), {0x90, 0x90});  // pc is behind the call
     ucontext_t uc{};

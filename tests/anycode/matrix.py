@@ -21,53 +21,11 @@ from tests.support.program import UNDER, has_tsan
 
 SLICES = ("", "preemptrate=2000")
 
-_SLICE = "a blocked thread keeps its P for a time slice"
-_EINTR = "the signal that takes the P ends the call with EINTR"
-_KEEPS = "the call keeps its P to the end"
-_SPINS = "who yields to the kernel keeps its P for a time slice"
 # Rows that do not pass yet, and why.
-NOT_YET = {
-    "condition_variable_timeout": _SLICE,
-    "timed_mutex_timeout": _SLICE,
-    "yield_lock": _SPINS,
-    "ticket_lock": _SPINS,
-    "yield_pingpong": _SPINS,
-    "pthread_spin": _SPINS,
-    "tbb_spin_mutex": _SPINS,
-    "tbb_queuing_mutex": _SPINS,
-    "tbb_spin_rw_mutex": _SPINS,
-    "tbb_bounded_queue": _SPINS,
-    "tbb_hash_map": _SPINS,
-    "nanosleep": _SLICE,
-    "raw_nanosleep": _EINTR,
-    "poll": _SLICE,
-    "raw_poll": _EINTR,
-    "select": _SLICE,
-    "epoll_wait": _SLICE,
-    "epoll_pwait2": _EINTR,
-    "io_getevents": _EINTR,
-    "semtimedop": _EINTR,
-    "futex_wait": _EINTR,
-    "sigtimedwait": _SLICE,
-    "recv_timeout": _EINTR,
-    "semop": _EINTR,
-    "msgrcv": _EINTR,
-    "mq_receive": _KEEPS,
-    "recvmmsg": _KEEPS,
-    "splice": _KEEPS,
-    "tee": _KEEPS,
-    "sendfile": _KEEPS,
-    "preadv2": _KEEPS,
-    "futex_waitv": _KEEPS,
-}
+NOT_YET = {}
 
 # The same, under an emulator alone, which is another CPU's.
-_WAITS = "on arm64 a wait with a time-out that nobody wrapped keeps its P"
-NOT_YET_EMULATED = {
-    "timed_mutex": _WAITS,
-    "recursive_timed_mutex": _WAITS,
-    "shared_timed_mutex": _WAITS,
-}
+NOT_YET_EMULATED = {}
 
 # Under ThreadSanitizer nothing interrupts a goroutine: one that blocks or spins keeps its P.
 NOT_UNDER_TSAN_FAMILIES = {"waiting", "yielding", "timed", "fed", "tbb"}
