@@ -150,6 +150,26 @@ TEST(Mutex, AssertHeldIsFatalInDebugBuildsOnly) {
   EXPECT_EQ(r.output, kDebug ? "fatal error: lock is not held\n" : "");
 }
 
+TEST(Mutex, IsCountedForTheThreadThatHoldsIt) {
+  Mutex mu;
+  Mutex other;
+  EXPECT_EQ(LocksCounted(), 0);
+  mu.Lock();
+  EXPECT_TRUE(other.TryLock());
+  EXPECT_EQ(LocksCounted(), 2);
+  std::thread([&] {
+    EXPECT_FALSE(mu.TryLock());
+    EXPECT_EQ(LocksCounted(), 0);
+  }).join();
+  other.Unlock();
+  mu.Unlock();
+  EXPECT_EQ(LocksCounted(), 0);
+  mu.LockForFork();
+  EXPECT_EQ(LocksCounted(), 1);
+  mu.UnlockAfterFork();
+  EXPECT_EQ(LocksCounted(), 0);
+}
+
 constinit Mutex static_mutex{LockRank::kSched};
 
 TEST(Mutex, WorksBeforeAnyConstructorHasRun) {

@@ -34,6 +34,8 @@ PORT_FILES = [
     "preempt/async_preempt_linux_arm64.S",
     "preempt/blocked_call_linux_amd64.cc",
     "preempt/blocked_call_linux_arm64.cc",
+    "preempt/repeatable_call_linux_amd64.S",
+    "preempt/repeatable_call_linux_arm64.S",
     "proc/goexit_amd64.S",
     "proc/goexit_arm64.S",
     "rt0/rt0_amd64.S",

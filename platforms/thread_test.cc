@@ -137,6 +137,42 @@ TEST(Thread, KillOfAThreadThatIsGoneIsFalse) {
   EXPECT_EQ(errno, 1234);
 }
 
+// A thread that waits in the kernel until it may end.
+struct Sleeper {
+  std::atomic<int> tid{0};
+  std::atomic<bool> spin{true};
+  int fds[2];
+};
+
+TEST(Thread, IsAsleepWhileItWaitsInTheKernel) {
+  Sleeper s;
+  ASSERT_EQ(pipe(s.fds), 0);
+  ThreadHandle h = 0;
+  const auto run = [](void* p) {
+    auto* of = static_cast<Sleeper*>(p);
+    of->tid = ThreadId();
+    while (of->spin) {
+    }
+    char c;
+    EXPECT_EQ(read(of->fds[0], &c, 1), 1);
+  };
+  ASSERT_EQ(ThreadCreate(&h, run, &s), 0);
+  while (s.tid == 0) ThreadYield();
+  if (ThreadIsAsleep(s.tid)) GTEST_SKIP() << "the system does not tell";
+  const int64_t before = ThreadCpuNs(s.tid);
+  while (ThreadCpuNs(s.tid) == before) ThreadYield();  // it computes
+  s.spin = false;
+  while (!ThreadIsAsleep(s.tid)) ThreadYield();
+  const int64_t asleep = ThreadCpuNs(s.tid);
+  EXPECT_GT(asleep, 0);
+  EXPECT_EQ(ThreadCpuNs(s.tid), asleep);
+  EXPECT_EQ(write(s.fds[1], "x", 1), 1);
+  while (!ThreadTryJoin(h)) ThreadYield();
+  while (ThreadCpuNs(s.tid) != -1) ThreadYield();
+  close(s.fds[0]);
+  close(s.fds[1]);
+}
+
 void SetAndGetName(void* p) {
   ThreadSetName(static_cast<const char*>(p));
   pthread_getname_np(pthread_self(), static_cast<char*>(p), 16);

@@ -9,9 +9,11 @@
 //             EINTR, where a call   all registers but the result are untouched, and the number is
 //             keeps its arguments   in the instruction before (amd64): the call is made from the
 //                                   start, so that a relative timeout begins anew. A number that is
-//                                   not there, as in syscall(2)'s own code, is lost
+//                                   not there is lost
 //             EINTR, where it does  the first argument is gone (arm64): a sleep for a time is made
 //             not                   again, others end with EINTR
+//             EINTR in syscall(2)   what the kernel overwrites is kept (libc_calls.cc), so that the call
+//                                   is made again on every CPU
 //
 //           Signals go to threads that run (TakePFromSleeper serves the others), so this is for the
 //           microseconds between the asker's look and the signal.
@@ -22,6 +24,14 @@
 #include <cstdint>
 
 #include "gort/platforms/sigctx.h"
+
+extern "C" {
+// Makes a system call; returns what the kernel returns. When our signal ends it with EINTR it can be
+// made again. In repeatable_call_<os>_<cpu>.S.
+long gort_repeatable_call(long number, long a, long b, long c, long d, long e, long f);
+// Where it returns from the kernel. Not callable.
+extern const char gort_repeatable_call_end[];
+}
 
 namespace gort::rt {
 

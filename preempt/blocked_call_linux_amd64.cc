@@ -42,6 +42,10 @@ bool IsLoad(const unsigned char* end, size_t n) {
 int64_t EndedCall(const SigCtx& ctx) {
   const uintptr_t pc = ctx.pc();
   if (Reg(ctx.raw(), REG_RAX) != -EINTR) return -1;
+  if (pc == reinterpret_cast<uintptr_t>(&gort_repeatable_call_end)) {
+    const int64_t number = Reg(ctx.raw(), REG_RBX);
+    return MayRepeat(static_cast<uint64_t>(number)) ? number : -1;
+  }
   // What lies before the first instruction of a page may be no memory.
   if (pc % kPageBytes < kInsnBytes + kLongestLoad + kMovBytes) return -1;
   if (!IsSyscall(pc - kInsnBytes)) return -1;

@@ -28,15 +28,29 @@ bool EndedSleep(const SigCtx& ctx) {
          CodeIs(ctx.pc() - kInsnBytes, kSvc0, kInsnBytes);
 }
 
+// Whether a signal ended a call of syscall(2).
+bool EndedRepeatable(const SigCtx& ctx) {
+  const auto& regs = ctx.raw()->uc_mcontext.regs;
+  return ctx.pc() == reinterpret_cast<uintptr_t>(&gort_repeatable_call_end) &&
+         regs[0] == static_cast<uint64_t>(-EINTR) && MayRepeat(regs[8]);
+}
+
 }  // namespace
 
 bool BlockedCallAt(const SigCtx& ctx) {
-  return CodeIs(ctx.pc(), kSvc0, kInsnBytes) || EndedSleep(ctx);
+  return CodeIs(ctx.pc(), kSvc0, kInsnBytes) || EndedRepeatable(ctx) || EndedSleep(ctx);
 }
 
 void BlockedCallRewind(SigCtx& ctx) {
-  if (CodeIs(ctx.pc(), kSvc0, kInsnBytes) || !EndedSleep(ctx)) return;
-  ctx.raw()->uc_mcontext.regs[0] = CLOCK_MONOTONIC;
+  if (CodeIs(ctx.pc(), kSvc0, kInsnBytes)) return;
+  auto& regs = ctx.raw()->uc_mcontext.regs;
+  if (EndedRepeatable(ctx)) {
+    regs[0] = regs[19];
+  } else if (EndedSleep(ctx)) {
+    regs[0] = CLOCK_MONOTONIC;
+  } else {
+    return;
+  }
   ctx.set_pc(ctx.pc() - kInsnBytes);
 }
 

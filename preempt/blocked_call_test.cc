@@ -198,6 +198,8 @@ TEST(BlockedCall, EndedByASignal) {
 
 // ---- real calls ----
 
+uintptr_t Address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
+
 std::atomic<bool> rewinds{true};
 std::atomic<int> signals{0};
 std::atomic<int> recognised{0};
@@ -267,6 +269,18 @@ TEST(BlockedCall, RealOnesGoOnAsIfNothingHadHappened) {
     EXPECT_EQ(call.Interrupt(2), kEndedCallsKnowTheirNumber);
     ASSERT_EQ(write(fds[1], "x", 1), 1);
     EXPECT_EQ(call.Join(), kEndedCallsKnowTheirNumber ? 1 : -EINTR);
+  }
+  {  // of syscall(2): kept on every CPU
+    char c;
+    ASSERT_EQ(read(fds[0], &c, 1), 1);
+    InThread call([&] {
+      pollfd p{fds[0], POLLIN, 0};
+      return static_cast<int>(
+          gort_repeatable_call(SYS_ppoll, static_cast<long>(Address(&p)), 1, 0, 0, 8, 0));
+    });
+    EXPECT_TRUE(call.Interrupt(2));
+    ASSERT_EQ(write(fds[1], "x", 1), 1);
+    EXPECT_EQ(call.Join(), 1);
   }
   {  // a sleep, known on every CPU; the last signal is let through, to end it
     InThread call([] {

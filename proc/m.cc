@@ -139,11 +139,49 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     M* mp = AllocM(id);
     mp->nextp = pp;
     mp->mstartfn = fn;
-    if (!LeaveToTemplateThread(mp)) MCreateThread(mp);
+    if (LeaveToTemplateThread(mp)) return;
+    CountBirths(pp != nullptr ? 1 : 0);
+    MCreateThread(mp);
+    CountBirths(pp != nullptr ? -1 : 0);
   });
 }
 
-M* AllocSpareM() { return AllocM(-1); }
+namespace {
+
+// Unlinks mp from allm. Go: the search in mexit
+void AllMRemove(M* mp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  M* at = allm.load(std::memory_order_relaxed);
+  if (at == mp) {
+    allm.store(mp->alllink, std::memory_order_release);
+    return;
+  }
+  while (at != nullptr && at->alllink != mp) at = at->alllink;
+  if (at == nullptr) Throw("m not found in allm");
+  at->alllink = mp->alllink;
+}
+
+}  // namespace
+
+bool MakeSpareM() {
+  {
+    LockGuard l(&sched.lock);
+    if (MCount() >= sched.maxmcount) return false;
+  }
+  M* mp = AllocM(-1);
+  ThreadHandle thread = 0;
+  if (ThreadCreate(&thread, &ThreadMain, mp) == 0) {
+    ThreadDetach(thread);
+    return true;
+  }
+  LockGuard l(&sched.lock);
+  AllMRemove(mp);
+  mp->freelink = sched.freem;
+  sched.freem = mp;
+  mp->free_wait.store(1, std::memory_order_release);
+  ++sched.nmfreed;
+  CheckDead();
+  return false;
+}
 
 void MCreateThread(M* mp) {
   ThreadHandle thread = 0;
@@ -178,18 +216,6 @@ void MInit(M* mp) {
   g0_of_m->tsan_fiber = __tsan_get_current_fiber();
 #endif
   MInitSignalStack(mp);
-}
-
-// Unlinks mp from allm. Go: the search in mexit
-void AllMRemove(M* mp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
-  M* at = allm.load(std::memory_order_relaxed);
-  if (at == mp) {
-    allm.store(mp->alllink, std::memory_order_release);
-    return;
-  }
-  while (at != nullptr && at->alllink != mp) at = at->alllink;
-  if (at == nullptr) Throw("m not found in allm");
-  at->alllink = mp->alllink;
 }
 
 // The thread leaves the scheduler for good. Go: mexit

@@ -59,12 +59,7 @@ Wanted Take() {
 }
 
 void MakeSpare() {
-  bool room;
-  {
-    LockGuard l(&sched.lock);
-    room = MCount() < sched.maxmcount;
-  }
-  if (room) MCreateThread(AllocSpareM());
+  MakeSpareM();
   LockGuard l(&sched.lock);
   template_thread.spare_wanted = false;
 }
@@ -84,7 +79,7 @@ void Loop() {
       M* next = mp->schedlink;
       mp->schedlink = nullptr;
       MCreateThread(mp);
-      template_thread.births.fetch_sub(1, std::memory_order_relaxed);
+      CountBirths(-1);
       mp = next;
     }
     if (wanted.spare) MakeSpare();
@@ -117,7 +112,7 @@ bool LeaveToTemplateThread(M* mp) {
   if (sched.nmsys == 0 && !started) return false;
   mp->schedlink = template_thread.ms;
   template_thread.ms = mp;
-  template_thread.births.fetch_add(1, std::memory_order_relaxed);
+  CountBirths(1);
   Wake();
   return true;
 }
@@ -128,6 +123,7 @@ void AskForSpareM() {
   Wake();
 }
 
+void CountBirths(int n) { template_thread.births.fetch_add(n, std::memory_order_relaxed); }
 bool BirthsPending() { return template_thread.births.load(std::memory_order_relaxed) != 0; }
 
 }  // namespace gort::rt

@@ -143,7 +143,7 @@ bool ThreadStackBounds(uintptr_t* lo, uintptr_t* hi) {
   return true;
 }
 
-// Not sched_yield(3), which programs may have from preempt/yield.cc.
+// Not sched_yield(3), which programs may have from preempt/libc_calls.cc.
 void ThreadYield() { syscall(SYS_sched_yield); }
 
 void ThreadSleep(int64_t ns) {

@@ -16,8 +16,8 @@ namespace gort::rt {
 
 // ---- m.cc (NewM, MStart, WakeP: boot.h) ----
 
-// An M that comes without a P and waits for one, without a thread yet.
-M* AllocSpareM();
+// Makes an M without a P, which will be idle. False: the process may have no more threads.
+bool MakeSpareM();
 // Makes the thread of mp, which NewM has filled. The end of NewM. Go: newm1
 void MCreateThread(M* mp);
 // Gives mp its id (negative: the next one) and its random state, and publishes it on allm.
@@ -91,8 +91,9 @@ G* TakeWiredWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // Has the template thread make an M without a P, which will be idle, unless one is on its way.
 void AskForSpareM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
-// Whether a P waits for an M that the template thread has not made yet.
+// Whether a P waits for an M whose thread is being made. CountBirths: n more of them.
 bool BirthsPending();
+void CountBirths(int n);
 // Leaves mp, which has no thread yet, to the template thread when a thread made here would inherit
 // what is the caller's alone, and whenever there is a template thread: the creation may wait for a
 // lock that a goroutine without a P holds, and the caller must not wait with it. False: the caller shall make it (MCreateThread). g0 or a foreign

@@ -82,7 +82,7 @@ void CheckOverlap(const Task& task, int64_t ops, double seconds) {
   const double overlap =
       static_cast<double>(ops) * static_cast<double>(task.waits.count()) / 1e3 / seconds;
   const int procs = gort::GOMAXPROCS(0);
-  if (FLAGS_workers >= 12 * procs && overlap < 3 * procs) {
+  if (FLAGS_workers >= 12 * procs && overlap < 2 * procs) {
     Wrong("on average %.1f of %d wait at once", overlap, FLAGS_workers);
   }
 }

@@ -113,6 +113,7 @@ void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reaso
 }
 void ForeignReady(G* gp) { model::Fail("ForeignReady"); }
 void CheckDead() {}
+void CountBirths(int) {}
 bool LeaveToTemplateThread(M*) { return false; }  // no M of a model is wired
 void GcStopM() { model::Fail("GcStopM"); }
 void StopLockedM() { model::Fail("StopLockedM"); }
