@@ -9,7 +9,7 @@
 //           | MCacheRef        |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
 // Switches  goroutines move between threads, so t_mcache must not live in a register across a
 //           switch. It never does: it is read inside out-of-line functions of malloc, which are
-//           runtime code and never pre-empted, and used before they return.
+//           pinned (platforms/pins.h), and used before they return.
 // Life of a thread's own cache
 //           first use   AllocMCache (the very first: mcache0), t_mcache is set, and only then is
 //                       pthread_setspecific called: it may allocate, and finds the cache in place.

@@ -10,7 +10,7 @@
 //           | AllocMCache   |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
 //           | FreeMCache    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           Locks taken, if any: scavenge, mcentral, mheap, persistent. No switch of goroutines
-//           can fall inside a call: malloc is runtime code, which is never pre-empted.
+//           can fall inside a call: malloc is pinned (platforms/pins.h).
 // Lengths   a list may hold `limit` objects. The limit doubles with use from 1 to two batches, so
 //           that a class that is used once keeps one object and a busy one moves whole batches.
 #ifndef GORT_MALLOC_INTERNAL_MCACHE_H_

@@ -62,8 +62,8 @@
 //    in every time round. Release follows a goal (scavenge.h).
 //
 // Locks: mcentral < mheap < persistent; scavenge outside of all three (lock/lock_rank.txt). No lock
-// of malloc is held while user code runs, and none over a switch of goroutines: malloc is runtime
-// code, which is never pre-empted.
+// of malloc is held while user code runs, and none over a switch of goroutines: malloc is
+// pinned (platforms/pins.h).
 #ifndef GORT_MALLOC_INTERNAL_MHEAP_H_
 #define GORT_MALLOC_INTERNAL_MHEAP_H_
 
