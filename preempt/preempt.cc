@@ -36,7 +36,9 @@ constinit std::atomic<int64_t> counts[static_cast<int>(Interrupted::kCount)];
 
 // The program has promised that gp may go on on another thread, and there is room for the frame.
 bool MayMove(const G* gp, const SigCtx& ctx) {
-  if (!gp->may_move || !gp->stack.Contains(ctx.sp()) || RegisterPointsToThread(ctx)) return false;
+  // AddressSanitizer's runtime, which any instruction may be in, keeps its thread in hand.
+  if (!gp->may_move || GORT_ASAN) return false;
+  if (!gp->stack.Contains(ctx.sp()) || RegisterPointsToThread(ctx)) return false;
   const size_t bytes = AsyncFrameBytes(ctx);
   return bytes != 0 && ctx.sp() - gp->stack.lo >= bytes + kRoom;
 }

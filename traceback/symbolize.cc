@@ -1,5 +1,6 @@
 #include "gort/traceback/symbolize.h"
 
+#include <dlfcn.h>
 #include <link.h>
 #include <unistd.h>
 
@@ -102,41 +103,30 @@ const ElfSym* FindSym(const Image& image, uintptr_t addr) {
   return best;
 }
 
-struct Query {
-  uintptr_t pc;
-  Symbol* out;
-};
-
-int Visit(dl_phdr_info* info, size_t, void* arg) {
-  Query* q = static_cast<Query*>(arg);
-  uintptr_t addr = q->pc - info->dlpi_addr;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& ph = info->dlpi_phdr[i];
-    if (ph.p_type != PT_LOAD || addr - ph.p_vaddr >= ph.p_memsz) continue;
-    Symbol* out = q->out;
-    *out = Symbol{};
-    out->offset = addr;
-    const Image* image = ImageOf(info->dlpi_addr, info->dlpi_name);
-    if (image != nullptr) {
-      memcpy(out->object, image->path, sizeof out->object);
-    } else {
-      CopyPath(info->dlpi_name, &out->object);
-    }
-    const ElfSym* s = image == nullptr ? nullptr : FindSym(*image, addr);
-    if (s != nullptr) {
-      out->name = image->symbols.NameOf(*s);
-      out->start = info->dlpi_addr + s->st_value;
-    }
-    return 1;
-  }
-  return 0;
-}
-
 }  // namespace
 
+// _dl_find_object(3) takes no lock, unlike dl_iterate_phdr: this may run while other goroutines are
+// frozen, one of which may wait for a P with the loader's lock held.
 bool Symbolize(uintptr_t pc, Symbol* out) {
-  Query q{pc, out};
-  return dl_iterate_phdr(&Visit, &q) != 0;
+  dl_find_object found;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return false;
+  const link_map& object = *found.dlfo_link_map;
+  const char* name = object.l_name != nullptr ? object.l_name : "";
+  const uintptr_t addr = pc - object.l_addr;
+  *out = Symbol{};
+  out->offset = addr;
+  const Image* image = ImageOf(object.l_addr, name);
+  if (image != nullptr) {
+    memcpy(out->object, image->path, sizeof out->object);
+  } else {
+    CopyPath(name, &out->object);
+  }
+  const ElfSym* sym = image == nullptr ? nullptr : FindSym(*image, addr);
+  if (sym != nullptr) {
+    out->name = image->symbols.NameOf(*sym);
+    out->start = object.l_addr + sym->st_value;
+  }
+  return true;
 }
 
 }  // namespace gort::rt
