@@ -41,6 +41,8 @@ constexpr const char* kGName[10] = {"idle",     "runnable", "running", "syscall"
   Throw("casgstatus: bad goroutine status");
 }
 
+constexpr int kYieldsBeforeHelp = 100;
+
 GORT_COLD void WaitForScan(G* gp, uint32_t from, uint32_t to) {
   for (int i = 0;; ++i) {
     uint32_t seen = gp->atomicstatus.load(std::memory_order_relaxed);
@@ -50,11 +52,14 @@ GORT_COLD void WaitForScan(G* gp, uint32_t from, uint32_t to) {
       ProcYield(10);
     } else {
       ThreadYield();
+      if (i % kYieldsBeforeHelp == 0) scan_wait_hook();
     }
   }
 }
 
 }  // namespace
+
+constinit Hook<void()> scan_wait_hook{[] {}};
 
 const char* GStatusName(uint32_t status) {
   status &= ~uint32_t{kGScan};

@@ -35,6 +35,8 @@
 
 #include <cstdint>
 
+#include "gort/base/hook.h"
+
 namespace gort::rt {
 
 struct G;
@@ -66,6 +68,10 @@ void CasGStatus(G* gp, uint32_t from, uint32_t to);
 bool CasToGScanStatus(G* gp, uint32_t from);
 // Ends the freeze. Go: casfrom_Gscanstatus.
 void CasFromGScanStatus(G* gp, uint32_t from_scan);
+
+// Called now and then while CasGStatus waits for a scanner, which may itself wait for what a goroutine
+// without a P holds. The default does nothing. Set by proc/stay.cc.
+extern Hook<void()> scan_wait_hook;
 
 // True when the table above allows it.
 bool GTransitionLegal(uint32_t from, uint32_t to);

@@ -205,6 +205,27 @@ void BeginToWait(M* mp, G* gp, const SigCtx& ctx) {
   mp->curg.store(nullptr, std::memory_order_relaxed);
 }
 
+// gp leaves the handler again, as it was before: it has lost its P, and waits for none.
+void GoOnWithoutP(M* mp, G* gp) {
+  CasGStatus(gp, kGRunnable, kGRunning);
+  CasGStatus(gp, kGRunning, kGSyscall);
+  mp->curg.store(gp, std::memory_order_relaxed);
+  gp->signal_context = nullptr;
+  Unwire(mp, gp);
+  mp->lost_cpu.store(kNotSeen, std::memory_order_relaxed);
+  staying.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// scan_wait_hook. A report that has frozen a goroutine walks its stack, and the unwinder of programs
+// that are linked statically takes a lock. Who holds that may wait for a P, and the one P may be the
+// caller's. So those that wait go on without, one after the other, for half a slice.
+void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (staying.load(std::memory_order_relaxed) == 0 || !sched.lock.TryLock()) return;
+  G* gp = TakeWiredWaiter();
+  sched.lock.Unlock();
+  if (gp != nullptr) HandToWired(nullptr, gp);
+}
+
 // Takes pp from mp if mp's thread runs the program's code.
 bool TakeIfInProgram(M* mp, P* pp) {
   LockGuard l(&mp->thread_lock);
@@ -232,6 +253,7 @@ void StayInit() {
     most_staying = static_cast<int>(std::clamp<int64_t>(threads * 2 / 5, 1, kMostStaying));
   }
   regain_p_hook.Set(&RegainForCall);
+  scan_wait_hook.Set(&LetOneGoOn);
   can_take = !GORT_TSAN && ThreadsBarrierInit();
 }
 
@@ -300,6 +322,7 @@ void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
     SigRestore(in_handlers);
     pp = mp->nextp;
     mp->nextp = nullptr;
+    if (pp == nullptr) return GoOnWithoutP(mp, gp);
   }
   AcquireP(pp);
   Tie(mp, gp, false);
