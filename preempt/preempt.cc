@@ -47,36 +47,23 @@ bool MayMove(const G* gp, const SigCtx& ctx) {
 Interrupted Act(G* gp, SigCtx& ctx) {
   const bool asked = gp->preempt.load(std::memory_order_relaxed) && !SeedIgnoresRequests();
   const bool at_call = BlockedCallAt(ctx);
-  if (!asked) {
-    // The request came too late: the G that it was for has left this M, or a seed rules.
-    BlockedCallRewind(ctx);
-    return Interrupted::kTooLate;
-  }
+  BlockedCallRewind(ctx);
+  // The request came too late: the G that it was for has left this M, or a seed rules.
+  if (!asked) return Interrupted::kTooLate;
   switch (JudgeP(gp)) {
     case HasP::kNever:
-      BlockedCallRewind(ctx);
       return Interrupted::kNoP;
+    case HasP::kLost:
+      if (!MayWait()) return Interrupted::kTooMany;
+      break;
     case HasP::kYes:
       if (!at_call && MayMove(gp, ctx)) {
         AsyncFramePush(ctx);
         return Interrupted::kMoved;
       }
-      switch (GivePAway(gp, at_call ? nullptr : &ctx)) {
-        case Gave::kNobody:
-          BlockedCallRewind(ctx);
-          return Interrupted::kTooMany;
-        case Gave::kYes:
-          BlockedCallRewind(ctx);
-          if (at_call) return Interrupted::kAtCall;
-          break;
-        case Gave::kLost:
-          BlockedCallRewind(ctx);
-          break;
-      }
-      break;
-    case HasP::kLost:
-      BlockedCallRewind(ctx);
-      if (!MayWait()) return Interrupted::kTooMany;
+      const Gave gave = GivePAway(gp, at_call ? nullptr : &ctx);
+      if (gave == Gave::kNobody) return Interrupted::kTooMany;
+      if (gave == Gave::kYes && at_call) return Interrupted::kAtCall;
       break;
   }
   StayWithoutP(gp, ctx, preempt_signal);

@@ -20,8 +20,7 @@ namespace {
 GORT_COLD bool StopForWorld(P* pp) {
   LockGuard l(&sched.lock);
   if (!sched.gcwaiting.load()) return false;
-  SetPStatus(pp, kPGcStop);
-  if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+  PutAsideForStop(pp);
   return true;
 }
 
@@ -46,8 +45,7 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
   sched.lock.Lock();
   if (sched.gcwaiting.load()) {
-    SetPStatus(pp, kPGcStop);
-    if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+    PutAsideForStop(pp);
     sched.lock.Unlock();
     return;
   }

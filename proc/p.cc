@@ -40,6 +40,11 @@ P* PidleGet() {
   return pp;
 }
 
+void PutAsideForStop(P* pp) {
+  SetPStatus(pp, kPGcStop);
+  if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+}
+
 P* PidleGetSpinning() {
   P* pp = PidleGet();
   // The M that gives up its P next must look for the work that this M could not take.

@@ -175,8 +175,7 @@ void HandTo(const Taker& taker, P* pp) {
 // The world is being stopped: pp, kPIdle and the caller's, counts as stopped. Null: false.
 bool StopIfTaken(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   if (pp == nullptr) return false;
-  SetPStatus(pp, kPGcStop);
-  if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+  PutAsideForStop(pp);
   return true;
 }
 

@@ -198,8 +198,7 @@ void GcStopM() {
     if (!sched.gcwaiting.load()) {  // the world runs again: this P becomes idle like any other
       PidlePut(pp);
     } else {
-      SetPStatus(pp, kPGcStop);
-      if (--sched.stopwait == 0) sched.stopnote.Wakeup();
+      PutAsideForStop(pp);
     }
   }
   StopM();

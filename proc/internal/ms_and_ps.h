@@ -46,6 +46,8 @@ P* PidleGet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // As PidleGet for an M that will spin; asks others to look again when there was none.
 // Go: pidlegetSpinning
 P* PidleGetSpinning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
+// Counts pp, which is the caller's, as stopped while the world is being stopped.
+void PutAsideForStop(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 // Ties an idle P to this M / unties it. Go: acquirep, releasep
 void AcquireP(P* pp);
 P* ReleaseP();
