@@ -1,49 +1,27 @@
 #include "gort/platforms/cgroup.h"
 
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "gort/platforms/cpu.h"
+#include "gort/platforms/testing/fake_root.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kMountV2[] = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n";
 constexpr char kMountV1[] =
     "40 31 0:29 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
     "41 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n";
 
-// A directory that stands for "/".
-class Cgroup : public ::testing::Test {
+class Cgroup : public testing::FakeRoot {
  protected:
-  void SetUp() override {
-    const char* tmp = getenv("TEST_TMPDIR");
-    root_ = fs::path(tmp != nullptr ? tmp : "/tmp") /
-            ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root_);
-  }
-  void Write(const std::string& path, const std::string& text) {
-    fs::path full = root_.string() + path;
-    fs::create_directories(full.parent_path());
-    std::ofstream(full) << text;
-  }
-  void WriteProc(const std::string& cgroup, const std::string& mountinfo) {
-    Write("/proc/self/cgroup", cgroup);
-    Write("/proc/self/mountinfo", mountinfo);
-  }
   void WriteCfs(const std::string& dir, int quota, int period) {
     Write(dir + "/cpu.cfs_quota_us", std::to_string(quota) + "\n");
     Write(dir + "/cpu.cfs_period_us", std::to_string(period) + "\n");
   }
   int Cpus() const { return CgroupCpus(root_.c_str()); }
-
-  fs::path root_;
 };
 
 TEST_F(Cgroup, NoFilesMeanNoLimit) {

@@ -6,42 +6,21 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
+
+#include "gort/platforms/testing/fake_root.h"
 
 namespace gort::rt {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kMountV2[] = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
 constexpr char kMountV1[] =
     "40 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
     "41 31 0:30 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n";
 
-// A directory that stands for "/".
-class ThreadLimitFiles : public ::testing::Test {
+class ThreadLimitFiles : public testing::FakeRoot {
  protected:
-  void SetUp() override {
-    const char* tmp = getenv("TEST_TMPDIR");
-    root_ = fs::path(tmp != nullptr ? tmp : "/tmp") /
-            ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root_);
-  }
-  void Write(const std::string& path, const std::string& text) {
-    fs::path full = root_.string() + path;
-    fs::create_directories(full.parent_path());
-    std::ofstream(full) << text;
-  }
-  void WriteProc(const std::string& cgroup, const std::string& mountinfo) {
-    Write("/proc/self/cgroup", cgroup);
-    Write("/proc/self/mountinfo", mountinfo);
-  }
   int64_t Limit(int64_t nproc = INT64_MAX) const { return ThreadLimitOf(root_.c_str(), nproc); }
-
-  fs::path root_;
 };
 
 TEST_F(ThreadLimitFiles, WithoutFilesRlimitAloneCounts) {
