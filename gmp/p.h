@@ -67,8 +67,10 @@ struct alignas(64) P {
   uint32_t sysmon_syscalltick = 0;
   int64_t sysmon_schedwhen = 0;
   int64_t sysmon_syscallwhen = 0;
-  int64_t sysmon_cpu = 0;       // the CPU time of its M's thread
-  int64_t sysmon_cpu_when = 0;  // when that was
+  const M* sysmon_m = nullptr;    // its M at the last look, for comparison alone
+  int64_t sysmon_cpu = 0;         // the CPU time of that M's thread
+  int64_t sysmon_cpu_when = 0;    // when that was
+  int64_t sysmon_slept_when = 0;  // when one of its threads was last seen asleep
 };
 
 }  // namespace gort::rt

@@ -19,9 +19,15 @@ namespace {
 // doubles, up to an eighth of a slice.
 constexpr int64_t kFirstRetryNs = 50'000;
 constexpr int64_t kSyscallGraceNs = 10'000'000;
-// sysmon's longest sleep while a goroutine or a timer waits. A system call that begins right after
-// a look keeps them waiting until the next look.
+// sysmon's longest sleep while a goroutine or a timer waits and somebody may be in a system call. A
+// call that begins right after a look keeps them waiting until the next look.
 constexpr int64_t kWaitersNs = 2'000'000;
+// A P is calm when none of its threads was seen asleep for so long. Each look costs a program that
+// computes some 30 us on a virtual machine, so a calm P is looked at twice in a slice.
+constexpr int64_t kCalmAfterNs = 100'000'000;
+constexpr int64_t kCalmRetryNs = 500'000;
+
+bool Calm(const P* pp, int64_t now) { return now - pp->sysmon_slept_when > kCalmAfterNs; }
 
 // When the time slice of pp's goroutine ends. A due timer of pp shortens the slice, because no
 // other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same.
@@ -50,27 +56,49 @@ int64_t CheckSlice(P* pp, int64_t now) {
   int64_t over = now - SliceEnd(pp);
   if (over < 0) return now - over;
   PreemptOne(pp);
+  if (Calm(pp, now)) over = std::max(over, kCalmRetryNs);
   // A goroutine that answers ends its slice, and the next slice should be seen from its beginning:
   // look soon. A goroutine that does not answer was at a point where it must not be interrupted:
   // look again after twice as long each time.
   return now + std::min(std::max(over, kFirstRetryNs), std::max(TimeSliceNs() / 8, kFirstRetryNs));
 }
 
+// What an M did since the last look.
+struct Use {
+  bool busy;   // it used its CPU half of the time at least
+  bool still;  // it used none
+};
+
+// Notes mp's use of its CPU for the next look. Of another M's, or of a look long ago, nothing follows.
+Use UseSince(P* pp, const M* mp, int64_t cpu, int64_t now) {
+  const int64_t used = cpu - pp->sysmon_cpu;
+  const int64_t passed = now - pp->sysmon_cpu_when;
+  const bool known = mp == pp->sysmon_m && passed < 2 * kWaitersNs;
+  pp->sysmon_m = mp;
+  pp->sysmon_cpu = cpu;
+  pp->sysmon_cpu_when = now;
+  return {known && used >= passed / 2, known && used == 0};
+}
+
+// How long sysmon may leave pp alone: who was seen asleep a moment ago will be again.
+int64_t Pause(const P* pp, int64_t now) {
+  if (Calm(pp, now)) return TimeSliceNs();
+  return std::clamp(now - pp->sysmon_slept_when, kFirstRetryNs, kWaitersNs);
+}
+
 // Hands pp off if its M's thread has not used its CPU since the last look, because it waits in a call
-// that nobody announced; true when it did.
+// that nobody announced; true when it did. A thread that waits for a CPU is awake.
 bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
   const M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
   const int tid = mp != nullptr ? mp->tid.load(std::memory_order_relaxed) : 0;
   if (tid == 0) return false;
   const int64_t cpu = ThreadCpuNs(tid);
-  const int64_t used = cpu - pp->sysmon_cpu;
-  const int64_t passed = now - pp->sysmon_cpu_when;
-  pp->sysmon_cpu = cpu;
-  pp->sysmon_cpu_when = now;
-  if (used == 0 && TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
-  // It slept for a part of the time, and may do so now. Of a look long ago nothing follows.
-  const bool slept = passed < 2 * kWaitersNs && used < passed / 2;
-  *look_again = std::min(*look_again, now + (slept ? kFirstRetryNs : kWaitersNs));
+  const Use use = UseSince(pp, mp, cpu, now);
+  if (!use.busy && ThreadIsAsleep(tid)) {
+    pp->sysmon_slept_when = now;
+    if (use.still && TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
+  }
+  *look_again = std::min(*look_again, now + Pause(pp, now));
   return false;
 }
 

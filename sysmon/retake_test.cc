@@ -23,6 +23,7 @@ namespace {
 
 constexpr int64_t kUs = 1'000;
 constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kSecond = 1000 * kMs;
 constexpr int64_t kSlice = 10 * kMs;
 constexpr int64_t kNever = INT64_MAX;
 
@@ -78,7 +79,8 @@ struct SliceRow {
   bool work;         // somebody waits in its queue
   bool seeded;       // GODEBUG=schedseed
   bool asked;
-  int64_t look_again;  // from now; kNever: never
+  int64_t look_again;        // from now; kNever: never
+  int64_t slept = 50 * kMs;  // one of the P's threads was seen asleep, ago
 };
 
 TEST(Retake, EndsTimeSlices) {
@@ -97,6 +99,15 @@ TEST(Retake, EndsTimeSlices) {
        50 * kUs},
       {"a timer far away", false, 7 * kMs, 60 * kMs, false, false, false, 2 * kMs},
       {"somebody waits", false, 4 * kMs, -1, true, false, false, 2 * kMs},
+      {"somebody waits, one slept a moment ago", false, 4 * kMs, -1, true, false, false, 300 * kUs,
+       300 * kUs},
+      {"somebody waits, one slept just now", false, 4 * kMs, -1, true, false, false, 50 * kUs, 0},
+      {"somebody waits, nobody slept lately", false, 4 * kMs, -1, true, false, false, 6 * kMs,
+       kSecond},
+      {"a new goroutine, somebody waits, nobody slept lately", true, 5 * kMs, -1, true, false,
+       false, kSlice, kSecond},
+      {"at its end, nobody slept lately", false, kSlice, -1, false, false, true, 500 * kUs,
+       kSecond},
       {"somebody waits, the end is nearer", false, 9 * kMs, -1, true, false, false, kMs},
       {"a schedule from a seed has no slices", false, 2 * kSlice, -1, false, true, false, kNever},
       {"a schedule from a seed, somebody waits", false, 2 * kSlice, -1, true, true, false, 2 * kMs},
@@ -107,6 +118,9 @@ TEST(Retake, EndsTimeSlices) {
     P* pp = w.PAt(0);
     const int64_t now = World::kStart;
     pp->sysmon_schedwhen = now - row.since;
+    pp->sysmon_slept_when = now - row.slept;
+    pp->sysmon_m = &m0;  // as of a look just now: m0 is awake
+    pp->sysmon_cpu_when = now;
     pp->sysmon_schedtick = 7;
     pp->schedtick.store(row.ticked ? 8 : 7);
     if (row.timer_in >= 0) pp->timer0_when.store(pp->sysmon_schedwhen + row.timer_in);

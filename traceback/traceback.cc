@@ -35,12 +35,23 @@ bool FreezeG(G* gp, uint32_t status) {
          CasToGScanStatus(gp, status);
 }
 
+// While it lives nobody takes the P of the reporter, for whom others would wait with what it has
+// frozen. A report that is not the process's last is made with a P: where that is the only one, no
+// other goroutine runs, and all stacks are there.
+class Reporting {
+ public:
+  explicit Reporting(bool last) { last ? Pin() : PinWithP(); }
+  ~Reporting() { Unpin(); }
+  Reporting(const Reporting&) = delete;
+  Reporting& operator=(const Reporting&) = delete;
+};
+
 // Goroutines go on while a report of others is made, so a field of a G that runs, ends or is used
 // anew may be a moment old when it is read. Each field is one word, and a G is never freed. What
 // lies on a stack is read under the freeze.
 // ask: the report is the process's last, and threads may be interrupted for it.
 GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
-  Pinned pinned;                                          // who is frozen would wait for us
+  Reporting reporting(ask);
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
   FramePrinter frames(p);
   bool frozen = FreezeG(gp, status);

@@ -1,11 +1,11 @@
 // tests/anycode/main.cc: runs one row.
 //
 //   PROGRAM --list
-//   PROGRAM --row=NAME [--on=goroutines|threads] [--workers=100] [--seconds=1] [--pin]
+//   PROGRAM --row=NAME [--on=goroutines|threads] [--workers=100] [--seconds=1] [--pin] [--beside=WHAT]
 //
 // Prints "NAME on=… procs=… ops=… seconds=… rate=…" and ends with status 0; what is wrong goes to
 // stderr, and makes it 1. Each worker does one operation at least, so that a row takes as long as
-// the slowest. --pin: threads share one CPU.
+// the slowest. --pin: threads share one CPU. --beside: what one more goroutine does (beside.h).
 #include <sched.h>
 #include <signal.h>
 
@@ -15,6 +15,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "gflags/gflags.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
+#include "gort/tests/anycode/beside.h"
 #include "gort/tests/anycode/row.h"
 
 DEFINE_bool(list, false, "print every row, with its family");
@@ -30,6 +32,7 @@ DEFINE_string(on, "goroutines", "goroutines or threads");
 DEFINE_int32(workers, 100, "how many run it at once");
 DEFINE_double(seconds, 1, "how long");
 DEFINE_bool(pin, false, "threads share one CPU");
+DEFINE_string(beside, "", "what one more goroutine does: ticker, procs or profile");
 
 namespace anycode {
 namespace {
@@ -43,11 +46,14 @@ void Work(const Task& task, Worker* worker) {
 }
 
 void OnGoroutines(const Task& task, std::vector<Worker>* workers) {
+  std::optional<Beside> beside;
+  if (!FLAGS_beside.empty()) beside.emplace(FLAGS_beside);
   gort::WaitGroup all;
   for (Worker& w : *workers) {
     all.Go([&task, &w] { Work(task, &w); });
   }
   all.Wait();
+  if (beside) beside->Stop();
 }
 
 void StayOnOneCpu() {

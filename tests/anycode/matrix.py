@@ -3,9 +3,12 @@
 
     matrix.py PROGRAM... [--procs=1,2,8] [--seconds=0.1] [--workers=100] [--rows=NAME,...] [--not-yet]
     matrix.py PROGRAM... --compare [--seconds=1] [--rounds=3]
+    matrix.py PROGRAM... --late [--seconds=1] [--workers=1]
 
 A row fails when a result is wrong, when its process dies, and when it takes longer than --patience: then it hangs, and its goroutines are
-printed. --compare prints operations per second on goroutines at GOMAXPROCS=1 beside those of the same row on threads on one CPU.
+printed. --compare prints operations per second on goroutines at GOMAXPROCS=1 beside those of the same row on threads on one CPU: of a process that has
+all CPUs, where goroutines that come back from the kernel without a P run beside the one that has it, and of a process on one CPU. --late
+prints how late a ticker is beside each row at GOMAXPROCS=1, and how long GOMAXPROCS(n) and a report of all stacks take.
 """
 
 import argparse
@@ -59,10 +62,15 @@ def rows(program):
     return [tuple(line.split()) for line in output.splitlines()]
 
 
-def run(program, row, flags, environment, patience):
+def on_one_cpu():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def run(program, row, flags, environment, patience, prepare=None):
     """(status, output) of one run."""
     command = UNDER + [program, "--row=" + row] + flags
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, **environment)) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, **environment),
+                          preexec_fn=prepare) as process:
         try:
             output, _ = process.communicate(timeout=patience)
             return process.returncode, output.decode(errors="replace")
@@ -139,11 +147,11 @@ def check(options):
     return 1 if wrong or ran == 0 else 0
 
 
-def measured(program, row, flags, environment, options):
+def measured(program, row, flags, environment, options, prepare=None):
     """Operations per second, as text if there are none."""
     try:
         status, output = run(program, row, flags + ["--seconds=%g" % options.seconds, "--workers=%d" % options.workers], environment,
-                             options.patience)
+                             options.patience, prepare)
     except Hung:
         return "hung"
     return rate(output) if status == 0 else "wrong"
@@ -155,28 +163,58 @@ def median(values):
 
 
 def compare(options):
-    print("%-30s %14s %14s %7s" % ("row", "goroutines/s", "threads/s", "ratio"))
+    print("%-30s %14s %14s %7s %15s" % ("row", "goroutines/s", "threads/s", "ratio", "ratio, one CPU"))
     for program in options.programs:
         for _, row in chosen(program, options):
             if row in NOT_COMPARED:
                 continue
-            goroutines, threads = [], []
+            goroutines, on_one, threads = [], [], []
+            one_p = {"GOMAXPROCS": "1", "GODEBUG": ""}
             for _ in range(options.rounds):
-                goroutines.append(measured(program, row, [], {"GOMAXPROCS": "1", "GODEBUG": ""}, options))
+                goroutines.append(measured(program, row, [], one_p, options))
+                on_one.append(measured(program, row, [], one_p, options, on_one_cpu))
                 threads.append(measured(program, row, ["--on=threads", "--pin"], {}, options))
                 if "hung" in goroutines:
                     break
-            print(comparison(row, median(goroutines), median(threads)), flush=True)
+            print(comparison(row, median(goroutines), median(on_one), median(threads)), flush=True)
     return 0
 
 
-def comparison(row, goroutines, threads):
+def comparison(row, goroutines, on_one, threads):
     """One line of the table."""
     columns = tuple(v if isinstance(v, str) else "%.0f" % v for v in (goroutines, threads))
-    if isinstance(goroutines, str) or isinstance(threads, str):
-        return "%-30s %14s %14s       –  too little" % (row, *columns)
-    ratio = goroutines / threads
-    return "%-30s %14s %14s %7.3f%s" % (row, *columns, ratio, "" if ratio >= ENOUGH_OF.get(row, ENOUGH) else "  too little")
+    ratios = ["%.3f%s" % (v / threads, "" if v / threads >= ENOUGH_OF.get(row, ENOUGH) else " !") if not isinstance(v, str)
+              and not isinstance(threads, str) else "%s !" % v for v in (goroutines, on_one)]
+    return "%-30s %14s %14s %7s %15s" % (row, *columns, *ratios)
+
+
+# What is late beside each row, and how late it may be, in microseconds: 99 of 100, and the worst.
+BESIDE = {"ticker": (12000, 25000), "procs": (25000, 25000), "profile": (25000, 25000)}
+
+
+def lateness(program, row, what, options):
+    """One cell of the table of --late."""
+    flags = ["--seconds=%g" % options.seconds, "--workers=%d" % options.workers, "--beside=" + what]
+    try:
+        status, output = run(program, row, flags, {"GOMAXPROCS": "1", "GODEBUG": ""}, options.patience)
+    except Hung:
+        return "hung !"
+    found = re.search(r"p50_us=(\d+) p99_us=(\d+) max_us=(\d+)", output)
+    if status != 0 or not found:
+        return "wrong !"
+    p50, p99, worst = (int(n) for n in found.groups())
+    mark = " !" if p99 > BESIDE[what][0] or worst > BESIDE[what][1] else ""
+    return "%.1f %.1f %.1f%s" % (p50 / 1e3, p99 / 1e3, worst / 1e3, mark)
+
+
+def late(options):
+    form = "%-30s" + " %24s" * len(BESIDE)
+    print("Milliseconds: median, 99 of 100, worst; ! for what is too late.")
+    print(form % ("row", *BESIDE))
+    for program in options.programs:
+        for _, row in chosen(program, options):
+            print(form % (row, *(lateness(program, row, what, options) for what in BESIDE)), flush=True)
+    return 0
 
 
 def main():
@@ -190,9 +228,10 @@ def main():
                         help="seconds after which a row hangs (default: %(default)s)")
     parser.add_argument("--not-yet", action="store_true", help="with the rows that do not pass yet")
     parser.add_argument("--compare", action="store_true", help="with threads, instead")
+    parser.add_argument("--late", action="store_true", help="how late others are, instead")
     parser.add_argument("--rounds", type=int, default=3, help="of --compare (default: %(default)s)")
     options = parser.parse_args()
-    sys.exit(compare(options) if options.compare else check(options))
+    sys.exit(compare(options) if options.compare else late(options) if options.late else check(options))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,12 @@ TEST(Preempt, ATracebackShowsTheInterruptedFunction) {
   EXPECT_NE(out.find("scenarios::Victim("), std::string::npos) << out;
 }
 
+TEST(Preempt, ATracebackGetsTheOnlyPBackFirst) {
+  std::string out = RunScenario("traceback_without_p").output;
+  EXPECT_NE(out.find("[runnable"), std::string::npos) << out;
+  EXPECT_NE(out.find("scenarios::Victim("), std::string::npos) << out;
+}
+
 #endif
 
 }  // namespace

@@ -177,15 +177,28 @@ int Traceback() {
   return 0;
 }
 
+// The reporter has lost its P to the goroutine that it reports on.
+int TracebackWithoutP() {
+  gort::rt::GoMaxProcs(1);
+  std::atomic<bool> victim_runs{false};
+  gort::Go([&victim_runs] {
+    victim_runs.store(true);
+    Victim();
+  });
+  while (!victim_runs.load()) usleep(1000);  // takes the P away, as no call of gort's does
+  std::string text = gort::Stack(true);
+  stop.store(true);
+  std::printf("%s\n", text.c_str());
+  return 0;
+}
+
 struct Scenario {
   const char* name;
   int (*run)();
 };
-constexpr Scenario kScenarios[] = {{"beside", &Beside},
-                                   {"own_handler", &OwnHandler},
-                                   {"qsort", &Qsort},
-                                   {"stw", &Stw},
-                                   {"traceback", &Traceback}};
+constexpr Scenario kScenarios[] = {
+    {"beside", &Beside}, {"own_handler", &OwnHandler}, {"qsort", &Qsort},
+    {"stw", &Stw},       {"traceback", &Traceback},    {"traceback_without_p", &TracebackWithoutP}};
 
 }  // namespace scenarios
 

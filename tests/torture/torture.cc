@@ -5,6 +5,8 @@
 // Run it with GODEBUG=preemptrate=10000. Goroutines of each load do their work over and over and
 // check every result; one that makes no progress for --stall_seconds is a deadlock, and ends the
 // program with the tracebacks of all. Prints its seed first.
+#include "gort/tests/torture/torture.h"
+
 #include <dlfcn.h>
 #include <fenv.h>
 #include <signal.h>
@@ -27,7 +29,6 @@
 
 #include "gflags/gflags.h"
 #include "gort/base/attributes.h"
-#include "gort/base/rand.h"
 #include "gort/base/throw.h"
 #include "gort/platforms/clock.h"
 #include "gort/preempt/preempt.h"
@@ -41,14 +42,14 @@ DEFINE_int32(procs, 0, "GOMAXPROCS; 0: as it is");
 DEFINE_int32(workers, 3, "goroutines of each load");
 DEFINE_string(
     load, "all",
-    "malloc printf string throw static_local dlopen qsort mutex vector errno call_once; or all");
+    "malloc printf string throw static_local dlopen qsort mutex vector errno call_once owned_locks"
+    " thread_locals yielding; or all");
 DEFINE_int32(stall_seconds, 30, "without progress this is a deadlock");
 
 int gort_main(int argc, char** argv);
 
 namespace torture {
 
-using gort::rt::FastRand;
 using gort::rt::Nanotime;
 
 std::atomic<bool> stop{false};
@@ -58,19 +59,6 @@ std::atomic<int> live{0};
   std::fprintf(stderr, "FAILED: %s: %s\n", load, what);
   gort::rt::Fatal("torture failed");
 }
-
-struct Worker {
-  FastRand rand;
-  std::atomic<int64_t> progress{0};
-};
-
-// User code that takes a while and makes no calls: a target for the signal.
-uint64_t Burn(uint64_t n) {
-  uint64_t x = n | 1;
-  for (uint64_t i = 0; i < n; ++i) x = x * 6364136223846793005u + 1442695040888963407u;
-  return x;
-}
-std::atomic<uint64_t> sink{0};
 
 void Malloc(Worker* w) {
   std::array<unsigned char*, 16> held{};
@@ -318,6 +306,9 @@ constexpr Load kLoads[] = {
     {"vector", &Vector},
     {"errno", &Errno},
     {"call_once", &CallOnce},
+    {"owned_locks", &OwnedLocks},
+    {"thread_locals", &ThreadLocals},
+    {"yielding", &Yielding},
 };
 constexpr size_t kN = sizeof kLoads / sizeof kLoads[0];
 
@@ -398,7 +389,7 @@ int gort_main(int argc, char** argv) {
   }
   for (size_t l = 0; l < kN; ++l) {
     int64_t n = Progress(l);
-    if (n != 0) std::printf("%-12s %" PRId64 " rounds\n", kLoads[l].name, n);
+    if (n != 0) std::printf("%-13s %" PRId64 " rounds\n", kLoads[l].name, n);
   }
   for (int i = 0; i < static_cast<int>(gort::rt::Interrupted::kCount); ++i) {
     auto p = static_cast<gort::rt::Interrupted>(i);
