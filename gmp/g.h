@@ -39,6 +39,9 @@ struct EhGlobals {
   unsigned uncaught;
 };
 
+// A goroutine's function with its captures and arguments lies in the G when it needs no more bytes.
+inline constexpr size_t kClosureInG = 64;
+
 struct alignas(64) G {
   // What a switch touches, in one cache line.
   Gobuf sched;                            // status
@@ -54,14 +57,14 @@ struct alignas(64) G {
   // once the context has been resumed.
   int32_t pins = 1;  // status
 
-  StackBounds stack;                          // status
-  uintptr_t stackguard1 = 0;                  // status; always the lower bound
-  uint64_t goid = 0;                          // status; 0: no goroutine's, or never used
-  void (*entry)(void*) = nullptr;             // status; the goroutine's function
-  void* closure = nullptr;                    // status; its argument, on the stack or on the heap
-  M* lockedm = nullptr;                       // status; LockOSThread
-  Sudog* waiting = nullptr;                   // status; where a channel's call or a select waits
-  void* param = nullptr;                      // status; from the waker: of a channel, the Sudog
+  StackBounds stack;               // status; none: dead, or has not run yet
+  uintptr_t stackguard1 = 0;       // status; always the lower bound
+  uint64_t goid = 0;               // status; 0: no goroutine's, or never used
+  void (*entry)(void*) = nullptr;  // status; the goroutine's function
+  void* closure = nullptr;   // status; its argument: in closure_buf, on the stack or on the heap
+  M* lockedm = nullptr;      // status; LockOSThread
+  Sudog* waiting = nullptr;  // status; where a channel's call or a select waits
+  void* param = nullptr;     // status; from the waker: of a channel, the Sudog
   std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
   WaitReason waitreason = WaitReason::kZero;  // status
   std::atomic<bool> preempt{false};           // atomic (as stackguard0)
@@ -72,7 +75,6 @@ struct alignas(64) G {
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status
   size_t closure_align = 0;      // status; of a closure on the heap
-  bool large_stack = false;      // status; stack of a non-standard size
   int64_t waitsince = 0;         // status; approximate, set by tracebacks
   // What a signal interrupted, of one that waits for a P in the handler; null: sched has the context.
   void* signal_context = nullptr;  // status; a ucontext_t
@@ -90,6 +92,7 @@ struct alignas(64) G {
   G* alllink = nullptr;  // const after it is published on allgs
   // The bubble of virtual time that the G lives in (timer/internal/bubble.h): its creator's; null: none.
   std::atomic<void*> bubble{nullptr};  // owner M only; atomic for readers of all Gs
+  alignas(16) unsigned char closure_buf[kClosureInG] = {};  // status
   // The _Unwind_Exception of Goexit, here because it must outlive the frames that it unwinds.
   alignas(16) unsigned char goexit_exception[32] = {};  // owner M only
   // Sanitizer state (gmp/switch.h).

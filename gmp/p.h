@@ -52,7 +52,7 @@ struct alignas(64) P {
   StackCache* stackcache = nullptr;       // owner P only
   uint64_t goidcache = 0;                 // owner P only; ids [goidcache, goidcacheend)
   uint64_t goidcacheend = 0;              // owner P only
-  GList gfree;                            // owner P only; dead Gs, most with stacks
+  GList gfree;                            // owner P only; dead Gs
   std::atomic<int32_t> gfree_n{0};        // owner P writes; read by GCount
   int32_t sudog_n = 0;                    // owner P only
   Sudog* sudogbuf[kSudogCacheSize] = {};  // owner P only

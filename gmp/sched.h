@@ -53,8 +53,7 @@ struct Sched {
 
   // Dead Gs.
   Mutex gfree_lock{LockRank::kGfree};
-  GList gfree_stack ABSL_GUARDED_BY(gfree_lock);
-  GList gfree_no_stack ABSL_GUARDED_BY(gfree_lock);
+  GList gfree ABSL_GUARDED_BY(gfree_lock);
   std::atomic<int32_t> gfree_n{0};  // changed under gfree_lock
 
   // Central cache of sudogs.

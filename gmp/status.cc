@@ -41,6 +41,8 @@ constexpr const char* kGName[10] = {"idle",     "runnable", "running", "syscall"
   Throw("casgstatus: bad goroutine status");
 }
 
+constexpr uint32_t kNeverFrozen = Bit(kGRunning) | Bit(kGDead);
+
 constexpr int kYieldsBeforeHelp = 100;
 
 GORT_COLD void WaitForScan(G* gp, uint32_t from, uint32_t to) {
@@ -80,6 +82,13 @@ bool PTransitionLegal(uint32_t from, uint32_t to) {
 
 void CasGStatus(G* gp, uint32_t from, uint32_t to) {
   if (GORT_UNLIKELY(!GTransitionLegal(from, to))) BadTransition(gp, from, to, ReadGStatus(gp));
+  if ((Bit(from) & kNeverFrozen) != 0) {
+    const uint32_t seen = gp->atomicstatus.load(std::memory_order_relaxed);  // the caller's own
+    if (GORT_UNLIKELY(seen != from)) BadTransition(gp, from, to, seen);
+    // Releases what this owner leaves.
+    gp->atomicstatus.store(to, std::memory_order_release);
+    return;
+  }
   while (true) {
     uint32_t seen = from;
     // Acquire what the last owner left, release what this one leaves.
@@ -92,6 +101,7 @@ void CasGStatus(G* gp, uint32_t from, uint32_t to) {
 }
 
 bool CasToGScanStatus(G* gp, uint32_t from) {
+  if ((Bit(from) & kNeverFrozen) != 0) Throw("castogscanstatus: not a state to freeze");
   return gp->atomicstatus.compare_exchange_strong(from, from | kGScan, std::memory_order_acq_rel,
                                                   std::memory_order_relaxed);
 }

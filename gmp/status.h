@@ -13,7 +13,8 @@
 //   kGCopystack  never used: C++ stacks do not move; kept so that the numbers are Go's
 //   kGPreempted  whoever suspended it. Seam: the collector and the search for leaked goroutines,
 //                which suspend goroutines to look at their stacks; no G is in this state today
-//   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it
+//   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it. Nobody
+//                freezes kGRunning and kGDead: their owners leave them by a store.
 //
 //   Legal:  Idle->Dead  Dead->{Runnable,Running}  Runnable->Running
 //           Running->{Runnable,Waiting,Syscall,Dead,Preempted}  Syscall->{Running,Runnable}
@@ -62,9 +63,11 @@ const char* GStatusName(uint32_t status);
 // The current state, scan bit included. Go: readgstatus.
 uint32_t ReadGStatus(const G* gp);
 // Moves gp from one state to another; waits while a scanner holds it; fatal when gp is in neither
-// `from` nor `from | kGScan`, or when the transition is not in the table above. Go: casgstatus.
+// `from` nor `from | kGScan`, or when the transition is not in the table above. Go: casgstatus;
+// differs: a store from kGRunning and kGDead
 void CasGStatus(G* gp, uint32_t from, uint32_t to);
-// Freezes gp in state `from`; false when it is not in it. Go: castogscanstatus.
+// Freezes gp in state `from`; false when it is not in it. Fatal: kGRunning, kGDead.
+// Go: castogscanstatus.
 bool CasToGScanStatus(G* gp, uint32_t from);
 // Ends the freeze. Go: casfrom_Gscanstatus.
 void CasFromGScanStatus(G* gp, uint32_t from_scan);

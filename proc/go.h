@@ -1,7 +1,10 @@
 // proc/go.h: starting goroutines.
-// What      gort::Go(f, args...) decay-copies or moves the callable and its arguments straight onto
-//           the new goroutine's stack (to the heap when they are larger than kMaxInlineClosure),
-//           calls it there, and destroys all of them there when the goroutine ends, by Goexit too.
+// What      gort::Go(f, args...) decay-copies or moves the callable and its arguments straight to
+//           their place: into the G when they are small (kClosureInG), onto the new goroutine's
+//           stack, or to the heap when they are larger than kMaxInlineClosure. The goroutine calls
+//           it there, and destroys all of them when it ends, by Goexit too.
+// Stack     a goroutine that has not run yet has none: it gets the one that its P used last when it
+//           first runs. Many short ones touch the memory of few stacks.
 // Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
 //           is started then).
 // Go        go statement, newproc

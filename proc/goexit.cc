@@ -62,7 +62,6 @@ void GoExit0(G* gp) {
   M* mp = self->m;
   CheckLeftStack(gp);
   CasGStatus(gp, kGRunning, kGDead);
-  SanitizerDropStack(gp);
   gp->m = nullptr;
   if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
   const bool locked = gp->lockedm != nullptr;

@@ -42,17 +42,6 @@ void RecheckDead();
 // When the next such look is due, in nanoseconds after the last; negative: no look is due.
 int64_t DeadCheckDelay();
 
-// ---- memory (gfree.cc) ----
-
-// Gives back the stacks of dead goroutines that were not needed since it did so before, and the
-// memory of stacks that have been free for unused_ns, in portions: a call ends soon after
-// `deadline`, a value of Nanotime. Adds the address space whose memory went to *bytes. True: call
-// again, to go on. Dead goroutines that Ps keep for themselves, up to 63 each, are not touched: they
-// are what the P uses next, and bounded. One thread at a time.
-bool ScavengeStacks(int64_t unused_ns, int64_t deadline, int64_t* bytes);
-// Whether ScavengeStacks has something to give back, now or after unused_ns.
-bool StacksToScavenge();
-
 // ---- reports (schedtrace.cc) ----
 
 // Prints the scheduler's state to stderr: one line, or one for each P, M and G as well. Takes

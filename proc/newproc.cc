@@ -67,26 +67,35 @@ void GiveStack(G* gp, P* pp, size_t bytes) {
   gp->stackguard1 = gp->stack.lo;
 }
 
-// A dead G with a stack of the right size.
-G* GetG(P* pp, const GoOptions* options) {
+G* GetG(P* pp) {
+  G* gp = GfGet(pp);
+  return GORT_LIKELY(gp != nullptr) ? gp : NewG();
+}
+
+// What to ask StackAlloc for.
+size_t ReservationFor(const GoOptions* options) {
   size_t bytes = options != nullptr ? options->stack_size : 0;
-  if (GORT_LIKELY(bytes == 0)) {
-    G* gp = GfGet(pp);
-    if (GORT_UNLIKELY(gp == nullptr)) gp = NewG();
-    if (GORT_UNLIKELY(gp->stack.lo == 0)) GiveStack(gp, pp, kDefaultStack);
-    return gp;
-  }
+  if (bytes == 0) return kDefaultStack;
   if (bytes > kMaxStackBytes) {
     Printer() << "gort: GoOptions::stack_size " << bytes << " exceeds the limit of "
               << kMaxStackBytes << " bytes\n";
     Fatal("stack size too large");
   }
   if (bytes < kMinGoroutineStack) bytes = kMinGoroutineStack;
-  G* gp = GfGetBare();
-  if (gp == nullptr) gp = NewG();
-  GiveStack(gp, pp, StackReservation(bytes, PageSize()));
-  gp->large_stack = true;
-  return gp;
+  return StackReservation(bytes, PageSize());
+}
+
+// Makes gp's context: the first switch to it calls GoStart, below `top`.
+void Prepare(G* gp, uintptr_t top) {
+  gp->sched.sp = MakeContext(top, &GoStart, gp);
+  SanitizerAdoptStack(gp);
+}
+
+// Room for a closure at the upper end of gp's stack.
+void* RoomOnStack(G* gp, size_t bytes, size_t align) {
+  const uintptr_t at = AlignDown(gp->stack.hi - bytes, align < 16 ? 16 : align);
+  Prepare(gp, at);
+  return reinterpret_cast<void*>(at);
 }
 
 void SetName(G* gp, const GoOptions* options) {
@@ -100,6 +109,11 @@ void SetName(G* gp, const GoOptions* options) {
 }
 
 }  // namespace
+
+void BindStack(G* gp, P* pp) {
+  GiveStack(gp, pp, kDefaultStack);
+  Prepare(gp, gp->stack.hi);
+}
 
 G* AllocG() { return new (PersistentAlloc(sizeof(G), alignof(G))) G; }
 
@@ -125,19 +139,21 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   PinnedWithP pinned;
   G* self = Getg();
   P* pp = CurrentP();
-  G* gp = GetG(pp, options);
-  uintptr_t top = gp->stack.hi;
+  G* gp = GetG(pp);
+  const bool in_g = closure_bytes <= kClosureInG && closure_align <= 16;
+  if (GORT_LIKELY(in_g)) closure = gp->closure_buf;
+  const bool on_stack = !in_g && !on_heap;
+  // Otherwise the stack comes when the goroutine first runs (BindStack).
+  if (GORT_UNLIKELY(on_stack || (options != nullptr && options->stack_size != 0))) {
+    GiveStack(gp, pp, ReservationFor(options));
+    if (on_stack) closure = RoomOnStack(gp, closure_bytes, closure_align);
+    if (!on_stack) Prepare(gp, gp->stack.hi);
+  }
   gp->closure_on_heap = on_heap;
   gp->closure_align = closure_align;
-  if (GORT_LIKELY(!on_heap)) {
-    top = AlignDown(top - closure_bytes, closure_align < 16 ? 16 : closure_align);
-    closure = reinterpret_cast<void*>(top);
-  }
   gp->entry = entry;
   gp->closure = closure;
-  gp->sched.sp = MakeContext(top, &GoStart, gp);
   gp->pins = 1;
-  SanitizerAdoptStack(gp);
   gp->startpc = startpc;
   gp->gopc = gopc;
   gp->parent_goid = self != nullptr ? self->goid : 0;
@@ -171,7 +187,6 @@ void NewProcCommit(G* gp) {
 void NewProcAbort(G* gp) {
   FreeHeapParts(gp);
   PinnedWithP pinned;
-  SanitizerDropStack(gp);
   GfPut(CurrentP(), gp);
 }
 

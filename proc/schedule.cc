@@ -15,6 +15,7 @@
 #include "gort/lock/held_locks.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/boot.h"
+#include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
@@ -39,6 +40,7 @@ void Tie(M* mp, G* gp, bool inherit_time) {
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
   gp->m = mp;
   CasGStatus(gp, kGRunnable, kGRunning);
+  if (gp->sched.sp == 0) BindStack(gp, pp);  // it has not run yet
   gp->waitsince = 0;
   gp->preempt.store(false, std::memory_order_relaxed);
   // With a seed every check point asks (PreemptCheck).

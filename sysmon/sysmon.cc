@@ -12,6 +12,7 @@
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/stay.h"
+#include "gort/stack/internal/stack_alloc.h"
 #include "gort/sysmon/follow_cpus.h"
 #include "gort/sysmon/retake.h"
 
@@ -52,10 +53,10 @@ class Tracer {
   int64_t next_ = 0;  // the first line comes at once
 };
 
-bool MemoryToReturn() { return StacksToScavenge() || ScavengeDebt() > 0; }
+bool MemoryToReturn() { return StackScavengeDebt() > 0 || ScavengeDebt() > 0; }
 
-// Returns, once a period, the stacks of dead goroutines that were not needed for a period, then free
-// pages of the heap. It does so in portions, because goroutines are pre-empted by this thread too.
+// Returns, once a period, the memory of stacks that have been free for a period, then free pages of
+// the heap. It does so in portions, because goroutines are pre-empted by this thread too.
 class MemoryReturner {
  public:
   // True: a sweep is under way, and the next round makes the next portion.
@@ -67,7 +68,7 @@ class MemoryReturner {
       step_ = kStacks;
     }
     const int64_t deadline = now + kPortionNs;
-    if (step_ == kStacks && !ScavengeStacks(kScavengePeriodNs, deadline, &stacks_)) {
+    if (step_ == kStacks && !StackSweep(kScavengePeriodNs, deadline, &stacks_)) {
       step_ = kPages;
       pages_due_ = ScavengeDebt();
     }

@@ -19,6 +19,7 @@
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/stack/internal/stack_alloc.h"
 #include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
@@ -133,7 +134,7 @@ TEST(Sysmon, WakesWhenATimeSliceEnds) {
 
 // ---- deep sleep ----
 
-int64_t MemoryDelay() { return StacksToScavenge() || ScavengeDebt() > 0 ? 1000 * kMs : -1; }
+int64_t MemoryDelay() { return StackScavengeDebt() > 0 || ScavengeDebt() > 0 ? 1000 * kMs : -1; }
 
 struct DeepRow {
   const char* name;

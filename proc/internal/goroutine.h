@@ -21,16 +21,16 @@ namespace gort::rt {
 G* AllocG();
 // Publishes gp on allgs. Go: allgadd
 void AllGAdd(G* gp);
+// Gives gp a stack, and the context of a goroutine that begins. Fatal: no memory. P, or pp null.
+void BindStack(G* gp, P* pp);
 // Frees what gp has on the heap: its closure, if that is not on the stack, and its ancestors.
 void FreeHeapParts(G* gp);
 
-// ---- gfree.cc (ScavengeStacks: monitor.h) ----
+// ---- gfree.cc ----
 
-// A dead G, with a stack if one has any; null when the lists are empty. pp null: a thread without a
-// P. Go: gfget
+// A dead G; null when the lists are empty. pp null: a thread without a P. Go: gfget
 G* GfGet(P* pp);
-// A dead G without a stack, for a goroutine with a stack size of its own; null when there is none.
-G* GfGetBare();
+// Takes gp's stack, if it has one, and keeps gp for GfGet. Go: gfput
 void GfPut(P* pp, G* gp);
 // All of a P's list to the global ones. Go: gfpurge
 void GfPurge(P* pp);

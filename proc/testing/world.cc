@@ -17,6 +17,7 @@
 #include "gort/platforms/cpu.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
+#include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/runq.h"
 
@@ -293,6 +294,7 @@ G* World::NewG(const char* name, std::function<void()> body) {
       [](void* closure) { (**static_cast<std::function<void()>**>(closure))(); }, 0, 0, nullptr);
   *static_cast<std::function<void()>**>(made.closure) = owned;
   G* gp = made.gp;
+  BindStack(gp, nullptr);
   names_.emplace_back(gp, name);
   // One that an earlier World made and that is used again is on no list of this one.
   bool listed = false;
@@ -345,6 +347,7 @@ void World::Resume(G* gp) {
   mp->curg.store(gp);
   gp->m = mp;
   CasGStatus(gp, kGRunnable, kGRunning);
+  if (gp->sched.sp == 0) BindStack(gp, nullptr);
   gp->stackguard0.store(gp->stack.lo);
   Switch(self, gp);
 }

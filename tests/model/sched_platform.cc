@@ -119,6 +119,7 @@ void GcStopM() { model::Fail("GcStopM"); }
 void StopLockedM() { model::Fail("StopLockedM"); }
 void StartLockedM(G* gp) { model::Fail("StartLockedM"); }
 void HandToWired(P* pp, G* gp) { model::Fail("HandToWired"); }
+void BindStack(G*, P*) { model::Fail("a goroutine has no context"); }
 G* TakeWiredWaiter() { return nullptr; }  // none is cut off
 
 // ---- stacks ----

@@ -1,0 +1,138 @@
+// What a goroutine is given, where that lies, and when it gets a stack.
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "gort/runtime.h"
+#include "gort/stack/internal/stack_layout.h"
+#include "gort/sync/wait_group.h"
+
+namespace gort {
+namespace {
+
+int alive = 0;  // goroutines of one P change it
+
+// As large and as aligned as asked for, with a content of its own.
+template <size_t kBytes, size_t kAlign>
+struct alignas(kAlign) Thing {
+  unsigned char bytes[kBytes];
+
+  explicit Thing(unsigned char mark) {
+    memset(bytes, mark, kBytes);
+    ++alive;
+  }
+  Thing(const Thing& other) {
+    memcpy(bytes, other.bytes, kBytes);
+    ++alive;
+  }
+  ~Thing() { --alive; }
+
+  bool Is(unsigned char mark) const {
+    for (unsigned char b : bytes) {
+      if (b != mark) return false;
+    }
+    return reinterpret_cast<uintptr_t>(this) % kAlign == 0;
+  }
+};
+
+template <size_t kBytes, size_t kAlign>
+void ExpectArrives() {
+  SCOPED_TRACE(std::to_string(kBytes) + " bytes, aligned to " + std::to_string(kAlign));
+  int right = 0;
+  WaitGroup all;
+  all.Add(3);
+  for (unsigned char mark : {1, 2, 3}) {
+    Go(
+        [&right, &all, mark](const Thing<kBytes, kAlign>& thing) {
+          right += thing.Is(mark);
+          Gosched();
+          right += thing.Is(mark);
+          all.Done();
+        },
+        Thing<kBytes, kAlign>(mark));
+  }
+  all.Wait();
+  EXPECT_EQ(right, 6);
+  while (alive != 0) Gosched();  // the last one is about to end
+}
+
+TEST(Spawn, ArgumentsOfEverySizeArriveAndAreDestroyedOnce) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    ExpectArrives<1, 1>();
+    ExpectArrives<39, 1>();
+    ExpectArrives<40, 8>();  // with the captures 64 bytes
+    ExpectArrives<41, 1>();
+    ExpectArrives<48, 16>();
+    ExpectArrives<32, 32>();
+    ExpectArrives<64, 64>();
+    ExpectArrives<992, 1>();
+    ExpectArrives<1000, 8>();
+    ExpectArrives<1024, 8>();
+    ExpectArrives<5000, 1>();
+    ExpectArrives<4096, 4096>();
+    return 0;
+  });
+}
+
+struct ThrowsWhenCopied {
+  ThrowsWhenCopied() = default;
+  ThrowsWhenCopied(const ThrowsWhenCopied&) { throw std::runtime_error("copy"); }
+};
+
+TEST(Spawn, NothingStartsWhenAnArgumentCannotBeCopied) {
+  gort::Run([] {
+    const int before = NumGoroutine();
+    const ThrowsWhenCopied argument;
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_THROW(Go([](const ThrowsWhenCopied&) {}, argument), std::runtime_error);
+    }
+    EXPECT_EQ(NumGoroutine(), before);
+    return 0;
+  });
+}
+
+TEST(Spawn, ABurstOfShortGoroutinesUsesFewStacks) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    std::set<uintptr_t> stacks;
+    WaitGroup all;
+    constexpr int kMany = 5000;
+    all.Add(kMany);
+    for (int i = 0; i < kMany; ++i) {
+      Go([&stacks, &all] {
+        stacks.insert(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) / rt::kDefaultStack);
+        all.Done();
+      });
+    }
+    all.Wait();
+    // The test itself may lose its P now and then.
+    EXPECT_LE(stacks.size(), 20U);
+    return 0;
+  });
+}
+
+__attribute__((noinline)) void NotYetRunning(WaitGroup* all) { all->Done(); }
+
+TEST(Spawn, AReportNamesWhatHasNotRunYet) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    WaitGroup all;
+    all.Add(1);
+    Go(&NotYetRunning, &all);
+    const std::string report = Stack(true);
+    EXPECT_NE(report.find("[runnable]"), std::string::npos) << report;
+    EXPECT_NE(report.find("rt::Closure<...>::Run("), std::string::npos) << report;
+    EXPECT_NE(report.find("created by"), std::string::npos) << report;
+    all.Wait();
+    return 0;
+  });
+}
+
+}  // namespace
+}  // namespace gort
