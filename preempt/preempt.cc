@@ -54,7 +54,6 @@ Interrupted Act(G* gp, SigCtx& ctx) {
     case HasP::kNever:
       return Interrupted::kNoP;
     case HasP::kLost:
-      if (!MayWait()) return Interrupted::kTooMany;
       break;
     case HasP::kYes:
       if (!at_call && MayMove(gp, ctx)) {
@@ -66,8 +65,7 @@ Interrupted Act(G* gp, SigCtx& ctx) {
       if (gave == Gave::kYes && at_call) return Interrupted::kAtCall;
       break;
   }
-  StayWithoutP(gp, ctx, preempt_signal);
-  return Interrupted::kStayed;
+  return StayWithoutP(gp, ctx) ? Interrupted::kStayed : Interrupted::kTooMany;
 }
 
 // Go: doSigPreempt

@@ -139,10 +139,7 @@ void NewM(void (*fn)(), P* pp, int64_t id) {
     M* mp = AllocM(id);
     mp->nextp = pp;
     mp->mstartfn = fn;
-    if (LeaveToTemplateThread(mp)) return;
-    CountBirths(pp != nullptr ? 1 : 0);
-    MCreateThread(mp);
-    CountBirths(pp != nullptr ? -1 : 0);
+    if (!LeaveToTemplateThread(mp)) MCreateThread(mp);
   });
 }
 
@@ -262,6 +259,8 @@ namespace {
 void FirstP(M* mp) {
   P* pp = mp->nextp;
   mp->nextp = nullptr;
+  // Only now: on its way here the thread has waited for the program's malloc, perhaps.
+  if (pp != nullptr) CountBirths(-1);
   if (pp == nullptr && sched.npidle.load() != 0) {
     LockGuard l(&sched.lock);
     pp = PidleGet();
@@ -354,6 +353,7 @@ void StartM(P* pp, bool spinning) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return;
     }
     int64_t id = MReserveId();
+    CountBirths(1);  // in one step with the look for a waiter
     sched.lock.Unlock();
     NewM(spinning ? &MSpinning : nullptr, pp, id);
     return;

@@ -1,10 +1,7 @@
 #include "gort/proc/stay.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "gort/base/throw.h"
 #include "gort/gmp/getg.h"
@@ -14,7 +11,6 @@
 #include "gort/gmp/switch.h"
 #include "gort/malloc/internal/current_mcache.h"
 #include "gort/platforms/pins.h"
-#include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
 #include "gort/platforms/thread_limit.h"
 #include "gort/proc/internal/ms_and_ps.h"
@@ -39,18 +35,6 @@ constinit int most_staying = kMostStaying;  // const after StayInit
 constinit bool can_take = false;          // const after StayInit
 constinit std::atomic<int> staying{0};    // goroutines in StayWithoutP
 constinit std::atomic<int> without_p{0};  // Ms that have lost their P and have none yet
-
-// Blocks what the interrupted code blocks, and sig. Returns the mask before.
-SigSet BlockAs(const SigCtx& ctx, int sig) {
-  const SigSet before = SigCurrentMask();
-  SigSet mask;
-  sigemptyset(&mask);
-  // The kernel's mask is shorter than the C library's, and ends the frame.
-  memcpy(&mask, &ctx.raw()->uc_sigmask, sizeof(uint64_t));
-  sigaddset(&mask, sig);
-  SigRestore(mask);
-  return before;
-}
 
 // The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
 // thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
@@ -302,26 +286,26 @@ void YieldP() {
   GivePAway(gp, nullptr);
 }
 
-bool MayWait() { return !BirthsPending(); }
-
-void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
+bool StayWithoutP(G* gp, const SigCtx& ctx) {
   M* mp = gp->m;
   P* pp = nullptr;
   if (gp->signal_context == nullptr) {  // lost its P some time ago
-    BeginToWait(mp, gp, ctx);
     LockGuard l(&sched.lock);
-    CasGStatus(gp, kGSyscall, kGRunnable);
     pp = PidleGet();
+    if (pp == nullptr && BirthsPending()) return false;
+    BeginToWait(mp, gp, ctx);
+    CasGStatus(gp, kGSyscall, kGRunnable);
     if (pp == nullptr) GlobRunqPut(gp);
   }
   if (pp == nullptr) {
     IncIdleLocked(1);
-    const SigSet in_handlers = BlockAs(ctx, sig);
     MPark(mp);
-    SigRestore(in_handlers);
     pp = mp->nextp;
     mp->nextp = nullptr;
-    if (pp == nullptr) return GoOnWithoutP(mp, gp);
+    if (pp == nullptr) {
+      GoOnWithoutP(mp, gp);
+      return true;
+    }
   }
   AcquireP(pp);
   Tie(mp, gp, false);
@@ -329,6 +313,7 @@ void StayWithoutP(G* gp, const SigCtx& ctx, int sig) {
   Unwire(mp, gp);
   Regained(mp);
   staying.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {

@@ -63,14 +63,12 @@ Gave GivePAway(G* gp, const SigCtx* wait_at);
 // it, and goes on without. Anywhere; nothing happens but in the program's code of a goroutine.
 void YieldP();
 
-// Whether gp, which has lost its P, may be made to wait for one. No: a P waits for a thread to be
-// made, perhaps for what gp holds. Signal handler, pinned.
-bool MayWait();
-
-// Waits in the handler until there is a P for gp, which has lost its own, in GivePAway or before. Other signals than `sig`
-// that the interrupted code lets through are handled meanwhile. ctx: what was interrupted. Signal
-// handler, pinned.
-void StayWithoutP(G* gp, const SigCtx& ctx, int sig);
+// Waits in the handler until there is a P for gp, which has lost its own, in GivePAway or before.
+// False: gp lost it before, and may not wait, because a P waits for a thread to begin, and that
+// perhaps for what gp holds. Signals for the thread wait as well, as they do for a thread that waits
+// for a CPU; so a handler of the application's may leave by siglongjmp(3). ctx: what was interrupted.
+// Signal handler, with all signals blocked, pinned.
+bool StayWithoutP(G* gp, const SigCtx& ctx);
 
 enum class Sleeper : uint8_t {
   kAwake,  // it runs, or the system does not let us take Ps so: a signal has to ask it

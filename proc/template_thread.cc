@@ -30,7 +30,7 @@ struct TemplateThread {
   std::atomic<bool> started{false};   // the thread exists
   M* ms ABSL_GUARDED_BY(sched.lock) = nullptr;
   bool spare_wanted ABSL_GUARDED_BY(sched.lock) = false;
-  std::atomic<int32_t> births{0};  // Ms with a P that have no thread yet
+  std::atomic<int32_t> births{0};  // Ps that wait for a thread to be made and to begin
   bool woken ABSL_GUARDED_BY(sched.lock) = false;
   Note more;  // woken when there is something to do and `woken` was not set
 };
@@ -79,7 +79,6 @@ void Loop() {
       M* next = mp->schedlink;
       mp->schedlink = nullptr;
       MCreateThread(mp);
-      CountBirths(-1);
       mp = next;
     }
     if (wanted.spare) MakeSpare();
@@ -112,7 +111,6 @@ bool LeaveToTemplateThread(M* mp) {
   if (sched.nmsys == 0 && !started) return false;
   mp->schedlink = template_thread.ms;
   template_thread.ms = mp;
-  CountBirths(1);
   Wake();
   return true;
 }

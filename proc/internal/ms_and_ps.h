@@ -93,8 +93,9 @@ G* TakeWiredWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // Has the template thread make an M without a P, which will be idle, unless one is on its way.
 void AskForSpareM() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
-// Whether a P waits for an M whose thread is being made. CountBirths: n more of them.
-bool BirthsPending();
+// Whether a P waits for an M whose thread is being made, or has not come to its scheduling loop.
+// CountBirths: n more of them; up in one step with the look for a goroutine that was cut off.
+bool BirthsPending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 void CountBirths(int n);
 // Leaves mp, which has no thread yet, to the template thread when a thread made here would inherit
 // what is the caller's alone, and whenever there is a template thread: the creation may wait for a

@@ -193,6 +193,9 @@ World::World(int32_t procs) {
 }
 
 World::~World() {
+  for (const M* mp : threads) {
+    if (mp->nextp != nullptr) CountBirths(-1);  // this thread will not do it
+  }
   world = nullptr;
   Setg(&g0);
   SetThreadMCache(nullptr);
