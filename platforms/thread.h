@@ -48,9 +48,10 @@ int64_t ThreadCpuNs(int tid);
 bool ThreadIsAsleep(int tid);
 // Every thread of this process that runs executes a full barrier between the call and its return;
 // one that does not run has executed one when it stopped. Requires: ThreadsBarrierInit returned
-// true, which is false where the system has no such call. See membarrier(2).
+// true, which is false where the system has no such call. False: nothing has happened, because the
+// process has forbidden itself the call since (seccomp). See membarrier(2).
 bool ThreadsBarrierInit();
-void ThreadsBarrier();
+[[nodiscard]] bool ThreadsBarrier();
 // Names the calling thread for debuggers; the first 15 bytes are kept.
 void ThreadSetName(const char* name);
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "gort/platforms/mem.h"
 #include "gort/platforms/signal.h"
 #include "gort/tests/support/child.h"
+#include "gort/tests/support/sandbox.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {
@@ -213,6 +215,20 @@ TEST(Thread, TheLimitOnThreadsIsReportedAsAnError) {
   });
   if (r.status == 1) GTEST_SKIP() << "the limit is not enforced here";
   EXPECT_EQ(r.status, 7) << r.output;
+}
+
+// A process may put itself into a sandbox while it runs.
+TEST(ThreadsBarrier, SaysThatItIsForbidden) {
+  const testing::ChildResult r = testing::RunInChild([] {
+    if (!ThreadsBarrierInit()) _exit(2);
+    if (!ThreadsBarrier()) _exit(3);
+    if (!testing::ForbidCall(SYS_membarrier)) _exit(2);
+    errno = 55;
+    if (ThreadsBarrier()) _exit(4);
+    if (errno != 55) _exit(5);
+  });
+  if (r.status == 2) GTEST_SKIP() << "no such call here, or no filters";
+  EXPECT_EQ(r.status, 0) << r.output;
 }
 
 }  // namespace

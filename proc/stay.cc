@@ -32,9 +32,9 @@ constexpr int64_t kNotSeen = -1;                  // sysmon has not looked since
 constexpr int kMostStaying = 4000;
 constinit int most_staying = kMostStaying;  // const after StayInit
 
-constinit bool can_take = false;          // const after StayInit
-constinit std::atomic<int> staying{0};    // goroutines in StayWithoutP
-constinit std::atomic<int> without_p{0};  // Ms that have lost their P and have none yet
+constinit std::atomic<bool> can_take{false};  // false for good when the barrier fails
+constinit std::atomic<int> staying{0};        // goroutines in StayWithoutP
+constinit std::atomic<int> without_p{0};      // Ms that have lost their P and have none yet
 
 // The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
 // thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
@@ -215,10 +215,11 @@ bool TakeIfInProgram(M* mp, P* pp) {
   ThreadPins* pins = mp->pins;
   if (pins == nullptr || pins->lost.load(std::memory_order_relaxed) != 0) return false;
   pins->lost.store(1, std::memory_order_relaxed);
-  ThreadsBarrier();
+  const bool seen = ThreadsBarrier();
+  if (!seen) can_take.store(false, std::memory_order_relaxed);
   // Not pinned: in the program's code, and it waits for thread_lock when it leaves that.
   G* gp = mp->curg.load(std::memory_order_relaxed);
-  if (pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
+  if (!seen || pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
       mp->locks != 0 || mp->dying != 0 || ReadGStatus(gp) != kGRunning) {
     pins->lost.store(0, std::memory_order_relaxed);
     return false;
@@ -317,7 +318,7 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
 }
 
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
-  if (!can_take || SchedSeeded()) return Sleeper::kAwake;
+  if (!can_take.load(std::memory_order_relaxed) || SchedSeeded()) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);

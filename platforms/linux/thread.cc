@@ -185,14 +185,20 @@ bool ThreadIsAsleep(int tid) {
   return n <= 0 || text[0] != 'r';
 }
 
-bool ThreadsBarrierInit() {
+namespace {
+
+bool Membarrier(int command) {
   int saved = errno;
-  const bool ok = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  const bool ok = syscall(SYS_membarrier, command, 0, 0) == 0;
   errno = saved;
   return ok;
 }
 
-void ThreadsBarrier() { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+}  // namespace
+
+bool ThreadsBarrierInit() { return Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
+
+bool ThreadsBarrier() { return Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); }
 
 void ThreadSetName(const char* name) {
   char kept[16];  // the kernel's limit, its terminating zero included; longer names are refused
