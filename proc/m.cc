@@ -1,5 +1,6 @@
 // proc/m.cc: the life of an M: creation, sleeping and waking, the end of its thread.
 #include <cxxabi.h>
+#include <pthread.h>
 
 #include <cerrno>
 #include <new>
@@ -190,8 +191,24 @@ void MCreateThread(M* mp) {
 
 namespace {
 
+void ThreadEnded(void*) {
+  Fatal("a goroutine ended its thread (pthread_exit, pthread_cancel): use gort::Goexit");
+}
+
+// Makes the end of the calling thread fatal while it runs mp, whose P nobody would have any more. Null:
+// the thread may end.
+void GuardThreadEnd(M* mp) {
+  static const pthread_key_t key = [] {
+    pthread_key_t made;
+    if (pthread_key_create(&made, &ThreadEnded) != 0) Throw("no thread-specific key left");
+    return made;
+  }();
+  if (pthread_setspecific(key, mp) != 0) Throw("out of memory (thread-specific value)");
+}
+
 // What belongs to the thread rather than to the M. Go: minit
 void MInit(M* mp) {
+  GuardThreadEnd(mp);
   mp->tid.store(ThreadId(), std::memory_order_relaxed);
   // A thread is born with its creator's name, which may be sysmon's.
   if (mp != &m0 && sched.program[0] != '\0') ThreadSetName(sched.program);
@@ -228,6 +245,7 @@ void MExit(M* mp) {
     MPark(mp);
     Throw("locked m0 woke up");
   }
+  GuardThreadEnd(nullptr);
   MDropSignalStack(mp);
   mp->tid.store(0, std::memory_order_relaxed);
   {

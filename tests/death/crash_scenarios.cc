@@ -124,6 +124,9 @@ int Run(const std::string& name) {
   } else if (name == "abort") {
     gort::Go([] { Abort(); });
     ParkForEver();
+  } else if (name == "pthread-exit") {
+    gort::Go([] { pthread_exit(nullptr); });
+    ParkForEver();
   } else if (name == "quit") {
     StartParked();
     raise(SIGQUIT);  // to this thread: another may be late, and find a deadlock

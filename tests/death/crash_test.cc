@@ -122,6 +122,13 @@ TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
   ExpectHas(r.output, "created by gort_main() in goroutine 1\n");
 }
 
+// Its thread would take the P along, and the program would stand still.
+TEST(Crash, AGoroutineThatEndsItsThreadIsReported) {
+  ChildResult r = RunScenario("pthread-exit");
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "fatal error: a goroutine ended its thread (pthread_exit");
+}
+
 TEST(Crash, AskedForACoreTheProcessDiesOfASignalAfterItsReport) {
   for (const char* scenario : {"fault", "overflow", "fatal-running"}) {
     ChildResult r = RunProgram("tests/death/crash_scenarios", {scenario},
