@@ -50,7 +50,10 @@ struct alignas(64) M {
   void (*mstartfn)() = nullptr;      // const after init; runs before the scheduling loop
   bool exiting = false;              // owner M only; leave the scheduling loop
   std::atomic<uint32_t> free_wait{0};       // atomic; see mexit
-  std::atomic<uint32_t> signal_pending{0};  // atomic; a pre-emption signal is on its way
+  std::atomic<uint32_t> signal_pending{0};  // atomic; how often pre-emption was asked for since the
+                                            // handler's last answer; not 0: a signal is on its way
+  std::atomic<uint32_t> signal_again{0};    // atomic; 1: sent again, and perhaps once too often
+  std::atomic<int64_t> signal_cpu{0};       // atomic; the thread's CPU time when it was first sent
   std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
 
   // The P that is taken from a goroutine which goes on without (proc/stay.h).

@@ -61,6 +61,9 @@ void MemNoHugePage(void* p, size_t bytes);
 void MemHugePage(void* p, size_t bytes);
 // True when the byte at p (any address) can be read now. Another thread may change that at once.
 bool MemReadable(const void* p);
+// True when it cannot. Where the system does not let us ask in one call (a container's seccomp filter)
+// the answer is false.
+bool MemUnreadable(const void* p);
 
 }  // namespace gort::rt
 

@@ -15,6 +15,8 @@
 //             EINTR in syscall(2)   what the kernel overwrites is kept (libc_calls.cc), so that the call
 //                                   is made again on every CPU
 //
+//           A handler of the application's may have ended the call instead, and ours came just then:
+//           whether it can have been ours says the thread's CPU time (preempt.cc).
 //           Signals go to threads that run (TakePFromSleeper serves the others), so this is for the
 //           microseconds between the asker's look and the signal.
 // Layer     7. Signal handlers.
@@ -44,6 +46,8 @@ bool MayRepeat(uint64_t number);
 // True when the next instruction of *ctx is a system call, or when a signal has ended one that may be
 // made again.
 bool BlockedCallAt(const SigCtx& ctx);
+// True when it is the latter.
+bool BlockedCallEnded(const SigCtx& ctx);
 // Takes *ctx back to the call, if a signal has ended one that may be made again.
 void BlockedCallRewind(SigCtx& ctx);
 

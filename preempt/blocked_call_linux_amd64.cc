@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "gort/platforms/mem.h"
 #include "gort/preempt/blocked_call.h"
 
 namespace gort::rt {
@@ -13,6 +14,7 @@ constexpr unsigned char kMovEax = 0xb8;  // mov $number, %eax
 constexpr size_t kMovBytes = 5;
 constexpr size_t kLongestLoad = 5;
 constexpr uintptr_t kPageBytes = 4096;
+constexpr uint64_t kMostNumbers = 4096;  // more than there are calls
 
 // Reads the second byte only behind the first: an instruction of one byte may end the mapping.
 bool IsSyscall(uintptr_t pc) {
@@ -21,6 +23,14 @@ bool IsSyscall(uintptr_t pc) {
 }
 
 greg_t& Reg(ucontext_t* uc, int i) { return uc->uc_mcontext.gregs[i]; }
+
+// Whether the thread is about to make a call. Code that may be executed and not read makes none that
+// is seen.
+bool AtCall(const SigCtx& ctx) {
+  const uint64_t number = static_cast<uint64_t>(Reg(ctx.raw(), REG_RAX));
+  return number < kMostNumbers && !MemUnreadable(reinterpret_cast<const void*>(ctx.pc())) &&
+         IsSyscall(ctx.pc());
+}
 
 // Whether the n bytes before `end` are one instruction that loads a register other than rax from the
 // stack, or nothing. A compiler may put one between the number and the call.
@@ -48,6 +58,7 @@ int64_t EndedCall(const SigCtx& ctx) {
   }
   // What lies before the first instruction of a page may be no memory.
   if (pc % kPageBytes < kInsnBytes + kLongestLoad + kMovBytes) return -1;
+  if (MemUnreadable(reinterpret_cast<const void*>(pc))) return -1;
   if (!IsSyscall(pc - kInsnBytes)) return -1;
   const auto* end = reinterpret_cast<const unsigned char*>(pc - kInsnBytes);
   for (size_t n = 0; n <= kLongestLoad; ++n) {
@@ -62,10 +73,12 @@ int64_t EndedCall(const SigCtx& ctx) {
 
 }  // namespace
 
-bool BlockedCallAt(const SigCtx& ctx) { return IsSyscall(ctx.pc()) || EndedCall(ctx) >= 0; }
+bool BlockedCallEnded(const SigCtx& ctx) { return !AtCall(ctx) && EndedCall(ctx) >= 0; }
+
+bool BlockedCallAt(const SigCtx& ctx) { return AtCall(ctx) || EndedCall(ctx) >= 0; }
 
 void BlockedCallRewind(SigCtx& ctx) {
-  if (IsSyscall(ctx.pc())) return;
+  if (AtCall(ctx)) return;
   const int64_t number = EndedCall(ctx);
   if (number < 0) return;
   Reg(ctx.raw(), REG_RAX) = number;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "gort/platforms/mem.h"
 #include "gort/preempt/blocked_call.h"
 
 namespace gort::rt {
@@ -14,9 +15,18 @@ namespace {
 constexpr unsigned char kSvc0[] = {0x01, 0x00, 0x00, 0xd4};
 constexpr size_t kInsnBytes = sizeof kSvc0;
 constexpr uintptr_t kPageBytes = 4096;
+constexpr uint64_t kMostNumbers = 4096;  // more than there are calls
 
 bool CodeIs(uintptr_t pc, const unsigned char* code, size_t n) {
   return memcmp(reinterpret_cast<const void*>(pc), code, n) == 0;
+}
+
+// Whether the thread is about to make a call. Code that may be executed and not read makes none that
+// is seen.
+bool AtCall(const SigCtx& ctx) {
+  return ctx.raw()->uc_mcontext.regs[8] < kMostNumbers &&
+         !MemUnreadable(reinterpret_cast<const void*>(ctx.pc())) &&
+         CodeIs(ctx.pc(), kSvc0, kInsnBytes);
 }
 
 // Whether a signal ended clock_nanosleep for a time (not until one). x0, which held the clock, is
@@ -25,6 +35,7 @@ bool EndedSleep(const SigCtx& ctx) {
   const auto& regs = ctx.raw()->uc_mcontext.regs;
   return regs[8] == SYS_clock_nanosleep && regs[0] == static_cast<uint64_t>(-EINTR) &&
          regs[1] == 0 && ctx.pc() % kPageBytes != 0 &&
+         !MemUnreadable(reinterpret_cast<const void*>(ctx.pc())) &&
          CodeIs(ctx.pc() - kInsnBytes, kSvc0, kInsnBytes);
 }
 
@@ -37,12 +48,14 @@ bool EndedRepeatable(const SigCtx& ctx) {
 
 }  // namespace
 
-bool BlockedCallAt(const SigCtx& ctx) {
-  return CodeIs(ctx.pc(), kSvc0, kInsnBytes) || EndedRepeatable(ctx) || EndedSleep(ctx);
+bool BlockedCallEnded(const SigCtx& ctx) {
+  return !AtCall(ctx) && (EndedRepeatable(ctx) || EndedSleep(ctx));
 }
 
+bool BlockedCallAt(const SigCtx& ctx) { return AtCall(ctx) || BlockedCallEnded(ctx); }
+
 void BlockedCallRewind(SigCtx& ctx) {
-  if (CodeIs(ctx.pc(), kSvc0, kInsnBytes)) return;
+  if (AtCall(ctx)) return;
   auto& regs = ctx.raw()->uc_mcontext.regs;
   if (EndedRepeatable(ctx)) {
     regs[0] = regs[19];

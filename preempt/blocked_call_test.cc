@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "gort/base/attributes.h"
+#include "gort/platforms/mem.h"
 #include "gort/platforms/sigctx.h"
 #include "gort/platforms/signal.h"
 #include "gort/platforms/thread.h"
@@ -71,6 +72,7 @@ void SetArg(ucontext_t* uc, int i, uint64_t v) { uc->uc_mcontext.regs[i] = v; }
 #error "what does this test see on this CPU?"
 #endif
 
+uintptr_t Address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
 uintptr_t At(const Code& code, size_t offset) {
   return reinterpret_cast<uintptr_t>(code.data()) + offset;
 }
@@ -104,6 +106,24 @@ TEST(BlockedCall, AnotherInstructionIsNone) {
   EXPECT_FALSE(BlockedCallAt(ctx));
 }
 
+// With memory protection keys, or on arm64, code may be mapped so that it can be executed and not
+// read. (Here it can be neither; the handler sees the same.)
+TEST(BlockedCall, CodeThatCannotBeReadIsNone) {
+  void* page = MemReserve(PageSize(), PageSize());
+  ASSERT_NE(page, nullptr);
+  if (!MemUnreadable(page)) GTEST_SKIP() << "the system does not tell";
+  for (const long result : {long{SYS_read}, long{-EINTR}}) {
+    ucontext_t uc{};
+    SigCtx ctx(&uc);
+    ctx.set_pc(Address(page) + PageSize() / 2);
+    SetNumber(&uc, result);
+    EXPECT_FALSE(BlockedCallAt(ctx));
+    BlockedCallRewind(ctx);
+    EXPECT_EQ(ctx.pc(), Address(page) + PageSize() / 2);
+  }
+  MemUnmap(page, PageSize());
+}
+
 // ---- a system call was ended by the signal ----
 
 #if defined(__x86_64__)
@@ -121,6 +141,7 @@ TEST(BlockedCall, EndedByASignal) {
       {"semop", NumberedSyscall(SYS_semop), -EINTR, SYS_semop},
       {"a call that has had its effect", NumberedSyscall(SYS_close), -EINTR, -1},
       {"a call that waits for signals", NumberedSyscall(SYS_rt_sigsuspend), -EINTR, -1},
+      {"a call that the kernel makes again by itself", NumberedSyscall(SYS_wait4), -EINTR, -1},
       {"success", NumberedSyscall(SYS_poll), 1, -1},
       {"nothing ready", NumberedSyscall(SYS_poll), 0, -1},
       {"another error", NumberedSyscall(SYS_poll), -EAGAIN, -1},
@@ -197,8 +218,6 @@ TEST(BlockedCall, EndedByASignal) {
 #endif
 
 // ---- real calls ----
-
-uintptr_t Address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
 
 std::atomic<bool> rewinds{true};
 std::atomic<int> signals{0};

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 
 #include "gort/base/attributes.h"
 #include "gort/base/godebug.h"
@@ -34,20 +35,37 @@ constexpr uintptr_t kRoom = GORT_ASAN ? 8 << 10 : 2 << 10;
 constinit int preempt_signal = 0;  // const after PreemptInstall
 constinit std::atomic<int64_t> counts[static_cast<int>(Interrupted::kCount)];
 
+// False in a handler of the application's, which returns with what it knows of its thread, and after
+// pthread_sigmask(3).
+bool MaskIsTheUsual(const SigCtx& ctx) {
+  const SigSet mask = MSignalMask();
+  return memcmp(&mask, &ctx.raw()->uc_sigmask, kKernelSigSetBytes) == 0;
+}
+
 // The program has promised that gp may go on on another thread, and there is room for the frame.
 bool MayMove(const G* gp, const SigCtx& ctx) {
   // AddressSanitizer's runtime, which any instruction may be in, keeps its thread in hand.
   if (!gp->may_move || GORT_ASAN) return false;
   if (!gp->stack.Contains(ctx.sp()) || RegisterPointsToThread(ctx)) return false;
+  if (!MaskIsTheUsual(ctx)) return false;
   const size_t bytes = AsyncFrameBytes(ctx);
   return bytes != 0 && ctx.sp() - gp->stack.lo >= bytes + kRoom;
+}
+
+// Whether our signal can have ended the call that a signal has ended here. A handler of the
+// application's may have done so, and ours came while that ran and blocked it: then the thread has used
+// its CPU since ours was sent.
+bool OursMayHaveEnded(const M* mp) {
+  constexpr int64_t kDeliveryNs = 500'000;  // an emulator takes so long
+  const int64_t sent = mp->signal_cpu.load(std::memory_order_relaxed);
+  return ThreadCpuNs(mp->tid.load(std::memory_order_relaxed)) - sent < kDeliveryNs;
 }
 
 // Pinned: the scheduler may be called.
 Interrupted Act(G* gp, SigCtx& ctx) {
   const bool asked = gp->preempt.load(std::memory_order_relaxed) && !SeedIgnoresRequests();
-  const bool at_call = BlockedCallAt(ctx);
-  BlockedCallRewind(ctx);
+  const bool at_call = BlockedCallAt(ctx) && (!BlockedCallEnded(ctx) || OursMayHaveEnded(gp->m));
+  if (at_call) BlockedCallRewind(ctx);
   // The request came too late: the G that it was for has left this M, or a seed rules.
   if (!asked) return Interrupted::kTooLate;
   switch (JudgeP(gp)) {
@@ -81,7 +99,10 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
     return false;
   }
   // pairs with: PreemptM
-  if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) return false;
+  if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) {
+    // Ours all the same, if it was sent a second time and the first was answered just then.
+    return mp->signal_again.exchange(0, std::memory_order_relaxed) != 0;
+  }
   Interrupted answer = Interrupted::kNotUserG;
   if (RunsProgram(gp)) {
     if (Pins() != 0 || LocksCounted() != 0 || mp->locks != 0 || mp->dying != 0) {
@@ -95,11 +116,26 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   return true;
 }
 
+// For a request that came after so many others without an answer: their signal may have gone another
+// way, to sigwait(3) or into a signalfd(2), so it is sent again at times. A thread that has it pending
+// notices nothing of that, unless the signal is one of those that the kernel counts.
+void SendAgain(M* mp, int tid, uint32_t before) {
+  constexpr uint32_t kAgain = 16;
+  if (before % kAgain != 0 || preempt_signal >= SIGRTMIN) return;
+  mp->signal_again.store(1, std::memory_order_relaxed);
+  ThreadKill(tid, preempt_signal);
+  // Not answered yet: the two are one.
+  if (mp->signal_pending.load() != 0) mp->signal_again.store(0, std::memory_order_relaxed);
+}
+
 // sched_hooks.preempt_m. Go: preemptM
 void PreemptM(M* mp) {
   // The M's thread may have ended, and another may have the M by now: then nobody needs the signal.
   int tid = mp->tid.load(std::memory_order_relaxed);
-  if (tid == 0 || mp->signal_pending.exchange(1, std::memory_order_acq_rel) != 0) return;
+  if (tid == 0) return;
+  const uint32_t before = mp->signal_pending.fetch_add(1, std::memory_order_acq_rel);
+  if (before != 0) return SendAgain(mp, tid, before);
+  mp->signal_cpu.store(ThreadCpuNs(tid), std::memory_order_relaxed);
   if (!ThreadKill(tid, preempt_signal)) {
     mp->signal_pending.store(0, std::memory_order_release);
   }

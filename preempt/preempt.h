@@ -23,6 +23,8 @@
 //           GODEBUG=preemptsignal=N takes another. A signal of that number that PreemptM did not
 //           send goes to the application's handler. The kernel does not count signals below 32: one
 //           that arrives while ours is pending for the same thread merges with ours, and is lost.
+//           One of ours that gets no answer is sent again after some more requests: sigwait(3) and
+//           signalfd(2) take signals from the kernel before a handler sees them.
 //           An application that installs a handler of its own later takes the signal away.
 // Off       GODEBUG=asyncpreemptoff=1; and always under ThreadSanitizer, which calls handlers later
 //           and on another context than the one that was interrupted.

@@ -183,6 +183,36 @@ TEST_F(Preempt, ASecondRequestIsTheSameOne) {
   EXPECT_TRUE(Sent());
 }
 
+// The application took the first one from the kernel (sigwait, signalfd).
+TEST_F(Preempt, ARequestThatIsNeverAnsweredIsSentAgain) {
+  Request();
+  Lose();
+  int requests = 0;
+  while (!Sent() && requests < 100) {
+    Request();
+    ++requests;
+  }
+  EXPECT_TRUE(Sent());
+  EXPECT_GT(requests, 1);
+  EXPECT_TRUE(Pending());
+  Deliver();
+  EXPECT_FALSE(Pending());
+  EXPECT_EQ(judged(), 1);
+  EXPECT_EQ(application, 0);
+}
+
+// The first was answered while the second was on its way.
+TEST_F(Preempt, OneThatWasSentAgainForNothingIsNotTheApplications) {
+  m_.signal_again = 1;
+  ThreadKill(ThreadId(), SIGURG);
+  Deliver();
+  EXPECT_EQ(application, 0);
+  ThreadKill(ThreadId(), SIGURG);
+  Deliver();
+  EXPECT_EQ(application, 1);
+  EXPECT_EQ(judged(), 0);
+}
+
 TEST_F(Preempt, AnMWithoutAThreadIsNotAsked) {
   m_.tid = 0;
   Request();

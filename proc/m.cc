@@ -65,6 +65,7 @@ void ResetM(M* mp) {
   mp->p.store(nullptr, std::memory_order_relaxed);
   mp->lockedg.store(nullptr, std::memory_order_relaxed);
   mp->signal_pending.store(0, std::memory_order_relaxed);
+  mp->signal_again.store(0, std::memory_order_relaxed);
   mp->free_wait.store(0, std::memory_order_relaxed);
   mp->nextp = nullptr;
   mp->oldp = nullptr;

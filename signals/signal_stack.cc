@@ -34,17 +34,16 @@ void Map(M* mp) {
   mp->gsignal = &top->g;
 }
 
-// The mask that the process was started with, without the signals that every M lets through.
+}  // namespace
+
 // Go: minitSignalMask
-void SetMask() {
+SigSet MSignalMask() {
   SigSet mask = m0.sigmask;
   for (const SigEntry& e : kSigTable) {
     if ((e.flags & kSigUnblock) != 0) sigdelset(&mask, e.sig);
   }
-  SigRestore(mask);
+  return mask;
 }
-
-}  // namespace
 
 void MInitSignalStack(M* mp) {
   if (mp->gsignal == nullptr) Map(mp);
@@ -53,7 +52,7 @@ void MInitSignalStack(M* mp) {
   Top* top = TopOf(mp);
   SigStackGet(&top->old_lo, &top->old_bytes);
   SigStackSet(reinterpret_cast<void*>(gsignal->stack.lo), gsignal->stack.hi - gsignal->stack.lo);
-  SetMask();
+  SigRestore(MSignalMask());
 }
 
 void MDropSignalStack(M* mp) {

@@ -25,6 +25,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/m.h"
 #include "gort/platforms/sigctx.h"
+#include "gort/platforms/signal.h"
 
 namespace gort::rt {
 
@@ -51,6 +52,8 @@ extern Hook<void(const G* gp, const SigCtx* ctx, bool all)> signal_report_hook;
 // that the process was started with (m0.sigmask), without the signals that every M lets through.
 // Fatal: no memory. Go: mpreinit, minitSignals
 void MInitSignalStack(M* mp);
+// That mask: of the signals that an M's thread blocks as long as the program changes nothing.
+SigSet MSignalMask();
 // Gives the thread the signal stack back that it had before. The M's stack and gsignal stay with
 // mp. Called by the thread itself, before it ends. Go: unminitSignals
 void MDropSignalStack(M* mp);

@@ -181,20 +181,35 @@ size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n) {
 
 void MemGuardRemove(void* p, size_t bytes) { Advise(p, bytes, MADV_GUARD_REMOVE); }
 
-bool MemReadable(const void* p) {
-  ErrnoKeeper keep;
+namespace {
+
+// 0, EFAULT, or an errno value that says that the system does not tell.
+int ReadByte(const void* p) {
   char byte;
   iovec local{&byte, 1};
   iovec remote{const_cast<void*>(p), 1};
   // The call names this thread, because the process's first may have ended. It is made by number,
   // because the sanitizers' wrapper would read the address itself.
   long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0);
-  if (n == 1) return true;
-  if (errno == EFAULT) return false;
+  return n == 1 ? 0 : errno;
+}
+
+}  // namespace
+
+bool MemUnreadable(const void* p) {
+  ErrnoKeeper keep;
+  return ReadByte(p) == EFAULT;
+}
+
+bool MemReadable(const void* p) {
+  ErrnoKeeper keep;
+  const int error = ReadByte(p);
+  if (error == 0) return true;
+  if (error == EFAULT) return false;
   // Not permitted (a container's seccomp filter, an emulator): let a pipe's write read the byte.
   int fds[2];
   if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  n = syscall(SYS_write, fds[1], p, 1);
+  const long n = syscall(SYS_write, fds[1], p, 1);
   close(fds[0]);
   close(fds[1]);
   return n == 1;
