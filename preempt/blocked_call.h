@@ -7,9 +7,9 @@
 //             the kernel prepared   pc is on the instruction and the registers are those of the
 //             another try           call: the call is made as it stands
 //             EINTR, where a call   all registers but the result are untouched, and the number is
-//             keeps its arguments   in the instruction before (amd64): the call is made from the
-//                                   start, so that a relative timeout begins anew. A number that is
-//                                   not there is lost
+//             keeps its arguments   in the instruction before, or in a register that it names
+//                                   (amd64): the call is made from the start, so that a relative
+//                                   timeout begins anew. A number that is not there is lost
 //             EINTR, where it does  the first argument is gone (arm64): a sleep for a time is made
 //             not                   again, others end with EINTR
 //             EINTR in syscall(2)   what the kernel overwrites is kept (libc_calls.cc), so that the call
@@ -17,8 +17,9 @@
 //
 //           A handler of the application's may have ended the call instead, and ours came just then:
 //           whether it can have been ours says the thread's CPU time (preempt.cc).
-//           Signals go to threads that run (TakePFromSleeper serves the others), so this is for the
-//           microseconds between the asker's look and the signal.
+//           Signals go to threads that run (TakePFromSleeper serves the others), so this is for one
+//           that goes to sleep between the asker's look and the signal, and for one that has been
+//           woken and waits for a CPU.
 // Layer     7. Signal handlers.
 #ifndef GORT_PREEMPT_BLOCKED_CALL_H_
 #define GORT_PREEMPT_BLOCKED_CALL_H_

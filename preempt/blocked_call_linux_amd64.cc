@@ -48,6 +48,21 @@ bool IsLoad(const unsigned char* end, size_t n) {
   return (disp8 || no_disp) && at[0] == 0x8b && at[2] == 0x24 && (upper || (at[1] & 0x38) != 0);
 }
 
+// The kernel's numbers are small; what else a register holds is hardly so.
+constexpr uint64_t kMostNumber = 1000;
+
+// The register from which the instruction before `end`, mov %reg, %eax, copies the number; -1: none,
+// or one that the call has overwritten. Compilers keep a number there over a loop.
+int NumberRegister(const unsigned char* end) {
+  static constexpr int kRegisters[] = {-1,      -1,      REG_RDX, REG_RBX, -1,      REG_RBP,
+                                       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, -1,
+                                       REG_R12, REG_R13, REG_R14, REG_R15};
+  constexpr unsigned char kMovToRm = 0x89;
+  if (end[-2] != kMovToRm || (end[-1] & 0xc7) != 0xc0) return -1;
+  const bool upper = end[-3] == 0x44;  // r8 to r15
+  return kRegisters[((end[-1] >> 3) & 7) + (upper ? 8 : 0)];
+}
+
 // The number of the call that has just returned EINTR; -1: none, or not known.
 int64_t EndedCall(const SigCtx& ctx) {
   const uintptr_t pc = ctx.pc();
@@ -68,7 +83,10 @@ int64_t EndedCall(const SigCtx& ctx) {
     memcpy(&number, mov + 1, sizeof number);
     return MayRepeat(number) ? static_cast<int64_t>(number) : -1;
   }
-  return -1;
+  const int from = NumberRegister(end);
+  if (from < 0) return -1;
+  const auto number = static_cast<uint64_t>(Reg(ctx.raw(), from));
+  return number < kMostNumber && MayRepeat(number) ? static_cast<int64_t>(number) : -1;
 }
 
 }  // namespace

@@ -157,6 +157,22 @@ TEST(BlockedCall, EndedByASignal) {
        {0xb8, 70, 0, 0, 0, 0x8b, 0x44, 0x24, 0x08, 0x0f, 0x05},  // mov 8(%rsp), %eax
        -EINTR,
        -1},
+      {"the number is in a register",
+       {0x44, 0x89, 0xf8, 0x0f, 0x05},  // mov %r15d, %eax
+       -EINTR,
+       SYS_io_uring_enter},
+      {"likewise, in one of the lower half",
+       {0x90, 0x89, 0xe8, 0x0f, 0x05},  // mov %ebp, %eax
+       -EINTR,
+       SYS_semop},
+      {"the register holds what is no number",
+       {0x90, 0x89, 0xd8, 0x0f, 0x05},  // mov %ebx, %eax
+       -EINTR,
+       -1},
+      {"the register is one that the call has overwritten",
+       {0x90, 0x89, 0xc8, 0x0f, 0x05},  // mov %ecx, %eax
+       -EINTR,
+       -1},
       {"the number is not in the code", UnnumberedSyscall(SYS_poll), -EINTR, -1},
   };
   for (const Case& c : cases) {
@@ -168,6 +184,10 @@ TEST(BlockedCall, EndedByASignal) {
     SigCtx ctx(&uc);
     ctx.set_pc(At(code, end));
     SetResult(&uc, c.result);
+    uc.uc_mcontext.gregs[REG_R15] = SYS_io_uring_enter;
+    uc.uc_mcontext.gregs[REG_RBP] = SYS_semop;
+    uc.uc_mcontext.gregs[REG_RBX] = 1'000'000;
+    uc.uc_mcontext.gregs[REG_RCX] = SYS_semop;
     ASSERT_EQ(BlockedCallAt(ctx), c.number >= 0) << c.what;
     if (c.number < 0) continue;
     BlockedCallRewind(ctx);
