@@ -175,8 +175,14 @@ def _debian_host_libraries_impl(ctx):
         places = ["/usr/include/", "/usr/include/%s/" % _TRIPLET.get(host_arch(ctx), "")]
         if not [p for p in places if ctx.path(p + header).exists]:
             missing.append(package)
-        build.append("cc_library(name = \"%s\", linkopts = %s, target_compatible_with = [\"@platforms//cpu:%s\"])" % (
+        includes = []
+        for folder in ctx.attr.includes.get(name, []):
+            includes.append("%s_%d" % (name, len(includes)))
+            ctx.symlink(folder.replace("TRIPLET", _TRIPLET.get(host_arch(ctx), "")), includes[-1])
+        build.append("cc_library(name = \"%s\", hdrs = glob(%s), includes = %s, linkopts = %s, target_compatible_with = [\"@platforms//cpu:%s\"])" % (
             name,
+            [i + "/**/*.h" for i in includes],
+            includes,
             ctx.attr.linkopts.get(name, []),
             {"amd64": "x86_64", "arm64": "aarch64"}.get(host_arch(ctx), "x86_64"),
         ))
@@ -190,6 +196,7 @@ debian_host_libraries = repository_rule(
     attrs = {
         "libraries": attr.string_list_dict(mandatory = True, doc = "target -> [the Debian package, a header by which we know that it is installed]"),
         "linkopts": attr.string_list_dict(doc = "target -> what links it; nothing if it is headers alone"),
+        "includes": attr.string_list_dict(doc = "target -> folders, beyond /usr/include, in which its headers look for each other; TRIPLET is this CPU's"),
     },
     local = True,
     doc = "Libraries of this machine's CPU alone, as the compiler finds them: for tests that ask what becomes of other people's code.",

@@ -21,8 +21,8 @@ packages_build=(
 
 # What tests/anycode runs in goroutines.
 packages_anycode=(
-  libboost-dev libcurl4-openssl-dev libgmp-dev libprotobuf-dev libsqlite3-dev libssl-dev libtbb-dev libzstd-dev
-  protobuf-compiler zlib1g-dev
+  libboost-dev libcurl4-openssl-dev libevent-dev libglib2.0-dev libgmp-dev liblmdb-dev libprotobuf-dev libpython3.11-dev
+  libsqlite3-dev libssl-dev libtbb-dev liburing-dev libzmq3-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 
 # What the tests of the servers talk to them with.

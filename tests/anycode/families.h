@@ -14,6 +14,9 @@ Family Yielding();      // yielding.cc: waiting by sched_yield
 Family Timed();         // timed.cc: system calls with a time-out, which end by that alone
 Family Fed();           // fed.cc: system calls that wait for another's data
 Family Compute();       // compute.cc: functions that compute
+Family Threads();    // threads.cc: threads that goroutines start, and more that synchronises them
+Family Processes();  // processes.cc: streams, other processes, names, the loader
+Family Kernel();     // kernel.cc: descriptors, file locks, timers, signals, faults
 
 // Of Debian's.
 Family Compression();  // compression.cc: zlib, zstd
@@ -24,6 +27,13 @@ Family Boost();        // boost_locks.cc: recursive_mutex
 Family Asio();         // boost_asio.cc
 Family Protobuf();     // protobuf.cc
 Family Curl();         // curl.cc
+Family Absl();         // absl.cc
+Family Glib();         // glib.cc
+Family Lmdb();         // lmdb.cc
+Family Libevent();     // libevent.cc
+Family Zeromq();       // zeromq.cc
+Family Python();       // python.cc
+Family Uring();        // liburing.cc
 
 }  // namespace anycode
 

@@ -32,7 +32,7 @@ NOT_YET = {}
 NOT_EMULATED_FAMILIES = {"timed", "fed"}
 
 # Under ThreadSanitizer nothing interrupts a goroutine: one that blocks or spins keeps its P.
-NOT_UNDER_TSAN_FAMILIES = {"waiting", "yielding", "timed", "fed", "tbb"}
+NOT_UNDER_TSAN_FAMILIES = {"waiting", "threads", "yielding", "timed", "fed", "tbb"}
 _UNSEEN = "ThreadSanitizer does not see how the library synchronises"
 NOT_UNDER_TSAN = {
     "timed_mutex": _UNSEEN,  # pthread_mutex_clocklock
@@ -47,7 +47,9 @@ NOT_UNDER_TSAN = {
 ENOUGH = 0.8
 ENOUGH_OF = {"condition_variable": 0.5, "condition_variable_any": 0.5, "condition_variable_recursive": 0.5, "timed_mutex": 0.5,
              "recursive_timed_mutex": 0.5, "yield_lock": 0.5, "ticket_lock": 0.5, "yield_pingpong": 0.5,
-             "tbb_spin_mutex": 0.5, "tbb_queuing_mutex": 0.5, "tbb_spin_rw_mutex": 0.5, "tbb_bounded_queue": 0.5, "tbb_hash_map": 0.5}
+             "tbb_spin_mutex": 0.5, "tbb_queuing_mutex": 0.5, "tbb_spin_rw_mutex": 0.5, "tbb_bounded_queue": 0.5, "tbb_hash_map": 0.5,
+             "cnd": 0.5, "latch": 0.5, "absl_cond_var": 0.5, "absl_await": 0.5, "absl_notification": 0.5, "glib_cond": 0.5,
+             "glib_async_queue": 0.5}
 # An operation makes something for each thread, once: goroutines have few threads, and so little to do.
 NOT_COMPARED = {"slow_constructor"}
 

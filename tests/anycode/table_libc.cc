@@ -7,7 +7,7 @@
 namespace anycode {
 
 std::vector<Family> AllFamilies() {
-  return {Locks(), Waiting(), ThreadLocals(), Yielding(), Timed(), Fed(), Compute()};
+  return {Locks(), Waiting(), ThreadLocals(), Yielding(), Timed(), Fed(), Compute(), Threads()};
 }
 
 }  // namespace anycode

@@ -7,7 +7,8 @@
 namespace anycode {
 
 std::vector<Family> AllFamilies() {
-  return {Compression(), Numbers(), Sqlite(), Tbb(), Boost(), Asio(), Protobuf(), Curl()};
+  return {Compression(), Numbers(), Sqlite(), Tbb(),      Boost(),  Asio(),   Protobuf(), Curl(),
+          Absl(),        Glib(),    Lmdb(),   Libevent(), Zeromq(), Python(), Uring()};
 }
 
 }  // namespace anycode

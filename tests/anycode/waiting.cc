@@ -19,35 +19,13 @@
 #include <vector>
 
 #include "gort/tests/anycode/families.h"
+#include "gort/tests/anycode/patterns.h"
 #include "gort/tests/anycode/row.h"
 
 namespace anycode {
 namespace {
 
 constexpr std::chrono::milliseconds kWait{20};
-
-// A value that goes to and fro between two workers. `Post(side, v)` and `Wait(side)` are the
-// library's; the leader ends the game by a negative value.
-template <class Court>
-Task PingPong(int workers) {
-  auto courts = std::make_shared<std::vector<Court>>(static_cast<size_t>(workers / 2));
-  return {[courts](Worker& w) {
-    if ((w.index() | 1) >= w.workers()) {
-      w.Next();
-      return;
-    }
-    Court& court = (*courts)[static_cast<size_t>(w.index() / 2)];
-    if (w.leads()) {
-      for (int64_t v = 0; w.Next(); v += 2) {
-        court.Post(1, v);
-        ExpectEq(v + 1, court.Wait(0), "the answer");
-      }
-      court.Post(1, -1);
-    } else {
-      for (int64_t v = 0; (v = court.Wait(1)) >= 0;) court.Post(0, v + 1);
-    }
-  }};
-}
 
 template <class Mutex, class Condition>
 class ConditionCourt {
