@@ -14,7 +14,8 @@ constexpr unsigned char kMovEax = 0xb8;  // mov $number, %eax
 constexpr size_t kMovBytes = 5;
 constexpr size_t kLongestLoad = 5;
 constexpr uintptr_t kPageBytes = 4096;
-constexpr uint64_t kMostNumbers = 4096;  // more than there are calls
+// The kernel's numbers are small; what else a register holds is hardly so.
+constexpr uint64_t kMostNumbers = 1000;
 
 // Reads the second byte only behind the first: an instruction of one byte may end the mapping.
 bool IsSyscall(uintptr_t pc) {
@@ -47,9 +48,6 @@ bool IsLoad(const unsigned char* end, size_t n) {
   const bool no_disp = end - at == 3 && (at[1] & 0xc7) == 0x04;
   return (disp8 || no_disp) && at[0] == 0x8b && at[2] == 0x24 && (upper || (at[1] & 0x38) != 0);
 }
-
-// The kernel's numbers are small; what else a register holds is hardly so.
-constexpr uint64_t kMostNumber = 1000;
 
 // The register from which the instruction before `end`, mov %reg, %eax, copies the number; -1: none,
 // or one that the call has overwritten. Compilers keep a number there over a loop.
@@ -86,7 +84,7 @@ int64_t EndedCall(const SigCtx& ctx) {
   const int from = NumberRegister(end);
   if (from < 0) return -1;
   const auto number = static_cast<uint64_t>(Reg(ctx.raw(), from));
-  return number < kMostNumber && MayRepeat(number) ? static_cast<int64_t>(number) : -1;
+  return number < kMostNumbers && MayRepeat(number) ? static_cast<int64_t>(number) : -1;
 }
 
 }  // namespace
