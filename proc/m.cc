@@ -22,6 +22,7 @@
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/stay.h"
 #include "gort/signals/signals.h"
@@ -41,6 +42,14 @@ void CheckMCount() {
   if (MCount() <= sched.maxmcount) return;
   Printer() << "runtime: program exceeds " << sched.maxmcount << "-thread limit\n";
   Throw("thread exhaustion");
+}
+
+int SetMaxThreads(int n) {
+  LockGuard l(&sched.lock);
+  const int32_t old = sched.maxmcount;
+  sched.maxmcount = n;
+  CheckMCount();
+  return old;
 }
 
 void MCommonInit(M* mp, int64_t id) {

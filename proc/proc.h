@@ -93,6 +93,9 @@ void EnterSyscallBlock();
 // Changes the number of Ps to n, for which it stops the world, and returns the number before; n < 1
 // only asks. Go: GOMAXPROCS
 int GoMaxProcs(int n);
+// Sets how many threads the scheduler may have, its own included, and returns the number before,
+// 10000 at first. With more than that the process ends: "thread exhaustion". Go: setMaxThreads
+int SetMaxThreads(int n);
 // Goroutines that exist, system goroutines excluded. Go: gcount
 int64_t GCount();
 // Stops all Ps (this goroutine goes on alone) / lets them go on. Go: stopTheWorld

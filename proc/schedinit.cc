@@ -46,9 +46,10 @@ void LockInit() {
   }
 }
 
+// The program may have chosen the number already (SetMaxThreads).
 void MaxMCountInit() {
   LockGuard l(&sched.lock);
-  sched.maxmcount = 10000;
+  CheckMCount();
 }
 
 // What the linker put where assembly and unwinders rely on it. Go: moduledataverify

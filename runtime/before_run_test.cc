@@ -10,7 +10,7 @@
 namespace gort {
 namespace {
 
-TEST(BeforeRun, AsksAnswerAndGoMaxProcsHolds) {
+TEST(BeforeRun, AsksAnswerAndTheNumbersOfPsAndThreadsHold) {
   EXPECT_GE(NumCPU(), 1);
   EXPECT_EQ(NumGoroutine(), 0);
   EXPECT_EQ(Goid(), 0u);
@@ -23,6 +23,8 @@ TEST(BeforeRun, AsksAnswerAndGoMaxProcsHolds) {
   EXPECT_EQ(GOMAXPROCS(3), 5);  // the call goes before the environment
   EXPECT_EQ(GOMAXPROCS(-1), 3);
 
+  EXPECT_EQ(SetMaxThreads(500), 10000);
+
   std::atomic<bool> early = false;
   Go([&early] { early = true; });
   int procs = gort::Run([&early] {
@@ -31,6 +33,7 @@ TEST(BeforeRun, AsksAnswerAndGoMaxProcsHolds) {
     return GOMAXPROCS(0);
   });
   EXPECT_EQ(procs, 3);
+  EXPECT_EQ(SetMaxThreads(400), 500);
   EXPECT_EQ(GOMAXPROCS(2), 3);
   EXPECT_EQ(NumCPU(), cpus);
   EXPECT_EQ(gort::Run([] { return GOMAXPROCS(0); }), 2);

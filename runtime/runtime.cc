@@ -11,6 +11,7 @@ namespace gort {
 void Gosched() { rt::Gosched(); }
 void Goexit() { rt::Goexit(); }
 int GOMAXPROCS(int n) { return rt::GoMaxProcs(n); }
+int SetMaxThreads(int n) { return rt::SetMaxThreads(n); }
 int NumCPU() {
   if (rt::ncpu != 0) return rt::ncpu;
   return rt::DefaultProcs(rt::NumCpuAffinity(), rt::NumCpuCgroup());  // not started yet

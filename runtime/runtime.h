@@ -1,8 +1,9 @@
 // runtime/runtime.h: gort without channels and network: goroutines and the scheduler.
-// What      Go, Run, Gosched, Goexit, GOMAXPROCS, LockOSThread, Blocking.
+// What      Go, Run, Gosched, Goexit, GOMAXPROCS, SetMaxThreads, LockOSThread, Blocking.
 // Layer     12. Public: #include "gort/runtime.h".
 // Contract  | call                      | goroutine | foreign thread |
 //           | Go, Run, GOMAXPROCS       |     x     |       x        |
+//           | SetMaxThreads             |     x     |       x        |
 //           | Gosched                   |     x     |  yields the OS thread |
 //           | Goexit                    |     x     |     fatal      |
 //           | LockOSThread, Unlock…     |     x     |  no effect     |
@@ -39,6 +40,11 @@ void Gosched();
 // Sets how many goroutines may run at once, at most 1024, and returns the previous number; n < 1
 // only asks. Stops the world to change it. Before the runtime starts, sets with how many it starts.
 int GOMAXPROCS(int n);
+// Sets how many threads goroutines may use, the runtime's own included, and returns the number before,
+// 10000 at first. A goroutine that is cut off in the middle of computing keeps a thread: of such ones
+// as many wait as two fifths of this number, 4000 at most. A program that needs more threads for
+// calls that block ends: "thread exhaustion". Go: debug.SetMaxThreads
+int SetMaxThreads(int n);
 // CPUs that this process may use when it started: affinity mask and cgroup quota. At least 1.
 int NumCPU();
 // Goroutines that exist now; the caller is one of them unless it is a foreign thread.
