@@ -60,6 +60,10 @@ struct Sched {
   Mutex sudog_lock{LockRank::kSudog};
   Sudog* sudogcache ABSL_GUARDED_BY(sudog_lock) = nullptr;
 
+  // How often a goroutine that was cut off took the place of another one, because no more may wait
+  // with their threads (proc/stay.h).
+  std::atomic<int64_t> exchanged{0};
+
   // Stop the world.
   std::atomic<bool> gcwaiting{false};  // a stop is wanted; set under lock
   int32_t stopwait ABSL_GUARDED_BY(lock) = 0;

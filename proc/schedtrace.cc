@@ -71,11 +71,12 @@ void SchedTrace(bool detailed) {
     for (int32_t i = 0; i < n; ++i) {
       p << (i == 0 ? " [" : " ") << RunqLen(allp[i].load(std::memory_order_acquire));
     }
-    p << "]\n";
+    p << "] exchanged=" << sched.exchanged.load(std::memory_order_relaxed) << '\n';
     return;
   }
   p << " gcwaiting=" << sched.gcwaiting.load() << " nmidlelocked=" << sched.nmidlelocked
-    << " stopwait=" << sched.stopwait << " sysmonwait=" << sched.sysmonwait.load() << '\n';
+    << " stopwait=" << sched.stopwait << " sysmonwait=" << sched.sysmonwait.load()
+    << " exchanged=" << sched.exchanged.load(std::memory_order_relaxed) << '\n';
   for (int32_t i = 0; i < n; ++i) PrintP(p, allp[i].load(std::memory_order_acquire));
   for (M* mp = allm.load(std::memory_order_acquire); mp != nullptr; mp = mp->alllink) {
     PrintM(p, mp);

@@ -29,8 +29,9 @@ constexpr int64_t kNotSeen = -1;                  // sysmon has not looked since
 
 // Goroutines that wait with their threads: at most so many, and at most so large a part of the
 // threads that the process may have.
-constexpr int kMostStaying = 4000;
-constinit int most_staying = kMostStaying;  // const after StayInit
+constexpr int64_t kMostStaying = 4000;
+// That the process may have. Const after StayInit.
+constinit int64_t system_threads ABSL_GUARDED_BY(sched.lock) = INT64_MAX;
 
 constinit std::atomic<bool> can_take{false};  // false for good when the barrier fails
 constinit std::atomic<int> staying{0};        // goroutines in StayWithoutP
@@ -126,20 +127,32 @@ bool AskThoseWithoutP(int64_t most_ns) {
   return computing;
 }
 
+// Whether as many goroutines wait with their threads as may.
+bool MostAreStaying() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  const int64_t threads = std::min<int64_t>(system_threads, sched.maxmcount);
+  const int64_t most = std::clamp<int64_t>(threads * 2 / 5, 1, kMostStaying);
+  return staying.load(std::memory_order_relaxed) >= most;
+}
+
 // Who has a thread and takes a P: one of the two.
 struct Taker {
   M* idle = nullptr;
   G* wired = nullptr;
+  bool exchanged = false;  // the wired one's place among those that wait is free for another
+  bool found() const { return idle != nullptr || wired != nullptr; }
 };
 
-// exchange: so many goroutines wait with their threads that one more may only take another's place.
-bool FindTaker(bool exchange, Taker* taker) {
+// waits: the goroutine that gives the P keeps a thread to wait with.
+Taker FindTaker(bool waits) {
+  Taker taker;
   LockGuard l(&sched.lock);
-  if (!exchange) taker->idle = MGet();
-  if (taker->idle == nullptr) taker->wired = TakeWiredWaiter();
-  if (exchange) return taker->wired != nullptr;
-  if (taker->idle == nullptr) AskForSpareM();
-  return taker->idle != nullptr || taker->wired != nullptr;
+  const bool full = waits && MostAreStaying();
+  taker.idle = MGet();
+  if (taker.idle != nullptr) return taker;
+  taker.wired = TakeWiredWaiter();
+  if (!full) AskForSpareM();
+  taker.exchanged = full && taker.wired != nullptr;
+  return taker;
 }
 
 void SendBack(const Taker& taker) {
@@ -149,6 +162,7 @@ void SendBack(const Taker& taker) {
 }
 
 void HandTo(const Taker& taker, P* pp) {
+  if (taker.exchanged) sched.exchanged.fetch_add(1, std::memory_order_relaxed);
   if (taker.wired != nullptr) return HandToWired(pp, taker.wired);
   if (taker.idle->nextp != nullptr) Throw("handto: m has p");
   taker.idle->spinning = false;
@@ -232,9 +246,9 @@ bool TakeIfInProgram(M* mp, P* pp) {
 
 void StayInit() {
   {
+    const int64_t threads = ThreadLimit();
     LockGuard l(&sched.lock);
-    const int64_t threads = std::min<int64_t>(ThreadLimit(), sched.maxmcount);
-    most_staying = static_cast<int>(std::clamp<int64_t>(threads * 2 / 5, 1, kMostStaying));
+    system_threads = threads;
   }
   regain_p_hook.Set(&RegainForCall);
   scan_wait_hook.Set(&LetOneGoOn);
@@ -258,8 +272,8 @@ Gave GivePAway(G* gp, const SigCtx* wait_at) {
   P* pp = nullptr;
   Taker taker;
   if (!LoseForStop(mp, gp, &pp)) {
-    const bool exchange = staying.load(std::memory_order_relaxed) >= most_staying;
-    if (!FindTaker(exchange, &taker)) return Gave::kNobody;
+    taker = FindTaker(/*waits=*/true);
+    if (!taker.found()) return Gave::kNobody;
     pp = LoseHere(mp, gp);
   }
   if (pp == nullptr) {
@@ -273,7 +287,7 @@ Gave GivePAway(G* gp, const SigCtx* wait_at) {
     CasGStatus(gp, kGSyscall, kGRunnable);
     GlobRunqPut(gp);
   }
-  if (taker.idle != nullptr || taker.wired != nullptr) HandTo(taker, pp);
+  if (taker.found()) HandTo(taker, pp);
   return Gave::kYes;
 }
 
@@ -330,8 +344,8 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
                                                                  : Sleeper::kLater;
     }
   }
-  Taker taker;
-  if (!FindTaker(false, &taker)) return Sleeper::kLater;
+  const Taker taker = FindTaker(/*waits=*/false);
+  if (!taker.found()) return Sleeper::kLater;
   // Until HandTo no M runs with the P, and the one that had it may come back and wait.
   IncIdleLocked(-1);
   const bool taken = TakeIfInProgram(mp, pp);

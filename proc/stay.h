@@ -51,12 +51,13 @@ enum class Gave : uint8_t {
   kLost,    // another thread took the P first
   kNobody,  // nobody is there to take it: it stays. A thread that can is asked for.
 };
-// With so many goroutines waiting with their threads that there may be no more, the P goes to the one
-// of them that has waited longest, or stays.
 // The P leaves the calling thread, which runs gp, and goes to an M that has a thread: an idle one, or
-// that of a goroutine that was cut off before. Not to a new one: the interrupted code may hold what
-// the creation of a thread needs. wait_at: what was interrupted, if gp is to wait for a P in
-// StayWithoutP, and is runnable from here on; null: gp goes on without. Signal handler, pinned.
+// that of the goroutine that was cut off longest ago. Not to a new one: the interrupted code may hold
+// what the creation of a thread needs. When as many goroutines wait with their threads as may, no
+// thread is asked for: gp then takes the place of the one that gets the P, which Sched::exchanged
+// counts. So whoever spins on what a waiter holds is itself cut off for that waiter in the end.
+// wait_at: what was interrupted, if gp is to wait for a P in StayWithoutP, and is runnable from here
+// on; null: gp goes on without. Signal handler, pinned.
 Gave GivePAway(G* gp, const SigCtx* wait_at);
 
 // For a goroutine that is about to give way to other threads: gives its P away, if somebody waits for

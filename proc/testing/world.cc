@@ -39,6 +39,8 @@ GORT_WRAP(int, ThreadCreate, "_ZN4gort2rt12ThreadCreateEPmPFvPvES2_", uintptr_t*
           void*);
 GORT_WRAP(void, ThreadDetach, "_ZN4gort2rt12ThreadDetachEm", uintptr_t);
 GORT_WRAP(int, ThreadCount, "_ZN4gort2rt11ThreadCountEv");
+GORT_WRAP(int64_t, ThreadCpuNs, "_ZN4gort2rt11ThreadCpuNsEi", int);
+GORT_WRAP(bool, ThreadIsAsleep, "_ZN4gort2rt14ThreadIsAsleepEi", int);
 GORT_WRAP(int, NumCpuAffinity, "_ZN4gort2rt14NumCpuAffinityEv");
 GORT_WRAP(int, NumCpuCgroup, "_ZN4gort2rt12NumCpuCgroupEv");
 
@@ -171,6 +173,16 @@ int WrapThreadCount() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const int ms = static_cast<int>(sched.mnext - sched.nmfreed) + (sched.m0_exited ? 1 : 0);
   const int others = (GORT_TSAN ? 1 : 0) + std::max(ThreadCountAtEntry() - 1, 0);
   return ms + static_cast<int>(sched.nattached.load()) + others + world->strangers;
+}
+
+int64_t WrapThreadCpuNs(int tid) {
+  if (world == nullptr || !world->thread_cpu) return RealThreadCpuNs(tid);
+  return world->thread_cpu(tid);
+}
+
+bool WrapThreadIsAsleep(int tid) {
+  if (world == nullptr || !world->asleep) return RealThreadIsAsleep(tid);
+  return world->asleep(tid);
 }
 
 int WrapNumCpuAffinity() {

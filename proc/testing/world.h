@@ -87,6 +87,11 @@ class World {
   // Sleeps with a limit that came to it.
   int timeouts = 0;
 
+  // What the system says of the thread of an M by its id: its CPU time, whether it sleeps. Null: what
+  // it says of the real one.
+  std::function<int64_t(int tid)> thread_cpu;
+  std::function<bool(int tid)> asleep;
+
   // Threads of the process that the runtime knows nothing of.
   int strangers = 0;
   // The number of threads is not known, as without /proc.

@@ -89,13 +89,14 @@ const Ending kSettings[] = {
     {"nap",
      0,
      {"SCHED [0-9]+ms: gomaxprocs=3 idleprocs=[0-3] threads=[0-9]+ spinningthreads=[0-9]+ "
-      "needspinning=[01] idlethreads=[0-9]+ runqueue=[0-9]+ \\[[0-9]+ [0-9]+ [0-9]+\\]",
+      "needspinning=[01] idlethreads=[0-9]+ runqueue=[0-9]+ \\[[0-9]+ [0-9]+ [0-9]+\\] exchanged=0",
       "SCHED [1-9][0-9]ms: gomaxprocs=3 .*"},
      false,
      {"GODEBUG=schedtrace=20", "GOMAXPROCS=3"}},
     {"nap",
      0,
-     {"SCHED [0-9]+ms: .* gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=(true|false)",
+     {"SCHED [0-9]+ms: .* gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=(true|false) "
+      "exchanged=0",
       "  P0: status=[0-4] schedtick=[0-9]+ syscalltick=[0-9]+ m=(nil|[0-9]+) runqsize=[0-9]+ "
       "gfreecnt=[0-9]+ timerslen=[0-9]+",
       "  M[0-9]+: p=(nil|[0-9]+) curg=(nil|[0-9]+) mallocing=0 throwing=0 preemptoff= "

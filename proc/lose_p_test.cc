@@ -1,0 +1,444 @@
+// proc/lose_p_test.cc: who gets the P of a goroutine that loses it, transition by transition.
+// (tests/preempt/bounds_test.cc has programs.)
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <functional>
+
+#include "gort/base/attributes.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/status.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/pins.h"
+#include "gort/platforms/sigctx.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/schedule.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
+#include "gort/proc/stay.h"
+#include "gort/proc/testing/world.h"
+
+namespace gort::rt::testing {
+namespace {
+
+// As w->As, on a thread that has not lost its P: all Ms of a World share the test's.
+void OnOther(World* w, M* mp, const std::function<void()>& f) {
+  const bool lost = PLost();
+  SetPLost(false);
+  w->As(mp, f);
+  SetPLost(lost);
+}
+
+int32_t IdleMs() {
+  LockGuard l(&sched.lock);
+  return sched.nmidle;
+}
+
+int32_t ToStop() {
+  LockGuard l(&sched.lock);
+  return sched.stopwait;
+}
+
+void SetMaxMs(int32_t n) {
+  LockGuard l(&sched.lock);
+  sched.maxmcount = n;
+}
+
+// `mp` begins to run with the P that it was given.
+void TakeNextP(M* mp) {
+  P* pp = mp->nextp;
+  mp->nextp = nullptr;
+  mp->park.Clear();
+  AcquireP(pp);
+}
+
+void GiveToWaiter() {
+  G* gp;
+  {
+    LockGuard l(&sched.lock);
+    gp = TakeWiredWaiter();
+  }
+  HandToWired(ReleaseP(), gp);
+}
+
+void MakeIdle() {
+  LockGuard l(&sched.lock);
+  PidlePut(ReleaseP());
+}
+
+class LosePTest : public ::testing::Test {
+ protected:
+  LosePTest() : w_(1) {
+    StayInit();
+    world_max_ = SetMaxThreads(kPlenty);
+  }
+  ~LosePTest() override { SetMaxMs(world_max_); }
+
+  // Runs body as goroutine "g" of m0, which has the only P, pinned as a signal handler is. At its end
+  // the goroutine has the P again.
+  void AsGoroutine(const std::function<void(G*)>& body) {
+    G* gp = w_.NewG("g", [&] {
+      Pinned pinned;
+      w_.Trace();
+      body(Getg());
+      EXPECT_FALSE(PLost());
+      EXPECT_EQ(m0.p.load(), p());
+      EXPECT_EQ(m0.curg.load(), Getg());
+      EXPECT_EQ(Getg()->lockedm, nullptr);
+      EXPECT_EQ(Getg()->signal_context, nullptr);
+    });
+    w_.Resume(gp);
+    EXPECT_EQ(ReadGStatus(gp), uint32_t{kGDead});
+    EXPECT_EQ(w_.DrainGlobal(), "");
+  }
+
+  // Waits in the handler; `meanwhile` runs when g's thread is asleep, and has to wake it.
+  void Stay(G* gp, const std::function<void()>& meanwhile) {
+    w_.on_sleep = [&](Note* note) {
+      EXPECT_EQ(note, &m0.park);
+      meanwhile();
+    };
+    StayWithoutP(gp, ctx_, SIGURG);
+    w_.on_sleep = nullptr;
+  }
+
+  // A goroutine that runs on mp, which shares the thread of the test.
+  G* RunningOn(M* mp, const char* name) {
+    G* gp = w_.Dummy(name, kGRunning);
+    mp->pins = m0.pins;
+    mp->mcache = m0.mcache;
+    mp->curg.store(gp);
+    gp->m = mp;
+    return gp;
+  }
+
+  P* p() { return World::PAt(0); }
+
+  static constexpr int32_t kPlenty = 1000;
+  World w_;
+  ucontext_t interrupted_ = {};
+  const SigCtx ctx_{&interrupted_};
+  int32_t world_max_ = 0;
+};
+
+TEST_F(LosePTest, AnIdleMGetsItAndHandsItBack) {
+  M* idle = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    EXPECT_EQ(w_.Trace(), "g running>syscall, p0 running>idle, g syscall>runnable");
+    EXPECT_EQ(idle->nextp, p());
+    EXPECT_TRUE(PLost());
+    EXPECT_EQ(m0.p.load(), nullptr);
+    EXPECT_EQ(m0.curg.load(), nullptr);
+    EXPECT_EQ(gp->signal_context, &interrupted_);
+    EXPECT_EQ(gp->lockedm, &m0);
+    Stay(gp, [&] {
+      OnOther(&w_, idle, [&] {
+        TakeNextP(idle);
+        GiveToWaiter();
+      });
+    });
+    EXPECT_EQ(w_.Trace(), "p0 idle>running, p0 running>idle, p0 idle>running, g runnable>running");
+  });
+}
+
+TEST_F(LosePTest, WithoutAnMItStays) {
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kNobody);
+    EXPECT_EQ(w_.Trace(), "");
+    EXPECT_TRUE(TemplateThreadWanted()) << "to make a spare M";
+  });
+}
+
+TEST_F(LosePTest, OneThatGoesOnWithoutGetsAnIdlePWhenItCallsGort) {
+  M* idle = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, nullptr), Gave::kYes);
+    EXPECT_EQ(w_.Trace(), "g running>syscall, p0 running>idle");
+    EXPECT_EQ(m0.curg.load(), gp);
+    OnOther(&w_, idle, [&] {
+      TakeNextP(idle);
+      MakeIdle();
+    });
+    w_.Trace();
+    regain_p_hook();
+    EXPECT_EQ(w_.Trace(), "p0 idle>running, g syscall>running");
+  });
+}
+
+TEST_F(LosePTest, OneThatWaitsGetsItBeforeAThreadIsMade) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        G* second = RunningOn(other, "h");
+        w_.Trace();
+        const int64_t exchanged = sched.exchanged.load();
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kYes);
+        EXPECT_EQ(w_.Trace(), "h running>syscall, p0 running>idle");
+        EXPECT_EQ(sched.exchanged.load(), exchanged) << "there is room for more";
+      });
+      EXPECT_EQ(m0.nextp, p());
+      EXPECT_TRUE(m0.park.IsSet());
+    });
+  });
+}
+
+TEST_F(LosePTest, WhoWasToTakeItGoesBackWhenAnotherThreadTookItFirst) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        G* second = RunningOn(other, "h");
+        SetPLost(true);
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kLost) << "the waiter goes back";
+        M* idle = w_.NewM(true);
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kLost) << "the idle M goes back";
+        EXPECT_EQ(IdleMs(), 1);
+        EXPECT_EQ(idle->nextp, nullptr);
+        SetPLost(false);
+        EXPECT_EQ(sched.runqsize.load(), 1);
+        GiveToWaiter();
+      });
+    });
+  });
+}
+
+// ---- at the bound ----
+
+// Four threads: one of them may wait.
+TEST_F(LosePTest, AtTheBoundItIsExchangedForTheOneThatWaits) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      SetMaxMs(4);
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        G* second = RunningOn(other, "h");
+        const int64_t exchanged = sched.exchanged.load();
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kYes);
+        EXPECT_EQ(sched.exchanged.load(), exchanged + 1);
+      });
+      EXPECT_EQ(m0.nextp, p());
+      SetMaxMs(kPlenty);
+    });
+  });
+}
+
+TEST_F(LosePTest, AtTheBoundAnIdleMTakesItForOneThatHasNotBegun) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    M* idle = w_.NewM(true);
+    Stay(gp, [&] {
+      SetMaxMs(4);
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        G* second = RunningOn(other, "h");
+        const int64_t exchanged = sched.exchanged.load();
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kYes);
+        EXPECT_EQ(sched.exchanged.load(), exchanged);
+      });
+      EXPECT_EQ(idle->nextp, p());
+      SetMaxMs(kPlenty);
+      OnOther(&w_, idle, [&] {
+        TakeNextP(idle);
+        GiveToWaiter();
+      });
+    });
+  });
+}
+
+// ---- while a scanner holds a goroutine ----
+
+TEST_F(LosePTest, OneThatWaitsGoesOnWithoutWhileAScannerIsWaitedFor) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        w_.Trace();
+        scan_wait_hook();
+        scan_wait_hook();  // nobody is left
+      });
+      EXPECT_EQ(m0.nextp, nullptr);
+      EXPECT_TRUE(m0.park.IsSet());
+    });
+    EXPECT_EQ(w_.Trace(), "g runnable>running, g running>syscall");
+    EXPECT_TRUE(PLost());
+    EXPECT_EQ(m0.curg.load(), gp);
+    EXPECT_EQ(gp->signal_context, nullptr);
+    EXPECT_EQ(gp->lockedm, nullptr);
+    EXPECT_EQ(sched.runqsize.load(), 0);
+    OnOther(&w_, other, [&] { MakeIdle(); });
+    regain_p_hook();
+  });
+}
+
+// ---- while the world is being stopped ----
+
+void BeginToStop(int32_t ps) {
+  LockGuard l(&sched.lock);
+  sched.stopwait = ps;
+  sched.gcwaiting.store(true);
+}
+
+void EndOfStop(P* pp) {
+  LockGuard l(&sched.lock);
+  EXPECT_EQ(sched.stopwait, 0);
+  sched.gcwaiting.store(false);
+  SetPStatus(pp, kPIdle);
+  PidlePut(pp);
+}
+
+TEST_F(LosePTest, AStopOfTheWorldGetsItOnce) {
+  M* idle = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    BeginToStop(1);
+    EXPECT_EQ(GivePAway(gp, nullptr), Gave::kYes);
+    EXPECT_EQ(w_.Trace(), "g running>syscall, p0 running>idle, p0 idle>gcstop");
+    EXPECT_EQ(ToStop(), 0);
+    EXPECT_TRUE(sched.stopnote.IsSet());
+    EXPECT_EQ(GivePAway(gp, nullptr), Gave::kLost);
+    EXPECT_EQ(ToStop(), 0) << "counted twice";
+    EXPECT_EQ(IdleMs(), 1);
+    EXPECT_EQ(idle->nextp, nullptr);
+    EndOfStop(p());
+    regain_p_hook();
+  });
+}
+
+// ---- a thread asleep ----
+
+// P 1 belongs to an M of its own, whose goroutine "s" sleeps in the kernel.
+struct Asleep {
+  World w{2};
+  M* monitor = w.NewM();
+  M* idle = w.NewM(true);
+  M* mp = w.NewM();
+  G* gp = w.Dummy("s", kGRunning);
+  ThreadPins pins;
+  MCache* mcache = nullptr;
+
+  Asleep() {
+    StayInit();
+    w.As(mp, [&] {
+      P* mine;
+      {
+        LockGuard l(&sched.lock);
+        mine = PidleGet();
+      }
+      AcquireP(mine);
+    });
+    mcache = p()->mcache;
+    pins.pins.store(0);
+    mp->tid.store(77);
+    mp->pins = &pins;
+    mp->mcache = &mcache;
+    mp->curg.store(gp);
+    gp->m = mp;
+    w.thread_cpu = [](int tid) { return tid == 77 ? kCpu : -1; };
+    w.asleep = [](int tid) { return tid == 77; };
+    w.Trace();
+  }
+
+  Sleeper Take(int64_t cpu_before = kCpu) {
+    Sleeper result = Sleeper::kAwake;
+    w.As(monitor, [&] { result = TakePFromSleeper(p(), cpu_before); });
+    return result;
+  }
+
+  static P* p() { return World::PAt(1); }
+  static constexpr int64_t kCpu = 5;
+};
+
+bool CanTake() { return !GORT_TSAN && ThreadsBarrierInit(); }
+
+TEST(TakePFromSleeper, GivesItToAnIdleM) {
+  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
+  Asleep a;
+  EXPECT_EQ(a.Take(), Sleeper::kTaken);
+  EXPECT_EQ(a.w.Trace(), "s running>syscall, p1 running>idle");
+  EXPECT_EQ(a.idle->nextp, a.p());
+  EXPECT_EQ(a.pins.lost.load(), 1);
+  EXPECT_EQ(a.mcache, nullptr);
+  EXPECT_EQ(a.mp->p.load(), nullptr);
+  EXPECT_EQ(a.p()->m.load(), nullptr);
+  EXPECT_EQ(a.Take(), Sleeper::kAwake) << "it has no M any more";
+}
+
+TEST(TakePFromSleeper, WithoutAnMItStays) {
+  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
+  Asleep a;
+  {
+    LockGuard l(&sched.lock);
+    EXPECT_EQ(MGet(), a.idle);
+  }
+  EXPECT_EQ(a.Take(), Sleeper::kLater);
+  EXPECT_EQ(a.w.Trace(), "");
+  EXPECT_EQ(a.pins.lost.load(), 0);
+}
+
+TEST(TakePFromSleeper, LeavesWhatIsNotAsleepInTheProgramsCode) {
+  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
+  struct Row {
+    const char* what;
+    std::function<void(Asleep*)> set;
+    Sleeper answer;
+  };
+  const Row rows[] = {
+      {"it has used its CPU", [](Asleep* a) { a->w.thread_cpu = [](int) { return 6; }; },
+       Sleeper::kAwake},
+      {"it runs", [](Asleep* a) { a->w.asleep = [](int) { return false; }; }, Sleeper::kAwake},
+      {"its thread is gone", [](Asleep* a) { a->mp->tid.store(0); }, Sleeper::kAwake},
+      {"pinned", [](Asleep* a) { a->pins.pins.store(1); }, Sleeper::kLater},
+      {"holds a runtime lock", [](Asleep* a) { a->pins.locks.store(1); }, Sleeper::kLater},
+      {"holds its M", [](Asleep* a) { a->mp->locks = 1; }, Sleeper::kLater},
+      {"writes a report", [](Asleep* a) { a->mp->dying = 1; }, Sleeper::kLater},
+      {"on its way to another state", [](Asleep* a) { a->gp->atomicstatus.store(kGWaiting); },
+       Sleeper::kLater},
+      {"runs no goroutine", [](Asleep* a) { a->mp->curg.store(nullptr); }, Sleeper::kLater},
+      {"its thread is about to end", [](Asleep* a) { a->mp->pins = nullptr; }, Sleeper::kLater},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    Asleep a;
+    row.set(&a);
+    EXPECT_EQ(a.Take(), row.answer);
+    EXPECT_EQ(a.w.Trace(), "");
+    EXPECT_EQ(a.mp->p.load(), a.p());
+    EXPECT_EQ(a.p()->m.load(), a.mp);
+    EXPECT_EQ(a.pins.lost.load(), 0);
+    EXPECT_EQ(a.mcache, a.p()->mcache);
+    EXPECT_EQ(a.idle->nextp, nullptr);
+    EXPECT_EQ(IdleMs(), 1);
+  }
+}
+
+TEST(TakePFromSleeper, AStopOfTheWorldGetsItOnce) {
+  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
+  Asleep a;
+  BeginToStop(1);
+  a.pins.pins.store(1);
+  EXPECT_EQ(a.Take(), Sleeper::kLater);
+  EXPECT_EQ(ToStop(), 1);
+  a.pins.pins.store(0);
+  EXPECT_EQ(a.Take(), Sleeper::kTaken);
+  EXPECT_EQ(a.w.Trace(), "s running>syscall, p1 running>idle, p1 idle>gcstop");
+  EXPECT_EQ(ToStop(), 0);
+  EXPECT_TRUE(sched.stopnote.IsSet());
+  EXPECT_EQ(a.Take(), Sleeper::kAwake);
+  EXPECT_EQ(ToStop(), 0) << "counted twice";
+  EXPECT_EQ(a.idle->nextp, nullptr);
+}
+
+}  // namespace
+}  // namespace gort::rt::testing

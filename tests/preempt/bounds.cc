@@ -1,0 +1,127 @@
+// tests/preempt/bounds.cc: programs in which goroutines that were cut off are in each other's way, by
+// name. See bounds_test.cc. One that hangs dies of SIGALRM.
+//
+//   bounds NAME
+#include <unistd.h>
+
+#include <atomic>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/status.h"
+#include "gort/platforms/clock.h"
+#include "gort/proc/proc.h"
+#include "gort/runtime.h"
+#include "gort/timer/sleep.h"
+
+namespace bounds {
+
+constexpr int64_t kMs = 1'000'000;
+
+void Compute(int64_t ns) {
+  const int64_t end = gort::rt::Nanotime() + ns;
+  while (gort::rt::Nanotime() < end) {
+  }
+}
+
+void WaitFor(const std::atomic<int>& count, int n) {
+  while (count.load() < n) gort::Sleep(absl::Milliseconds(1));
+}
+
+// Ten threads: four goroutines that were cut off may wait. One holds what all others spin on.
+int Exchange() {
+  constexpr int kGoroutines = 20;
+  gort::GOMAXPROCS(1);
+  gort::SetMaxThreads(10);
+  std::atomic<int> spinning{0};
+  std::atomic<bool> released{false};
+  std::atomic<int> done{0};
+  gort::Go([&] {
+    while (spinning.load() < 3) {
+    }
+    Compute(30 * kMs);
+    released.store(true);
+    done.fetch_add(1);
+  });
+  for (int i = 1; i < kGoroutines; ++i) {
+    gort::Go([&] {
+      spinning.fetch_add(1);
+      while (!released.load()) {
+      }
+      done.fetch_add(1);
+    });
+  }
+  WaitFor(done, kGoroutines);
+  std::printf("done=%d exchanged=%" PRId64 "\n", done.load(), gort::rt::sched.exchanged.load());
+  return 0;
+}
+
+// A report freezes a goroutine and then needs a lock. Who holds the lock waits for the one P. Who has
+// the P waits for the frozen one.
+int Frozen() {
+  gort::GOMAXPROCS(1);
+  std::mutex mu;
+  std::atomic<bool> held{false};
+  std::atomic<bool> frozen{false};
+  std::atomic<bool> waits{false};
+  std::atomic<int> done{0};
+  std::atomic<gort::rt::G*> parked{nullptr};
+  gort::Go([&] {
+    parked.store(gort::rt::Getg());
+    gort::rt::GoPark(nullptr, nullptr, gort::rt::WaitReason::kSleep);
+    done.fetch_add(1);
+  });
+  while (parked.load() == nullptr) gort::Gosched();
+  gort::Go([&] {
+    {
+      std::lock_guard<std::mutex> l(mu);
+      held.store(true);
+      while (!waits.load()) {
+      }
+    }
+    done.fetch_add(1);
+  });
+  std::thread report([&] {
+    while (!held.load() || !gort::rt::CasToGScanStatus(parked.load(), gort::rt::kGWaiting)) {
+    }
+    frozen.store(true);
+    mu.lock();
+    mu.unlock();
+    gort::rt::CasFromGScanStatus(parked.load(), gort::rt::kGWaiting | gort::rt::kGScan);
+  });
+  while (!frozen.load()) gort::Sleep(absl::Milliseconds(1));
+  waits.store(true);
+  gort::rt::GoReady(parked.load());
+  WaitFor(done, 2);
+  report.join();
+  std::printf("done=%d\n", done.load());
+  return 0;
+}
+
+struct Program {
+  const char* name;
+  int (*run)();
+};
+constexpr Program kPrograms[] = {{"exchange", &Exchange}, {"frozen", &Frozen}};
+
+}  // namespace bounds
+
+int gort_main(int argc, char** argv) {
+  alarm(60);
+  for (const bounds::Program& p : bounds::kPrograms) {
+    if (argc == 2 && strcmp(argv[1], p.name) == 0) {
+      const int result = p.run();
+      std::fflush(stdout);
+      return result;
+    }
+  }
+  std::fprintf(stderr, "bounds NAME\n");
+  return 2;
+}

@@ -1,0 +1,46 @@
+// tests/preempt/bounds_test.cc: programs in which goroutines that were cut off are in each other's way
+// come to their end.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "gort/base/attributes.h"
+#include "gort/tests/support/child.h"
+
+namespace {
+
+using gort::testing::ChildResult;
+using gort::testing::RunProgram;
+
+std::string RunBounds(const char* name) {
+  const ChildResult r = RunProgram("tests/preempt/bounds", {name});
+  EXPECT_EQ(r.status, 0) << r.output;
+  return r.output;
+}
+
+// The number after "key=" in text; -1: not there.
+int64_t Number(const std::string& text, const std::string& key) {
+  const size_t at = text.find(key + "=");
+  return at == std::string::npos ? -1 : std::atoll(text.c_str() + at + key.size() + 1);
+}
+
+class Bounds : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (GORT_TSAN) GTEST_SKIP() << "no pre-emption under ThreadSanitizer";
+  }
+};
+
+TEST_F(Bounds, SpinningOnWhatAWaiterHoldsEndsWhenNoMoreMayWait) {
+  const std::string out = RunBounds("exchange");
+  EXPECT_EQ(Number(out, "done"), 20) << out;
+  EXPECT_GT(Number(out, "exchanged"), 0) << out;
+}
+
+TEST_F(Bounds, AFrozenGoroutineIsWaitedForWithoutHoldingUpWhoEndsThat) {
+  EXPECT_EQ(RunBounds("frozen"), "done=2\n");
+}
+
+}  // namespace
