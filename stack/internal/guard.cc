@@ -70,6 +70,13 @@ void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind) {
   *kind = GuardKind::kMprotect;
 }
 
+void GuardGap(uintptr_t lo, size_t bytes) {
+  void* p = reinterpret_cast<void*>(lo);
+  if (first_kind.load(std::memory_order_relaxed) == GuardKind::kKernel && MemGuardInstall(p, bytes))
+    return;
+  MemProtectNone(p, bytes);
+}
+
 void GuardForget(GuardKind* kinds, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     if (kinds[i] == GuardKind::kNone) continue;

@@ -12,11 +12,19 @@
 //              owner of the stack looks (when the stack is freed, and at every switch while
 //              StackCanaryMode()). An overflow is found late, but before the stack below it runs:
 //              the guard lies between the two. The lowest stack of a chunk has a guard by mprotect
-//              in any case (1 in 255 stacks of the default size), so that a runaway recursion, which
-//              runs through the stacks below its own, ends in the report and not in the chunk's
-//              record. Reading an untouched page maps the kernel's shared
+//              in any case (1 in 252 stacks of the default size), and below that lies the gap
+//              (GuardGap). So a runaway recursion, which runs through the stacks below its own, ends
+//              in the report and not in the chunk's record. Reading an untouched page maps the kernel's shared
 //              page of zeroes, so a canary takes no memory either, and all canaries together stay
 //              in the first-level cache: they are one physical page.
+//
+// What a canary does not find   a frame that is entered without writing into the kMaxCanaryBytes next
+//              to the stack, and left again before the goroutine parks or ends, whatever it has
+//              written further below. No access of it faults, because all that memory is there, and
+//              nothing where the owner looks has changed: the state is the one of a program without
+//              overflow. The touches of -fstack-clash-protection do not help, because they add zero
+//              to what is there. A goroutine that parks with its stack pointer in the guard is
+//              found by that, and a recursion that does not end by the gap.
 //
 // Why zero and not a pattern   a pattern has to be written, which commits a page per stack: as much
 //              again as a parked goroutine takes. What an overflow leaves in the guard is hardly
@@ -76,6 +84,10 @@ void GuardInstallEach(uintptr_t first, size_t bytes, size_t stride, size_t n, Gu
 // chunk: an overflow that runs through all canaries shall fault there, before the chunk's record.
 // When the kernel refuses it stays a canary.
 void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind);
+
+// Takes [lo, lo + bytes) away for good: what lies between a chunk's record and its lowest stack. Not
+// counted, and beyond the budget. When the kernel refuses it stays readable and writable.
+void GuardGap(uintptr_t lo, size_t bytes);
 
 // The memory under n guards was reset or unmapped; clears kinds[0 .. n).
 void GuardForget(GuardKind* kinds, size_t n);

@@ -53,14 +53,14 @@ GORT_NOINLINE int Recurse(int n) {
 
 void WildWrite() { *reinterpret_cast<volatile char*>(uintptr_t{64} + never) = 1; }
 
-ChildResult RunOnStack(void (*fn)(), int64_t guard) {
-  return RunInChild([fn, guard] {
+ChildResult RunOnStack(void (*fn)(), int64_t guard, size_t bytes = 0) {
+  return RunInChild([fn, guard, bytes] {
     godebug.stackguard = guard;
     StackInit();
     InstallHandler();
     TestThread thread;
-    StackAlloc(0, nullptr);  // the lowest of a chunk has a hard guard in any case
-    StackBounds b = StackAlloc(0, nullptr);
+    StackAlloc(bytes, nullptr);  // the lowest of a chunk has a hard guard in any case
+    StackBounds b = StackAlloc(bytes, nullptr);
     Coroutine c(&thread, fn, reinterpret_cast<void*>(b.lo), b.hi - b.lo);
     c.Resume();
     StackFree(b, nullptr);
@@ -87,6 +87,26 @@ TEST(Overflow, FramesOfAPage) {
 }
 TEST(Overflow, Mprotect) {
   ExpectOverflow(RunOnStack([] { Recurse<512>(0); }, 1));
+}
+
+// Small stacks have no guards at all, and the smallest large ones narrow ones.
+TEST(Overflow, ARunawayThroughStacksWithCanariesIsReported) {
+  void (*const kRecursions[])() = {
+      [] { Recurse<64>(0); },
+      [] { Recurse<4096>(0); },
+      [] { Recurse<16384>(0); },
+      [] { Recurse<65536>(0); },
+  };
+  for (const size_t bytes : {size_t{2048}, size_t{16384}, size_t{32768}, kDefaultStack}) {
+    for (void (*fn)() : kRecursions) {
+      const ChildResult r = RunOnStack(fn, 2, bytes);
+      EXPECT_EQ(r.status, 2) << r.output;
+      const std::string report =
+          "runtime: goroutine stack exceeds " + std::to_string(bytes) + "-byte limit\n";
+      EXPECT_EQ(r.output.rfind(report, 0), 0u) << bytes << ": " << r.output;
+      EXPECT_NE(r.output.find(kFatal), std::string::npos) << r.output;
+    }
+  }
 }
 
 void OverflowByALittle() {

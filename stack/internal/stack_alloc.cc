@@ -210,6 +210,9 @@ void StackReleaseUnusedBatch(const StackBounds* sorted, size_t n) {
 bool StackCanaryOk(const G* gp) {
   const StackChunk* c = ChunkOf(gp->stack.lo);
   if (c == nullptr) return true;
+  // Parked below its stack. Further down it may be on a stack that the program has made.
+  const uintptr_t sp = gp->sched.sp;
+  if (sp < gp->stack.lo && gp->stack.lo - sp <= c->guard_bytes) return false;
   if (c->order == kSpanOrder) return SmallCanaryIntact(gp->stack.lo);
   return LargeCanaryIntact(c, c->IndexOf(gp->stack.lo));
 }
@@ -217,7 +220,8 @@ bool StackCanaryOk(const G* gp) {
 bool StackFind(uintptr_t addr, StackInfo* out) {
   const StackChunk* c = ChunkOf(addr);
   if (c == nullptr || c->order == kSpanOrder) return false;
-  uint32_t slot = addr < c->Slot(c->first) ? c->end : c->IndexOf(addr);
+  if (addr < (c->gap != 0 ? c->gap : c->Slot(c->first))) return false;
+  const uint32_t slot = addr < c->Slot(c->first) ? c->first : c->IndexOf(addr);
   if (slot >= c->end) return false;
   out->low = c->Slot(slot);
   out->stack = c->Bounds(slot);

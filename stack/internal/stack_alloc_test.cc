@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "gort/base/attributes.h"
+#include "gort/base/bits.h"
 #include "gort/base/godebug.h"
 #include "gort/gmp/g.h"
 #include "gort/platforms/mem.h"
 #include "gort/stack/internal/guard.h"
+#include "gort/stack/internal/stack_chunk.h"
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/tests/support/process.h"
 
@@ -239,6 +241,13 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   EXPECT_FALSE(StackCanaryOk(&g));
   *below = 0;
   EXPECT_TRUE(StackCanaryOk(&g));
+  g.sched.sp = g.stack.lo;
+  EXPECT_TRUE(StackCanaryOk(&g));
+  g.sched.sp = g.stack.lo - 8;  // parked in the guard, where it has left nothing
+  EXPECT_FALSE(StackCanaryOk(&g));
+  g.sched.sp = info.low;
+  EXPECT_FALSE(StackCanaryOk(&g));
+  g.sched.sp = 0;
   StackFree(g.stack, nullptr);
   StackFree(lowest, nullptr);
 
@@ -255,6 +264,47 @@ TEST_F(StackTest, CanaryTellsAnOverflow) {
   int local = 0;
   g.stack = {reinterpret_cast<uintptr_t>(&local), reinterpret_cast<uintptr_t>(&local + 1)};
   EXPECT_TRUE(StackCanaryOk(&g));  // not ours
+}
+
+// The first readable byte below lo, at the page.
+uintptr_t ReadableBelow(uintptr_t lo) {
+  const size_t page = PageSize();
+  uintptr_t at = AlignDown(lo, page);
+  do {
+    at -= page;
+  } while (!MemReadable(reinterpret_cast<void*>(at)));
+  return at + page;
+}
+
+TEST_F(StackTest, FramesOfUpToAMebibyteDoNotReachTheRecordOfTheChunk) {
+  for (const int64_t mode : {0, 1, 2}) {
+    godebug.stackguard = mode;
+    StackInit();
+    for (const size_t bytes : {size_t{2048}, size_t{16384}, size_t{32768}, size_t{65536},
+                               size_t{512} << 10, kDefaultStack, kMainStack}) {
+      SCOPED_TRACE(::testing::Message() << "mode " << mode << ", " << bytes << " bytes");
+      StackScavenge(kAll, 0);
+      const StackBounds b = StackAlloc(bytes, nullptr);
+      const StackChunk* c = ChunkOf(b.lo);
+      ASSERT_NE(c, nullptr);
+      const uintptr_t lowest = c->Bounds(c->first).lo;
+      const uintptr_t readable = ReadableBelow(lowest);
+      EXPECT_LE(readable, lowest - RecordGap(kStackChunkBytes));
+      EXPECT_GE(readable, reinterpret_cast<uintptr_t>(c) + sizeof(StackChunk));
+      StackFree(b, nullptr);
+    }
+  }
+}
+
+TEST_F(StackTest, AnOverflowInTheGapIsTheLowestStacks) {
+  const StackBounds b = StackAlloc(kDefaultStack, nullptr);
+  const StackChunk* c = ChunkOf(b.lo);
+  StackInfo info;
+  ASSERT_TRUE(StackFind(c->gap, &info));
+  EXPECT_TRUE(info.in_guard);
+  EXPECT_EQ(info.stack.lo, c->Bounds(c->first).lo);
+  EXPECT_FALSE(StackFind(c->gap - 1, &info));
+  StackFree(b, nullptr);
 }
 
 TEST_F(StackTest, ScavengeReturnsMemoryAndKeepsGuards) {

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "gort/base/attributes.h"
+#include "gort/base/bits.h"
 #include "gort/platforms/mem.h"
 
 namespace gort::rt {
@@ -99,6 +100,17 @@ StackChunk* NewOwnMapping(size_t slot_bytes) {
   return c;
 }
 
+// The slots of a chunk in a shared mapping, above its record and the gap.
+void LayOut(StackChunk* c, uintptr_t base, size_t bytes, size_t page) {
+  const size_t record = AlignUp(sizeof(StackChunk), page);
+  c->origin = base;
+  c->gap = base + record;
+  while (c->first * c->slot_bytes + c->guard_bytes < record + RecordGap(bytes)) ++c->first;
+  c->guarded = c->first;
+  c->end = static_cast<uint32_t>(bytes / c->slot_bytes);
+  GuardGap(c->gap, c->Slot(c->first) - c->gap);
+}
+
 }  // namespace
 
 uint32_t SlotMask::First(uint32_t end) const {
@@ -111,6 +123,7 @@ uint32_t SlotMask::First(uint32_t end) const {
 StackChunk* NewStackChunk(int order, size_t page) {
   size_t slot_bytes = order == kSpanOrder ? kStackCacheBytes : kMinLargeStack << order;
   StackChunk* c;
+  size_t chunk_bytes = 0;  // of a shared mapping
   if (slot_bytes * 2 > kStackChunkBytes) {
     c = NewOwnMapping(slot_bytes);
     if (c == nullptr) return nullptr;
@@ -120,12 +133,12 @@ StackChunk* NewStackChunk(int order, size_t page) {
     if (base == 0) base = TakeSmallChunk(slot_bytes, &bytes);
     if (base == 0 || !Representable(base, bytes)) return nullptr;
     c = ::new (reinterpret_cast<void*>(base)) StackChunk;
-    c->origin = base;
-    c->end = static_cast<uint32_t>(bytes / slot_bytes);
+    chunk_bytes = bytes;
   }
   c->order = order;
   c->slot_bytes = slot_bytes;
   c->guard_bytes = order == kSpanOrder ? 0 : StackGuardBytes(slot_bytes, page);
+  if (chunk_bytes != 0) LayOut(c, reinterpret_cast<uintptr_t>(c), chunk_bytes, page);
   c->n_free = c->end - c->first;
   for (uint32_t i = c->first; i < c->end; ++i) c->free.Set(i);
   if (c->mapped_bytes == 0) {

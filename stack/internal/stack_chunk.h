@@ -1,8 +1,9 @@
 // stack/internal/stack_chunk.h: 64 MiB of equally large stacks, and how to find one by its address.
 // What      address space comes from the OS in arenas (up to 1 GiB, one mapping), is handed out in
-//           chunks, and a chunk is cut into slots of one size. The chunk's record lies in its own
-//           first slot: an address and a mask lead to it, and nothing is stored beside the stacks
-//           themselves. So 1,000,000 stacks of 256 KiB are 3,922 chunks and at most 260 mappings
+//           chunks, and a chunk is cut into slots of one size. The chunk's record lies at its own
+//           low end: an address and a mask lead to it, and nothing is stored beside the stacks
+//           themselves. A gap keeps the stacks away from it: overflows run down (RecordGap). So
+//           1,000,000 stacks of 256 KiB are 3,969 chunks and at most 260 mappings
 //           (the kernel merges neighbours: 48 were seen in a whole process). Where addresses are
 //           scarce (ulimit -v) a chunk has fewer slots.
 // Slot      [ guard | usable stack, lo .. hi | colour ]
@@ -52,12 +53,13 @@ class SlotMask {
 };
 
 struct StackChunk : ListNode<StackChunk> {
-  int order = 0;           // const after init; slot_bytes == kMinLargeStack << order, or kSpanOrder
-  uint32_t first = 1;      // const after init; slots are [first, end)
-  uint32_t end = 0;        // const after init
-  uintptr_t origin = 0;    // const after init; slot i begins at origin + i * slot_bytes
-  size_t slot_bytes = 0;   // const after init
-  size_t guard_bytes = 0;  // const after init; 0: spans have none
+  int order = 0;          // const after init; slot_bytes == kMinLargeStack << order, or kSpanOrder
+  uint32_t first = 1;     // const after init; slots are [first, end); below: the record and the gap
+  uint32_t end = 0;       // const after init
+  uintptr_t origin = 0;   // const after init; slot i begins at origin + i * slot_bytes
+  size_t slot_bytes = 0;  // const after init
+  size_t guard_bytes = 0;          // const after init; 0: spans have none
+  uintptr_t gap = 0;               // const after init; where the gap begins; 0: there is none
   size_t mapped_bytes = 0;         // const after init; > 0: one stack with a mapping of its own
   StackChunk* all_next = nullptr;  // const after it is published
   uint32_t n_free = 0;

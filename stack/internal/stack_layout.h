@@ -82,6 +82,13 @@ constexpr size_t StackGuardBytes(size_t reservation, size_t page) {
 }
 static_assert(StackGuardBytes(kDefaultStack, 4096) >= size_t{64} << 10);
 
+// At least so many bytes below the lowest stack of a chunk are inaccessible, its guard included, before
+// the chunk's record: no frame up to this size steps over them, whatever it touches. Of the small
+// chunks that are made where addresses are scarce it is a part.
+constexpr size_t RecordGap(size_t chunk_bytes) {
+  return chunk_bytes / 32 < kMaxStackGuard ? chunk_bytes / 32 : kMaxStackGuard;
+}
+
 // Bytes below a stack that a canary keeps watch on, at most: they are read at each switch.
 inline constexpr size_t kMaxCanaryBytes = size_t{16} << 10;
 

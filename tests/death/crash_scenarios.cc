@@ -15,6 +15,7 @@
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
 #include "gort/stack/internal/stack_layout.h"
+#include "gort/tests/death/frames.h"
 #include "gort/tests/death/unprobed_frames.h"
 
 namespace {
@@ -74,7 +75,25 @@ void StartRunning() {
   while (spinning.load() != 3) gort::Gosched();
 }
 
+// "runaway", "probed" or "unprobed", KiB of a frame, KiB of a stack: in a crowd of such stacks.
+int Runaway(const std::string& name) {
+  char how[16] = {};
+  int frame = 0;
+  size_t stack = 0;
+  if (sscanf(name.c_str(), "runaway %15s %d %zu", how, &frame, &stack) != 3) return 1;
+  gort::GoOptions options;
+  options.stack_size = stack << 10;
+  gort::GOMAXPROCS(1);
+  for (int i = 0; i < 100; ++i) gort::Go(options, [] { ParkForEver(); });
+  gort::Gosched();
+  const bool probed = strcmp(how, "probed") == 0;
+  gort::Go(options, [=] { probed ? FramesOf(frame) : UnprobedFramesOf(frame); });
+  ParkForEver();
+  return 1;
+}
+
 int Run(const std::string& name) {
+  if (name.rfind("runaway", 0) == 0) return Runaway(name);
   if (name == "overflow") {
     gort::Go([] { Overflow(0); });
     ParkForEver();

@@ -70,6 +70,22 @@ TEST(Crash, OverflowByFramesThatStepOverTheGuard) {
 TEST(Crash, RunawayRecursionThroughCanariesIsReported) {
   ExpectOverflow(RunScenario("overflow-crowd", "stackguard=2"), rt::kDefaultStack);
 }
+TEST(Crash, RunawayRecursionWithLargeFramesIsReported) {
+  for (const char* stack : {" 20", " 180"}) {
+    for (const char* frame : {" 4", " 16", " 64"}) {
+      for (const char* how : {"runaway probed", "runaway unprobed"}) {
+        for (const char* guard : {"stackguard=0", "stackguard=1", "stackguard=2"}) {
+          const std::string scenario = std::string(how) + frame + stack;
+          SCOPED_TRACE(scenario + ' ' + guard);
+          const ChildResult r = RunScenario(scenario, guard);
+          EXPECT_EQ(r.status, 2) << r.output;
+          ExpectHas(r.output, "-byte limit\n");
+          ExpectHas(r.output, "\nfatal error: stack overflow\n\ngoroutine ");
+        }
+      }
+    }
+  }
+}
 TEST(Crash, OverflowIntoACanaryIsSeenAtTheNextSwitch) {
   ChildResult r = RunScenario("overflow-unnoticed", "stackguard=2");
   EXPECT_EQ(r.status, 2) << r.output;

@@ -1,5 +1,7 @@
 #include "gort/tests/death/unprobed_frames.h"
 
+#include "gort/tests/death/frames.h"
+
 namespace {
 
 volatile int never = 0;
@@ -12,3 +14,5 @@ __attribute__((noinline)) int UnprobedRecursion(int n) {
   if (never == 1) return 0;
   return UnprobedRecursion(n + 1) + frame[n % 256];
 }
+
+int UnprobedFramesOf(int kib) { return FramesOf(kib); }

@@ -5,5 +5,7 @@
 
 // Calls itself for ever, with frames of 64 KiB that are written at their low end.
 int UnprobedRecursion(int n);
+// FramesOf(kib) of frames.h.
+int UnprobedFramesOf(int kib);
 
 #endif  // GORT_TESTS_DEATH_UNPROBED_FRAMES_H_
