@@ -13,7 +13,8 @@
 // Order     the thread raises pins, then reads lost. Who takes the P stores lost, then, with a
 //           barrier on all threads between, reads pins: one of them sees the other (Dekker's
 //           algorithm; the thread's own barrier is left to membarrier(2), because it would cost it
-//           20 ns each time).
+//           20 ns each time). Where the system has no such barrier, the kernel's word does instead
+//           that the thread has slept from before the store until after it.
 // Access    in one volatile asm each, because a compiler may keep the address of a thread-local
 //           variable over a call that returns on another thread (gmp/getg.h).
 // Layer     2. Any thread, any stack, signal handlers.           Go: m.locks, m.preemptoff

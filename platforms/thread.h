@@ -43,9 +43,11 @@ int ThreadCount();
 int ThreadCountAtEntry();
 // The CPU time of a thread of this process, ns; -1: it is gone. One system call.
 int64_t ThreadCpuNs(int tid);
-// False: the thread runs, or would if a CPU were free. True: it waits in the kernel, or the system
-// does not tell. Three system calls; reads /proc.
-bool ThreadIsAsleep(int tid);
+// False: the thread runs, or would if a CPU were free. True: it waits in the kernel. unknown: the answer
+// where the system does not tell. If it is asleep it has stopped before, and goes on after, the
+// kernel's look at it, which is made under the lock that both take: what the caller wrote before the
+// call it sees when it goes on. Three system calls; reads /proc.
+bool ThreadIsAsleep(int tid, bool unknown);
 // Every thread of this process that runs executes a full barrier between the call and its return;
 // one that does not run has executed one when it stopped. Requires: ThreadsBarrierInit returned
 // true, which is false where the system has no such call. False: nothing has happened, because the

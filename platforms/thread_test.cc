@@ -160,17 +160,19 @@ TEST(Thread, IsAsleepWhileItWaitsInTheKernel) {
   };
   ASSERT_EQ(ThreadCreate(&h, run, &s), 0);
   while (s.tid == 0) ThreadYield();
-  if (ThreadIsAsleep(s.tid)) GTEST_SKIP() << "the system does not tell";
+  if (ThreadIsAsleep(s.tid, true)) GTEST_SKIP() << "the system does not tell";
   const int64_t before = ThreadCpuNs(s.tid);
   while (ThreadCpuNs(s.tid) == before) ThreadYield();  // it computes
   s.spin = false;
-  while (!ThreadIsAsleep(s.tid)) ThreadYield();
+  while (!ThreadIsAsleep(s.tid, false)) ThreadYield();
   const int64_t asleep = ThreadCpuNs(s.tid);
   EXPECT_GT(asleep, 0);
   EXPECT_EQ(ThreadCpuNs(s.tid), asleep);
   EXPECT_EQ(write(s.fds[1], "x", 1), 1);
   while (!ThreadTryJoin(h)) ThreadYield();
   while (ThreadCpuNs(s.tid) != -1) ThreadYield();
+  EXPECT_TRUE(ThreadIsAsleep(s.tid, true)) << "nothing is known of a thread that is gone";
+  EXPECT_FALSE(ThreadIsAsleep(s.tid, false));
   close(s.fds[0]);
   close(s.fds[1]);
 }

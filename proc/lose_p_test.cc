@@ -321,6 +321,7 @@ TEST_F(LosePTest, AStopOfTheWorldGetsItOnce) {
 // P 1 belongs to an M of its own, whose goroutine "s" sleeps in the kernel.
 struct Asleep {
   World w{2};
+  bool barrier;
   M* monitor = w.NewM();
   M* idle = w.NewM(true);
   M* mp = w.NewM();
@@ -328,7 +329,8 @@ struct Asleep {
   ThreadPins pins;
   MCache* mcache = nullptr;
 
-  Asleep() {
+  explicit Asleep(bool has_barrier) : barrier(has_barrier) {
+    w.has_barrier = barrier;
     StayInit();
     w.As(mp, [&] {
       P* mine;
@@ -360,11 +362,17 @@ struct Asleep {
   static constexpr int64_t kCpu = 5;
 };
 
-bool CanTake() { return !GORT_TSAN && ThreadsBarrierInit(); }
+// With a barrier on all threads, and without.
+class TakePFromSleeperTest : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GORT_TSAN) GTEST_SKIP() << "nothing is taken under ThreadSanitizer";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Barrier, TakePFromSleeperTest, ::testing::Bool());
 
-TEST(TakePFromSleeper, GivesItToAnIdleM) {
-  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
-  Asleep a;
+TEST_P(TakePFromSleeperTest, GivesItToAnIdleM) {
+  Asleep a(GetParam());
   EXPECT_EQ(a.Take(), Sleeper::kTaken);
   EXPECT_EQ(a.w.Trace(), "s running>syscall, p1 running>idle");
   EXPECT_EQ(a.idle->nextp, a.p());
@@ -375,9 +383,8 @@ TEST(TakePFromSleeper, GivesItToAnIdleM) {
   EXPECT_EQ(a.Take(), Sleeper::kAwake) << "it has no M any more";
 }
 
-TEST(TakePFromSleeper, WithoutAnMItStays) {
-  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
-  Asleep a;
+TEST_P(TakePFromSleeperTest, WithoutAnMItStays) {
+  Asleep a(GetParam());
   {
     LockGuard l(&sched.lock);
     EXPECT_EQ(MGet(), a.idle);
@@ -387,8 +394,7 @@ TEST(TakePFromSleeper, WithoutAnMItStays) {
   EXPECT_EQ(a.pins.lost.load(), 0);
 }
 
-TEST(TakePFromSleeper, LeavesWhatIsNotAsleepInTheProgramsCode) {
-  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
+TEST_P(TakePFromSleeperTest, LeavesWhatIsNotAsleepInTheProgramsCode) {
   struct Row {
     const char* what;
     std::function<void(Asleep*)> set;
@@ -410,7 +416,7 @@ TEST(TakePFromSleeper, LeavesWhatIsNotAsleepInTheProgramsCode) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
-    Asleep a;
+    Asleep a(GetParam());
     row.set(&a);
     EXPECT_EQ(a.Take(), row.answer);
     EXPECT_EQ(a.w.Trace(), "");
@@ -423,9 +429,28 @@ TEST(TakePFromSleeper, LeavesWhatIsNotAsleepInTheProgramsCode) {
   }
 }
 
-TEST(TakePFromSleeper, AStopOfTheWorldGetsItOnce) {
-  if (!CanTake()) GTEST_SKIP() << "there is no barrier here";
-  Asleep a;
+TEST(TakePFromSleeper, WithoutABarrierTheThreadMustHaveSleptOn) {
+  if (GORT_TSAN) GTEST_SKIP() << "nothing is taken under ThreadSanitizer";
+  for (const bool asleep_again : {false, true}) {
+    Asleep a(false);
+    bool lost_seen = false;
+    // It wakes just before the second look, and may have missed that the P is about to be taken.
+    a.w.asleep = [&](int) {
+      lost_seen = a.pins.lost.load() != 0;
+      return !lost_seen || asleep_again;
+    };
+    a.w.thread_cpu = [&](int) { return lost_seen ? Asleep::kCpu + 1 : Asleep::kCpu; };
+    EXPECT_EQ(a.Take(), Sleeper::kLater);
+    EXPECT_TRUE(lost_seen);
+    EXPECT_EQ(a.w.Trace(), "");
+    EXPECT_EQ(a.mp->p.load(), a.p());
+    EXPECT_EQ(a.pins.lost.load(), 0);
+    EXPECT_EQ(IdleMs(), 1);
+  }
+}
+
+TEST_P(TakePFromSleeperTest, AStopOfTheWorldGetsItOnce) {
+  Asleep a(GetParam());
   BeginToStop(1);
   a.pins.pins.store(1);
   EXPECT_EQ(a.Take(), Sleeper::kLater);

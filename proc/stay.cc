@@ -33,9 +33,10 @@ constexpr int64_t kMostStaying = 4000;
 // That the process may have. Const after StayInit.
 constinit int64_t system_threads ABSL_GUARDED_BY(sched.lock) = INT64_MAX;
 
-constinit std::atomic<bool> can_take{false};  // false for good when the barrier fails
-constinit std::atomic<int> staying{0};        // goroutines in StayWithoutP
-constinit std::atomic<int> without_p{0};      // Ms that have lost their P and have none yet
+constinit bool can_take = false;                 // const after StayInit
+constinit std::atomic<bool> has_barrier{false};  // false for good when the barrier fails
+constinit std::atomic<int> staying{0};           // goroutines in StayWithoutP
+constinit std::atomic<int> without_p{0};         // Ms that have lost their P and have none yet
 
 // The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
 // thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
@@ -223,17 +224,26 @@ void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (gp != nullptr) HandToWired(nullptr, gp);
 }
 
+// Whether the thread `tid`, whose CPU time was cpu_before, and the caller see each other's last stores:
+// because of the barrier, or because it sleeps and has not run since.
+bool SeeEachOther(int tid, int64_t cpu_before) {
+  if (has_barrier.load(std::memory_order_relaxed)) {
+    if (ThreadsBarrier()) return true;
+    has_barrier.store(false, std::memory_order_relaxed);  // forbidden since StayInit
+  }
+  return ThreadIsAsleep(tid, false) && ThreadCpuNs(tid) == cpu_before;
+}
+
 // Takes pp from mp if mp's thread runs the program's code.
-bool TakeIfInProgram(M* mp, P* pp) {
+bool TakeIfInProgram(M* mp, P* pp, int tid, int64_t cpu_before) {
   LockGuard l(&mp->thread_lock);
   ThreadPins* pins = mp->pins;
   if (pins == nullptr || pins->lost.load(std::memory_order_relaxed) != 0) return false;
   pins->lost.store(1, std::memory_order_relaxed);
-  const bool seen = ThreadsBarrier();
-  if (!seen) can_take.store(false, std::memory_order_relaxed);
+  const bool exact = SeeEachOther(tid, cpu_before);
   // Not pinned: in the program's code, and it waits for thread_lock when it leaves that.
   G* gp = mp->curg.load(std::memory_order_relaxed);
-  if (!seen || pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
+  if (!exact || pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
       mp->locks != 0 || mp->dying != 0 || ReadGStatus(gp) != kGRunning) {
     pins->lost.store(0, std::memory_order_relaxed);
     return false;
@@ -252,7 +262,8 @@ void StayInit() {
   }
   regain_p_hook.Set(&RegainForCall);
   scan_wait_hook.Set(&LetOneGoOn);
-  can_take = !GORT_TSAN && ThreadsBarrierInit();
+  can_take = !GORT_TSAN;
+  has_barrier.store(ThreadsBarrierInit(), std::memory_order_relaxed);
 }
 
 bool RunsProgram(const G* gp) {
@@ -332,23 +343,25 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
 }
 
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
-  if (!can_take.load(std::memory_order_relaxed) || SchedSeeded()) return Sleeper::kAwake;
+  if (!can_take || SchedSeeded()) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);
-  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid)) return Sleeper::kAwake;
+  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid, has_barrier.load(std::memory_order_relaxed))) {
+    return Sleeper::kAwake;
+  }
   if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
     LockGuard l(&sched.lock);
     if (sched.gcwaiting.load()) {
-      return StopIfTaken(TakeIfInProgram(mp, pp) ? pp : nullptr) ? Sleeper::kTaken
-                                                                 : Sleeper::kLater;
+      return StopIfTaken(TakeIfInProgram(mp, pp, tid, cpu_before) ? pp : nullptr) ? Sleeper::kTaken
+                                                                                  : Sleeper::kLater;
     }
   }
   const Taker taker = FindTaker(/*waits=*/false);
   if (!taker.found()) return Sleeper::kLater;
   // Until HandTo no M runs with the P, and the one that had it may come back and wait.
   IncIdleLocked(-1);
-  const bool taken = TakeIfInProgram(mp, pp);
+  const bool taken = TakeIfInProgram(mp, pp, tid, cpu_before);
   if (taken) {
     HandTo(taker, pp);
   } else {

@@ -94,7 +94,7 @@ bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
   if (tid == 0) return false;
   const int64_t cpu = ThreadCpuNs(tid);
   const Use use = UseSince(pp, mp, cpu, now);
-  if (!use.busy && ThreadIsAsleep(tid)) {
+  if (!use.busy && ThreadIsAsleep(tid, true)) {
     pp->sysmon_slept_when = now;
     if (use.still && TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
   }

@@ -170,7 +170,7 @@ int64_t ThreadCpuNs(int tid) {
   return ok ? ts.tv_sec * int64_t{1'000'000'000} + ts.tv_nsec : -1;
 }
 
-bool ThreadIsAsleep(int tid) {
+bool ThreadIsAsleep(int tid, bool unknown) {
   int saved = errno;
   char text[64];
   snprintf(text, sizeof text, "/proc/self/task/%d/syscall", tid);
@@ -182,7 +182,7 @@ bool ThreadIsAsleep(int tid) {
   }
   errno = saved;
   // "running", or a number and its arguments.
-  return n <= 0 || text[0] != 'r';
+  return n <= 0 ? unknown : text[0] != 'r';
 }
 
 namespace {

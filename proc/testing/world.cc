@@ -40,7 +40,8 @@ GORT_WRAP(int, ThreadCreate, "_ZN4gort2rt12ThreadCreateEPmPFvPvES2_", uintptr_t*
 GORT_WRAP(void, ThreadDetach, "_ZN4gort2rt12ThreadDetachEm", uintptr_t);
 GORT_WRAP(int, ThreadCount, "_ZN4gort2rt11ThreadCountEv");
 GORT_WRAP(int64_t, ThreadCpuNs, "_ZN4gort2rt11ThreadCpuNsEi", int);
-GORT_WRAP(bool, ThreadIsAsleep, "_ZN4gort2rt14ThreadIsAsleepEi", int);
+GORT_WRAP(bool, ThreadIsAsleep, "_ZN4gort2rt14ThreadIsAsleepEib", int, bool);
+GORT_WRAP(bool, ThreadsBarrierInit, "_ZN4gort2rt18ThreadsBarrierInitEv");
 GORT_WRAP(int, NumCpuAffinity, "_ZN4gort2rt14NumCpuAffinityEv");
 GORT_WRAP(int, NumCpuCgroup, "_ZN4gort2rt12NumCpuCgroupEv");
 
@@ -180,9 +181,13 @@ int64_t WrapThreadCpuNs(int tid) {
   return world->thread_cpu(tid);
 }
 
-bool WrapThreadIsAsleep(int tid) {
-  if (world == nullptr || !world->asleep) return RealThreadIsAsleep(tid);
+bool WrapThreadIsAsleep(int tid, bool unknown) {
+  if (world == nullptr || !world->asleep) return RealThreadIsAsleep(tid, unknown);
   return world->asleep(tid);
+}
+
+bool WrapThreadsBarrierInit() {
+  return (world == nullptr || world->has_barrier) && RealThreadsBarrierInit();
 }
 
 int WrapNumCpuAffinity() {

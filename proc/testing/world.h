@@ -91,6 +91,8 @@ class World {
   // it says of the real one.
   std::function<int64_t(int tid)> thread_cpu;
   std::function<bool(int tid)> asleep;
+  // The system has a barrier on all threads. When StayInit asks.
+  bool has_barrier = true;
 
   // Threads of the process that the runtime knows nothing of.
   int strangers = 0;

@@ -27,7 +27,7 @@ SLICES = ("", "preemptrate=2000")
 # Rows that do not pass yet, and why.
 NOT_YET = {}
 
-# Under an emulator, which is another CPU's: where it has no membarrier(2), sleeping threads get signals, and on arm64 a call of the C
+# Under an emulator, which is another CPU's: where it has neither membarrier(2) nor /proc's word on threads, those asleep get signals, and on arm64 a call of the C
 # library's that a signal meets ends with EINTR (preempt/README.md).
 NOT_EMULATED_FAMILIES = {"timed", "fed"}
 

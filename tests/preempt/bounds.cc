@@ -2,12 +2,20 @@
 // name. See bounds_test.cc. One that hangs dies of SIGALRM.
 //
 //   bounds NAME
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cinttypes>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -17,6 +25,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
 #include "gort/platforms/clock.h"
+#include "gort/preempt/preempt.h"
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
 #include "gort/timer/sleep.h"
@@ -105,11 +114,51 @@ int Frozen() {
   return 0;
 }
 
+// ---- a system without membarrier(2) ----
+
+// From before the runtime's start on the call fails, as in a sandbox or with an old kernel.
+bool refused = false;
+__attribute__((constructor)) void RefuseMembarrier() {
+  if (getenv("NO_MEMBARRIER") == nullptr) return;
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof code / sizeof code[0], code};
+  refused = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+            syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == ENOSYS;
+}
+
+// One goroutine sleeps in the kernel, again and again, another counts.
+int Sleepers() {
+  constexpr int kRounds = 10;
+  constexpr int kSleepMs = 50;
+  gort::GOMAXPROCS(1);
+  std::atomic<int> done{0};
+  std::atomic<int> failed{0};
+  gort::Go([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      const int64_t end = gort::rt::Nanotime() + (kSleepMs - 1) * kMs;
+      if (poll(nullptr, 0, kSleepMs) != 0 || gort::rt::Nanotime() < end) failed.fetch_add(1);
+    }
+    done.store(1);
+  });
+  int turns = 0;
+  for (; done.load() == 0; ++turns) gort::Sleep(absl::Milliseconds(1));
+  std::printf("refused=%d failed=%d turns=%d signals=%" PRId64 "\n", refused ? 1 : 0, failed.load(),
+              turns, gort::rt::PreemptCount(gort::rt::Interrupted::kAtCall));
+  return 0;
+}
+
 struct Program {
   const char* name;
   int (*run)();
 };
-constexpr Program kPrograms[] = {{"exchange", &Exchange}, {"frozen", &Frozen}};
+constexpr Program kPrograms[] = {
+    {"exchange", &Exchange}, {"frozen", &Frozen}, {"sleepers", &Sleepers}};
 
 }  // namespace bounds
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "gort/base/attributes.h"
 #include "gort/tests/support/child.h"
@@ -14,8 +15,8 @@ namespace {
 using gort::testing::ChildResult;
 using gort::testing::RunProgram;
 
-std::string RunBounds(const char* name) {
-  const ChildResult r = RunProgram("tests/preempt/bounds", {name});
+std::string RunBounds(const char* name, const std::vector<std::string>& env = {}) {
+  const ChildResult r = RunProgram("tests/preempt/bounds", {name}, env);
   EXPECT_EQ(r.status, 0) << r.output;
   return r.output;
 }
@@ -41,6 +42,23 @@ TEST_F(Bounds, SpinningOnWhatAWaiterHoldsEndsWhenNoMoreMayWait) {
 
 TEST_F(Bounds, AFrozenGoroutineIsWaitedForWithoutHoldingUpWhoEndsThat) {
   EXPECT_EQ(RunBounds("frozen"), "done=2\n");
+}
+
+void ExpectSleepersLoseTheirPWithoutASignal(const std::string& out) {
+  EXPECT_EQ(Number(out, "failed"), 0) << out;
+  EXPECT_EQ(Number(out, "signals"), 0) << out;
+  // With the P kept there would be one for each of the ten sleeps.
+  EXPECT_GT(Number(out, "turns"), 20) << out;
+}
+
+TEST_F(Bounds, SleepersLoseTheirPWithoutASignal) {
+  ExpectSleepersLoseTheirPWithoutASignal(RunBounds("sleepers"));
+}
+
+TEST_F(Bounds, SleepersLoseTheirPWithoutASignalAndWithoutMembarrier) {
+  const std::string out = RunBounds("sleepers", {"NO_MEMBARRIER=1"});
+  if (Number(out, "refused") != 1) GTEST_SKIP() << "no seccomp(2) here";
+  ExpectSleepersLoseTheirPWithoutASignal(out);
 }
 
 }  // namespace
