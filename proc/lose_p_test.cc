@@ -100,7 +100,7 @@ class LosePTest : public ::testing::Test {
       EXPECT_EQ(note, &m0.park);
       meanwhile();
     };
-    StayWithoutP(gp, ctx_, SIGURG);
+    EXPECT_TRUE(StayWithoutP(gp, ctx_));
     w_.on_sleep = nullptr;
   }
 

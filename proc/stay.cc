@@ -347,7 +347,8 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);
-  if (tid == 0 || ThreadCpuNs(tid) != cpu_before || !ThreadIsAsleep(tid, has_barrier.load(std::memory_order_relaxed))) {
+  if (tid == 0 || ThreadCpuNs(tid) != cpu_before ||
+      !ThreadIsAsleep(tid, has_barrier.load(std::memory_order_relaxed))) {
     return Sleeper::kAwake;
   }
   if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
