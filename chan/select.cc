@@ -179,7 +179,7 @@ int SelectGo(SelectCase* cases, uint32_t* order, int n, bool block, bool* receiv
     if (!block) return kSelectDefault;
     ParkForever(WaitReason::kSelectNoCases);
   }
-  PreemptCheck();
+  block ? PreemptCheck() : PreemptCheckInPlace();
   if (n == 1) return One(cases[0], block, received);
   G* gp = CurrentG();
   const Cases s = Order(cases, order, n);

@@ -343,7 +343,7 @@ absl::Status Context::Err() const {
   if (n == nullptr) return absl::OkStatus();
   const uint32_t state = n->state.load(std::memory_order_acquire);  // pairs with: Mark
   if (state == rt::kLive) {
-    rt::PreemptCheck();  // the caller may be polling in a loop
+    rt::PreemptCheckInPlace();  // the caller may be polling in a loop
     return absl::OkStatus();
   }
   if (state == rt::kCancelled) n->done.Recv();  // closed already, or in a moment

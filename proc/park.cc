@@ -22,6 +22,7 @@
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
+#include "gort/proc/stay.h"
 #include "gort/stack/internal/overflow.h"
 
 namespace gort::rt {
@@ -179,6 +180,17 @@ void PreemptCheck() {
   // With a seed the guard is always kStackPreempt, and chance decides.
   if (SeedIgnoresRequests() && !SchedOneIn(4)) return;
   Gosched();
+}
+
+void PreemptCheckInPlace() {
+  if (GORT_UNLIKELY(SchedSeeded())) return PreemptCheck();
+  G* gp = Getg();
+  if (gp == nullptr || gp->stackguard0.load(std::memory_order_relaxed) != kStackPreempt) return;
+  // The request is answered; the monitor makes another one if the time slice goes on.
+  gp->preempt.store(false, std::memory_order_relaxed);
+  gp->stackguard0.store(gp->stack.lo, std::memory_order_relaxed);
+  YieldP();
+  PinnedWithP until_it_is_back;
 }
 
 }  // namespace gort::rt

@@ -67,6 +67,10 @@ M* AcquireM();
 void ReleaseM(M* mp);
 // A cooperative check point: yields if pre-emption was asked for.
 void PreemptCheck();
+// The same for calls that do not park: the goroutine keeps its thread, and its P goes to a thread that
+// waits for one, until it comes back. Without such a thread nothing happens, and one is asked for.
+// Nothing happens either while the caller is pinned. With a seed: PreemptCheck.
+void PreemptCheckInPlace();
 
 // ---- running ----
 

@@ -308,7 +308,8 @@ void YieldP() {
   Pinned pinned;
   P* pp = gp->m->p.load(std::memory_order_relaxed);
   if (pp == nullptr || gp->m->locks != 0 || SchedSeeded()) return;
-  if (RunqEmpty(pp) && sched.runqsize.load(std::memory_order_relaxed) == 0) return;
+  const bool stops = sched.gcwaiting.load(std::memory_order_relaxed);
+  if (!stops && RunqEmpty(pp) && sched.runqsize.load(std::memory_order_relaxed) == 0) return;
   GivePAway(gp, nullptr);
 }
 

@@ -61,7 +61,8 @@ enum class Gave : uint8_t {
 Gave GivePAway(G* gp, const SigCtx* wait_at);
 
 // For a goroutine that is about to give way to other threads: gives its P away, if somebody waits for
-// it, and goes on without. Anywhere; nothing happens but in the program's code of a goroutine.
+// it or the world is to stop, and goes on without. Anywhere; nothing happens but in the program's code
+// of a goroutine.
 void YieldP();
 
 // Waits in the handler until there is a P for gp, which has lost its own, in GivePAway or before.

@@ -99,8 +99,8 @@ GORT_NOINLINE void Mutex::UnlockSlow(uint32_t s) {
     if (!hand_over && !wake) return;
     rt::SemRelease(&sema_, hand_over);
     // A goroutine that locks and unlocks in a loop gives way here, so that the waiter can run at
-    // last.
-    rt::PreemptCheck();
+    // last. It stays on its thread: who calls Unlock does not expect to be moved.
+    rt::PreemptCheckInPlace();
     return;
   }
 }

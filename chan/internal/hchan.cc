@@ -407,7 +407,7 @@ bool ChanRecvWouldBlock(const HChan* c) {
   return Empty(c) && !c->closed.load(std::memory_order_acquire);  // pairs with: CloseChan
 }
 
-GORT_NOINLINE void PollFailed() { PreemptCheck(); }
+GORT_NOINLINE void PollFailed() { PreemptCheckInPlace(); }
 
 GORT_COLD void ParkForever(WaitReason reason) {
   CurrentG();  // a foreign thread is attached here

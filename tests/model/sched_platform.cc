@@ -120,6 +120,7 @@ void StopLockedM() { model::Fail("StopLockedM"); }
 void StartLockedM(G* gp) { model::Fail("StartLockedM"); }
 void HandToWired(P* pp, G* gp) { model::Fail("HandToWired"); }
 void BindStack(G*, P*) { model::Fail("a goroutine has no context"); }
+void YieldP() { model::Fail("YieldP"); }
 G* TakeWiredWaiter() { return nullptr; }  // none is cut off
 
 // ---- stacks ----

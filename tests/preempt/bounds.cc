@@ -20,6 +20,8 @@
 #include <mutex>
 #include <thread>
 
+#include "gort/chan/chan.h"
+#include "gort/context/context.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
@@ -114,6 +116,39 @@ int Frozen() {
   return 0;
 }
 
+// ---- polling: calls that do not park ----
+
+thread_local int of_this_thread = 0;
+
+// Two goroutines that poll, and so give way, each with something of its thread's.
+int Polling() {
+  constexpr int kWanted = 20;
+  gort::GOMAXPROCS(1);
+  const gort::Chan<int> nothing = gort::MakeChan<int>(0);
+  const auto [ctx, cancel] = gort::WithCancel(gort::Background());
+  const gort::Context& context = ctx;
+  std::atomic<int> last{0};
+  std::atomic<int> turns{0};
+  std::atomic<int> failed{0};
+  std::atomic<int> done{0};
+  const auto poll = [&](int self) {
+    of_this_thread = self;
+    while (turns.load() < kWanted) {
+      if (last.exchange(self) != self) turns.fetch_add(1);
+      int unused;
+      nothing.TryRecv(&unused);
+      if (of_this_thread != self) failed.fetch_add(1);
+      if (!context.Err().ok() || of_this_thread != self) failed.fetch_add(1);
+    }
+    done.fetch_add(1);
+  };
+  gort::Go([&] { poll(1); });
+  gort::Go([&] { poll(2); });
+  WaitFor(done, 2);
+  std::printf("turns=%d failed=%d\n", turns.load(), failed.load());
+  return 0;
+}
+
 // ---- a system without membarrier(2) ----
 
 // From before the runtime's start on the call fails, as in a sandbox or with an old kernel.
@@ -158,7 +193,7 @@ struct Program {
   int (*run)();
 };
 constexpr Program kPrograms[] = {
-    {"exchange", &Exchange}, {"frozen", &Frozen}, {"sleepers", &Sleepers}};
+    {"exchange", &Exchange}, {"frozen", &Frozen}, {"polling", &Polling}, {"sleepers", &Sleepers}};
 
 }  // namespace bounds
 

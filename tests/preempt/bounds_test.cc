@@ -44,6 +44,13 @@ TEST_F(Bounds, AFrozenGoroutineIsWaitedForWithoutHoldingUpWhoEndsThat) {
   EXPECT_EQ(RunBounds("frozen"), "done=2\n");
 }
 
+// Without signals they give way in their calls alone.
+TEST_F(Bounds, CallsThatDoNotParkGiveWayOnTheirThread) {
+  const std::string out = RunBounds("polling", {"GODEBUG=asyncpreemptoff=1"});
+  EXPECT_EQ(Number(out, "failed"), 0) << out;
+  EXPECT_GE(Number(out, "turns"), 20) << out;
+}
+
 void ExpectSleepersLoseTheirPWithoutASignal(const std::string& out) {
   EXPECT_EQ(Number(out, "failed"), 0) << out;
   EXPECT_EQ(Number(out, "signals"), 0) << out;
