@@ -107,8 +107,12 @@ class LosePTest : public ::testing::Test {
   // A goroutine that runs on mp, which shares the thread of the test.
   G* RunningOn(M* mp, const char* name) {
     G* gp = w_.Dummy(name, kGRunning);
-    mp->pins = m0.pins;
-    mp->mcache = m0.mcache;
+    {
+      LockGuard of_m0(&m0.thread_lock);
+      LockGuard of_mp(&mp->thread_lock);
+      mp->pins = m0.pins;
+      mp->mcache = m0.mcache;
+    }
     mp->curg.store(gp);
     gp->m = mp;
     return gp;
@@ -412,7 +416,12 @@ TEST_P(TakePFromSleeperTest, LeavesWhatIsNotAsleepInTheProgramsCode) {
       {"on its way to another state", [](Asleep* a) { a->gp->atomicstatus.store(kGWaiting); },
        Sleeper::kLater},
       {"runs no goroutine", [](Asleep* a) { a->mp->curg.store(nullptr); }, Sleeper::kLater},
-      {"its thread is about to end", [](Asleep* a) { a->mp->pins = nullptr; }, Sleeper::kLater},
+      {"its thread is about to end",
+       [](Asleep* a) {
+         LockGuard l(&a->mp->thread_lock);
+         a->mp->pins = nullptr;
+       },
+       Sleeper::kLater},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);

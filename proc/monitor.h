@@ -1,6 +1,6 @@
 // proc/monitor.h: what sysmon asks of the scheduler.
-// What      taking Ps back, the deadlock report, memory of dead goroutines' stacks, the SCHED line,
-//           following the CPUs. For sysmon/ only; what goroutines may call stands in proc.h.
+// What      taking Ps back, the deadlock report, the SCHED line, following the CPUs. For sysmon/ only;
+//           what goroutines may call stands in proc.h.
 // Layer     6. An M without a P, no runtime lock held, unless a function says otherwise.
 #ifndef GORT_PROC_MONITOR_H_
 #define GORT_PROC_MONITOR_H_

@@ -189,8 +189,9 @@ int ReadByte(const void* p) {
   iovec local{&byte, 1};
   iovec remote{const_cast<void*>(p), 1};
   // The call names this thread, because the process's first may have ended. It is made by number,
-  // because the sanitizers' wrapper would read the address itself.
-  long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0);
+  // because the sanitizers' wrapper would read the address itself. The last argument lies on the stack,
+  // where an int leaves half of it as it was.
+  long n = syscall(SYS_process_vm_readv, syscall(SYS_gettid), &local, 1, &remote, 1, 0UL);
   return n == 1 ? 0 : errno;
 }
 
