@@ -107,11 +107,17 @@ class LosePTest : public ::testing::Test {
   // A goroutine that runs on mp, which shares the thread of the test.
   G* RunningOn(M* mp, const char* name) {
     G* gp = w_.Dummy(name, kGRunning);
+    ThreadPins* pins;
+    MCache** mcache;
     {
-      LockGuard of_m0(&m0.thread_lock);
-      LockGuard of_mp(&mp->thread_lock);
-      mp->pins = m0.pins;
-      mp->mcache = m0.mcache;
+      LockGuard l(&m0.thread_lock);
+      pins = m0.pins;
+      mcache = m0.mcache;
+    }
+    {
+      LockGuard l(&mp->thread_lock);
+      mp->pins = pins;
+      mp->mcache = mcache;
     }
     mp->curg.store(gp);
     gp->m = mp;

@@ -140,8 +140,8 @@ TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
 
 // Its thread would take the P along, and the program would stand still.
 TEST(Crash, AGoroutineThatEndsItsThreadIsReported) {
-  if (GORT_ASAN)
-    GTEST_SKIP() << "AddressSanitizer ends the process: frames were left without a return";
+  if (GORT_ASAN || GORT_TSAN)
+    GTEST_SKIP() << "a sanitizer ends the process: frames have not returned";
   ChildResult r = RunScenario("pthread-exit");
   EXPECT_EQ(r.status, 2) << r.output;
   ExpectHas(r.output, "fatal error: a goroutine ended its thread (pthread_exit");
