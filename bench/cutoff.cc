@@ -1,9 +1,9 @@
 // bench/cutoff.cc: what it costs to take the CPU from goroutines that compute.
 //
-//   cutoff [--goroutines=N] [--ms=N] [--procs=N] [--may_move]
+//   cutoff [--goroutines=N] [--ms=N] [--procs=N] [--may_move] [--noplain]
 //
 // N goroutines each compute for about so many milliseconds without a call; before and after them
-// plain threads, one for each P, do the same work. Prints the time of both and, of the goroutines:
+// plain threads, one for each P, do the same work (not with --noplain). Prints the time of both and, of the goroutines:
 // how often one was interrupted and what that cost each time, switches of threads, the most threads,
 // resident memory, and when the goroutines began and ended. GODEBUG=preemptrate=10000 makes the cost
 // of one interruption large enough to be seen.
@@ -29,6 +29,7 @@
 DEFINE_int32(goroutines, 2, "how many compute at once");
 DEFINE_double(ms, 1000, "about how long each computes");
 DEFINE_int32(procs, 1, "GOMAXPROCS, and the number of plain threads");
+DEFINE_bool(plain, true, "time plain threads too; else what an interruption costs is not known");
 DEFINE_bool(may_move, false, "goroutines promise that they may move (GoOptions::may_move)");
 
 namespace {
@@ -123,14 +124,14 @@ double Of(std::vector<Times> times, double Times::*which, size_t percent) {
 }
 
 void Report(int64_t steps, int64_t steps_on_a_thread) {
-  const double before = OnThreads(steps_on_a_thread);
+  const double before = FLAGS_plain ? OnThreads(steps_on_a_thread) : 0;
   std::vector<Times> times(static_cast<size_t>(FLAGS_goroutines));
   const int64_t switches_before = Switches();
   ThreadsWatch watch;
   const double total = OnGoroutines(steps, &times);
   const int64_t threads = watch.Stop();
   const int64_t switches = Switches() - switches_before;
-  const double plain = (before + OnThreads(steps_on_a_thread)) / 2;
+  const double plain = FLAGS_plain ? (before + OnThreads(steps_on_a_thread)) / 2 : total;
   const int64_t stayed = PreemptCount(Interrupted::kStayed);
   const int64_t moved = PreemptCount(Interrupted::kMoved);
   const double cuts = static_cast<double>(std::max<int64_t>(stayed + moved, 1));

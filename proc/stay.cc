@@ -52,6 +52,9 @@ P* Lose(M* mp, G* gp, ThreadPins* pins, MCache** mcache)
   mp->lost_cpu.store(kNotSeen, std::memory_order_relaxed);
   without_p.fetch_add(1, std::memory_order_relaxed);
   pins->lost.store(1, std::memory_order_relaxed);
+  // The request was for the slice that ends here. Left set it would send runnext behind those that were
+  // cut off (Next).
+  pp->preempt.store(false, std::memory_order_relaxed);
   SetPStatus(pp, kPIdle);
   return pp;
 }

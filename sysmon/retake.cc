@@ -30,12 +30,15 @@ constexpr int64_t kCalmRetryNs = 500'000;
 bool Calm(const P* pp, int64_t now) { return now - pp->sysmon_slept_when > kCalmAfterNs; }
 
 // When the time slice of pp's goroutine ends. A due timer of pp shortens the slice, because no
-// other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same.
+// other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same. So does
+// one that goes before runnext, because others had a turn (kTurnPeriod) or it has readied that itself.
 int64_t SliceEnd(const P* pp) {
   int64_t slice = TimeSliceNs();
   int64_t end = pp->sysmon_schedwhen + slice;
   int64_t when = pp->timer0_when.load(std::memory_order_relaxed);
   if (when != 0) end = std::min(end, std::max(when, pp->sysmon_schedwhen) + slice / 2);
+  const bool next = pp->runq.runnext.load(std::memory_order_relaxed) != nullptr;  // a guess will do
+  if (next) end = std::min(end, pp->sysmon_schedwhen + slice / 2);
   return end;
 }
 

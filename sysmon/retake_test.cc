@@ -63,10 +63,10 @@ struct Caller {
   }
 };
 
-void PutLocal(World* w, P* pp) {
+void PutLocal(World* w, P* pp, bool next = false) {
   GQueue overflow;
   int32_t n = 0;
-  RunqPut(pp, w->NewG("work", [] {}), false, &overflow, &n);
+  RunqPut(pp, w->NewG("work", [] {}), next, &overflow, &n);
 }
 
 // ---- a P that runs ----
@@ -81,6 +81,7 @@ struct SliceRow {
   bool asked;
   int64_t look_again;        // from now; kNever: never
   int64_t slept = 50 * kMs;  // one of the P's threads was seen asleep, ago
+  bool next = false;         // the one that waits is runnext
 };
 
 TEST(Retake, EndsTimeSlices) {
@@ -106,6 +107,9 @@ TEST(Retake, EndsTimeSlices) {
        kSecond},
       {"a new goroutine, somebody waits, nobody slept lately", true, 5 * kMs, -1, true, false,
        false, kSlice, kSecond},
+      {"before runnext", false, 4 * kMs, -1, true, false, false, kMs, kSecond, true},
+      {"before runnext, half a slice long", false, 5 * kMs, -1, true, false, true, 500 * kUs,
+       kSecond, true},
       {"at its end, nobody slept lately", false, kSlice, -1, false, false, true, 500 * kUs,
        kSecond},
       {"somebody waits, the end is nearer", false, 9 * kMs, -1, true, false, false, kMs},
@@ -124,7 +128,7 @@ TEST(Retake, EndsTimeSlices) {
     pp->sysmon_schedtick = 7;
     pp->schedtick.store(row.ticked ? 8 : 7);
     if (row.timer_in >= 0) pp->timer0_when.store(pp->sysmon_schedwhen + row.timer_in);
-    if (row.work) PutLocal(&w, pp);
+    if (row.work) PutLocal(&w, pp, row.next);
     m0.curg.store(w.Dummy("g", kGRunning));
     if (row.seeded) SetSchedSeed(1);
     Retaken r = w.Look(now);
