@@ -124,6 +124,16 @@ class LosePTest : public ::testing::Test {
     return gp;
   }
 
+  // A second goroutine, on `other`, takes the P that waits for that, and gives it away.
+  int64_t ExchangesWhenItGives(M* other) {
+    const int64_t before = sched.exchanged.load();
+    OnOther(&w_, other, [&] {
+      TakeNextP(other);
+      EXPECT_EQ(GivePAway(RunningOn(other, "h"), nullptr), Gave::kYes);
+    });
+    return sched.exchanged.load() - before;
+  }
+
   P* p() { return World::PAt(0); }
 
   static constexpr int32_t kPlenty = 1000;
@@ -229,13 +239,7 @@ TEST_F(LosePTest, AtTheBoundItIsExchangedForTheOneThatWaits) {
     EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
     Stay(gp, [&] {
       SetMaxMs(4);
-      OnOther(&w_, other, [&] {
-        TakeNextP(other);
-        G* second = RunningOn(other, "h");
-        const int64_t exchanged = sched.exchanged.load();
-        EXPECT_EQ(GivePAway(second, nullptr), Gave::kYes);
-        EXPECT_EQ(sched.exchanged.load(), exchanged + 1);
-      });
+      EXPECT_EQ(ExchangesWhenItGives(other), 1);
       EXPECT_EQ(m0.nextp, p());
       SetMaxMs(kPlenty);
     });
@@ -249,13 +253,7 @@ TEST_F(LosePTest, AtTheBoundAnIdleMTakesItForOneThatHasNotBegun) {
     M* idle = w_.NewM(true);
     Stay(gp, [&] {
       SetMaxMs(4);
-      OnOther(&w_, other, [&] {
-        TakeNextP(other);
-        G* second = RunningOn(other, "h");
-        const int64_t exchanged = sched.exchanged.load();
-        EXPECT_EQ(GivePAway(second, nullptr), Gave::kYes);
-        EXPECT_EQ(sched.exchanged.load(), exchanged);
-      });
+      EXPECT_EQ(ExchangesWhenItGives(other), 0);
       EXPECT_EQ(idle->nextp, p());
       SetMaxMs(kPlenty);
       OnOther(&w_, idle, [&] {

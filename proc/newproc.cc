@@ -146,8 +146,11 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   // Otherwise the stack comes when the goroutine first runs (BindStack).
   if (GORT_UNLIKELY(on_stack || (options != nullptr && options->stack_size != 0))) {
     GiveStack(gp, pp, ReservationFor(options));
-    if (on_stack) closure = RoomOnStack(gp, closure_bytes, closure_align);
-    if (!on_stack) Prepare(gp, gp->stack.hi);
+    if (on_stack) {
+      closure = RoomOnStack(gp, closure_bytes, closure_align);
+    } else {
+      Prepare(gp, gp->stack.hi);
+    }
   }
   gp->closure_on_heap = on_heap;
   gp->closure_align = closure_align;
