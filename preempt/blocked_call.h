@@ -42,15 +42,24 @@ namespace gort::rt {
 // if what it waits for is a signal.
 bool MayRepeat(uint64_t number);
 
+struct BlockedCall {
+  enum class State {
+    kNone,
+    kNext,   // the next instruction makes it
+    kEnded,  // a signal has ended it, and it may be made again
+  };
+  State state = State::kNone;
+  // kEnded: what the register held where the result is now. The number (amd64), or the first
+  // argument (arm64).
+  uint64_t overwritten = 0;
+};
+
 // The rest is in blocked_call_<os>_<cpu>.cc.
 
-// True when the next instruction of *ctx is a system call, or when a signal has ended one that may be
-// made again.
-bool BlockedCallAt(const SigCtx& ctx);
-// True when it is the latter.
-bool BlockedCallEnded(const SigCtx& ctx);
-// Takes *ctx back to the call, if a signal has ended one that may be made again.
-void BlockedCallRewind(SigCtx& ctx);
+// The call that a signal with this context has met.
+BlockedCall BlockedCallOf(const SigCtx& ctx);
+// Takes *ctx, of which call was told, back to a call that has ended.
+void BlockedCallRewind(SigCtx& ctx, const BlockedCall& call);
 
 }  // namespace gort::rt
 

@@ -89,15 +89,15 @@ int64_t EndedCall(const SigCtx& ctx) {
 
 }  // namespace
 
-bool BlockedCallEnded(const SigCtx& ctx) { return !AtCall(ctx) && EndedCall(ctx) >= 0; }
-
-bool BlockedCallAt(const SigCtx& ctx) { return AtCall(ctx) || EndedCall(ctx) >= 0; }
-
-void BlockedCallRewind(SigCtx& ctx) {
-  if (AtCall(ctx)) return;
+BlockedCall BlockedCallOf(const SigCtx& ctx) {
+  if (AtCall(ctx)) return {BlockedCall::State::kNext};
   const int64_t number = EndedCall(ctx);
-  if (number < 0) return;
-  Reg(ctx.raw(), REG_RAX) = number;
+  if (number < 0) return {};
+  return {BlockedCall::State::kEnded, static_cast<uint64_t>(number)};
+}
+
+void BlockedCallRewind(SigCtx& ctx, const BlockedCall& call) {
+  Reg(ctx.raw(), REG_RAX) = static_cast<greg_t>(call.overwritten);
   ctx.set_pc(ctx.pc() - kInsnBytes);
 }
 

@@ -48,22 +48,17 @@ bool EndedRepeatable(const SigCtx& ctx) {
 
 }  // namespace
 
-bool BlockedCallEnded(const SigCtx& ctx) {
-  return !AtCall(ctx) && (EndedRepeatable(ctx) || EndedSleep(ctx));
+BlockedCall BlockedCallOf(const SigCtx& ctx) {
+  if (AtCall(ctx)) return {BlockedCall::State::kNext};
+  if (EndedRepeatable(ctx)) {
+    return {BlockedCall::State::kEnded, ctx.raw()->uc_mcontext.regs[19]};
+  }
+  if (EndedSleep(ctx)) return {BlockedCall::State::kEnded, CLOCK_MONOTONIC};
+  return {};
 }
 
-bool BlockedCallAt(const SigCtx& ctx) { return AtCall(ctx) || BlockedCallEnded(ctx); }
-
-void BlockedCallRewind(SigCtx& ctx) {
-  if (AtCall(ctx)) return;
-  auto& regs = ctx.raw()->uc_mcontext.regs;
-  if (EndedRepeatable(ctx)) {
-    regs[0] = regs[19];
-  } else if (EndedSleep(ctx)) {
-    regs[0] = CLOCK_MONOTONIC;
-  } else {
-    return;
-  }
+void BlockedCallRewind(SigCtx& ctx, const BlockedCall& call) {
+  ctx.raw()->uc_mcontext.regs[0] = call.overwritten;
   ctx.set_pc(ctx.pc() - kInsnBytes);
 }
 

@@ -72,6 +72,8 @@ void SetArg(ucontext_t* uc, int i, uint64_t v) { uc->uc_mcontext.regs[i] = v; }
 #error "what does this test see on this CPU?"
 #endif
 
+using State = BlockedCall::State;
+
 uintptr_t Address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
 uintptr_t At(const Code& code, size_t offset) {
   return reinterpret_cast<uintptr_t>(code.data()) + offset;
@@ -86,10 +88,7 @@ TEST(BlockedCall, AboutToMakeOne) {
     SigCtx ctx(&uc);
     ctx.set_pc(At(code, 0));
     SetNumber(&uc, call);
-    EXPECT_TRUE(BlockedCallAt(ctx)) << call;
-    BlockedCallRewind(ctx);  // nothing to take back
-    EXPECT_EQ(ctx.pc(), At(code, 0)) << call;
-    EXPECT_EQ(Number(uc), static_cast<uint64_t>(call)) << call;
+    EXPECT_EQ(BlockedCallOf(ctx).state, State::kNext) << call;
   }
 }
 
@@ -101,9 +100,9 @@ TEST(BlockedCall, AnotherInstructionIsNone) {
   SigCtx ctx(&uc);
   ctx.set_pc(At(before, kInsnBytes));
   SetNumber(&uc, SYS_read);
-  EXPECT_FALSE(BlockedCallAt(ctx));
+  EXPECT_EQ(BlockedCallOf(ctx).state, State::kNone);
   SetResult(&uc, -EINTR);
-  EXPECT_FALSE(BlockedCallAt(ctx));
+  EXPECT_EQ(BlockedCallOf(ctx).state, State::kNone);
 }
 
 // With memory protection keys, or on arm64, code may be mapped so that it can be executed and not
@@ -117,9 +116,7 @@ TEST(BlockedCall, CodeThatCannotBeReadIsNone) {
     SigCtx ctx(&uc);
     ctx.set_pc(Address(page) + PageSize() / 2);
     SetNumber(&uc, result);
-    EXPECT_FALSE(BlockedCallAt(ctx));
-    BlockedCallRewind(ctx);
-    EXPECT_EQ(ctx.pc(), Address(page) + PageSize() / 2);
+    EXPECT_EQ(BlockedCallOf(ctx).state, State::kNone);
   }
   MemUnmap(page, PageSize());
 }
@@ -188,12 +185,13 @@ TEST(BlockedCall, EndedByASignal) {
     uc.uc_mcontext.gregs[REG_RBP] = SYS_semop;
     uc.uc_mcontext.gregs[REG_RBX] = 1'000'000;
     uc.uc_mcontext.gregs[REG_RCX] = SYS_semop;
-    ASSERT_EQ(BlockedCallAt(ctx), c.number >= 0) << c.what;
+    const BlockedCall call = BlockedCallOf(ctx);
+    ASSERT_EQ(call.state, c.number >= 0 ? State::kEnded : State::kNone) << c.what;
     if (c.number < 0) continue;
-    BlockedCallRewind(ctx);
+    BlockedCallRewind(ctx, call);
     EXPECT_EQ(ctx.pc(), At(code, end - kInsnBytes)) << c.what;
     EXPECT_EQ(Number(uc), static_cast<uint64_t>(c.number)) << c.what;
-    EXPECT_TRUE(BlockedCallAt(ctx)) << c.what;
+    EXPECT_EQ(BlockedCallOf(ctx).state, State::kNext) << c.what;
   }
 }
 
@@ -224,12 +222,13 @@ TEST(BlockedCall, EndedByASignal) {
     SetNumber(&uc, c.number);
     SetResult(&uc, c.result);
     SetArg(&uc, 1, c.x1);
-    ASSERT_EQ(BlockedCallAt(ctx), c.known) << c.what;
+    const BlockedCall call = BlockedCallOf(ctx);
+    ASSERT_EQ(call.state, c.known ? State::kEnded : State::kNone) << c.what;
     if (!c.known) continue;
-    BlockedCallRewind(ctx);
+    BlockedCallRewind(ctx, call);
     EXPECT_EQ(ctx.pc(), At(code, 0)) << c.what;
     EXPECT_EQ(Result(uc), CLOCK_MONOTONIC) << c.what;  // x0 is the first argument again
-    EXPECT_TRUE(BlockedCallAt(ctx)) << c.what;
+    EXPECT_EQ(BlockedCallOf(ctx).state, State::kNext) << c.what;
   }
 }
 
@@ -245,10 +244,9 @@ std::atomic<int> recognised{0};
 
 void Handler(int, siginfo_t*, void* ucontext) {
   SigCtx ctx(ucontext);
-  if (rewinds && BlockedCallAt(ctx)) {
-    BlockedCallRewind(ctx);
-    recognised.fetch_add(1);
-  }
+  const BlockedCall call = rewinds ? BlockedCallOf(ctx) : BlockedCall{};
+  if (call.state == State::kEnded) BlockedCallRewind(ctx, call);
+  if (call.state != State::kNone) recognised.fetch_add(1);
   signals.fetch_add(1);
 }
 

@@ -53,19 +53,29 @@ bool MayMove(const G* gp, const SigCtx& ctx) {
 }
 
 // Whether our signal can have ended the call that a signal has ended here. A handler of the
-// application's may have done so, and ours came while that ran and blocked it: then the thread has used
-// its CPU since ours was sent.
+// application's may have done so, and ours came while that ran and blocked it: then there is such a
+// handler, and the thread has used its CPU since ours was sent. (The CPU time alone does not tell: the
+// sender may have been held up before it sent, and the host of a virtual machine may count its own.)
 bool OursMayHaveEnded(const M* mp) {
   constexpr int64_t kDeliveryNs = 500'000;  // an emulator takes so long
   const int64_t sent = mp->signal_cpu.load(std::memory_order_relaxed);
-  return ThreadCpuNs(mp->tid.load(std::memory_order_relaxed)) - sent < kDeliveryNs;
+  return ThreadCpuNs(mp->tid.load(std::memory_order_relaxed)) - sent < kDeliveryNs ||
+         !AnotherHandlerBlocks(preempt_signal);
+}
+
+// True at a system call that is to be made. One that our signal has ended is made again, whatever else
+// becomes of the signal: the program shall not see EINTR because of us.
+bool AtCall(const M* mp, SigCtx& ctx) {
+  const BlockedCall call = BlockedCallOf(ctx);
+  if (call.state != BlockedCall::State::kEnded) return call.state == BlockedCall::State::kNext;
+  if (!OursMayHaveEnded(mp)) return false;
+  BlockedCallRewind(ctx, call);
+  return true;
 }
 
 // Pinned: the scheduler may be called.
-Interrupted Act(G* gp, SigCtx& ctx) {
+Interrupted Act(G* gp, SigCtx& ctx, bool at_call) {
   const bool asked = gp->preempt.load(std::memory_order_relaxed) && !SeedIgnoresRequests();
-  const bool at_call = BlockedCallAt(ctx) && (!BlockedCallEnded(ctx) || OursMayHaveEnded(gp->m));
-  if (at_call) BlockedCallRewind(ctx);
   // The request came too late: the G that it was for has left this M, or a seed rules.
   if (!asked) return Interrupted::kTooLate;
   switch (JudgeP(gp)) {
@@ -99,17 +109,19 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
     return false;
   }
   // pairs with: PreemptM
-  if (mp->signal_pending.exchange(0, std::memory_order_acq_rel) == 0) {
-    // Ours all the same, if it was sent a second time and the first was answered just then.
-    return mp->signal_again.exchange(0, std::memory_order_relaxed) != 0;
-  }
+  const bool asks = mp->signal_pending.exchange(0, std::memory_order_acq_rel) != 0;
+  // Ours all the same, if it was sent a second time and the first was answered just then.
+  if (!asks && mp->signal_again.exchange(0, std::memory_order_relaxed) == 0) return false;
+  const bool runs_program = RunsProgram(gp);
+  const bool at_call = runs_program && AtCall(mp, ctx);
+  if (!asks) return true;
   Interrupted answer = Interrupted::kNotUserG;
-  if (RunsProgram(gp)) {
+  if (runs_program) {
     if (Pins() != 0 || LocksCounted() != 0 || mp->locks != 0 || mp->dying != 0) {
       answer = Interrupted::kPinned;
     } else {
       Pinned pinned;
-      answer = Act(gp, ctx);
+      answer = Act(gp, ctx, at_call);
     }
   }
   counts[static_cast<int>(answer)].fetch_add(1, std::memory_order_relaxed);

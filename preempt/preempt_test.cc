@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -285,6 +286,65 @@ TEST_F(Preempt, ARequestThatWasOvertakenIsAnsweredWithoutALook) {
   EXPECT_FALSE(Pending());
   EXPECT_EQ(judged(), 1);
   EXPECT_EQ(application, 0);
+}
+
+// ---- calls that a signal ends ----
+
+// A wait for a millisecond, which the pending signal ends.
+int WaitAMillisecond() {
+  constexpr size_t kKernelSetBytes = 8;
+  timespec t{0, 1'000'000};
+  sigset_t none;
+  sigemptyset(&none);
+  return static_cast<int>(syscall(SYS_ppoll, nullptr, 0, &t, &none, kKernelSetBytes));
+}
+
+// The M's thread was on its way into the call, for longer than a signal takes, when ours was sent: its
+// sender was held up, or the host took the CPU away.
+TEST_F(Preempt, ACallThatOursHasEndedIsMadeAgain) {
+  struct Case {
+    const char* what;
+    void (*arrange)(G&, M&, P&);
+  };
+  const Case cases[] = {
+      {"pinned", [](G&, M&, P&) {}},
+      {"overtaken", [](G& g, M& m, P&) { g.preempt = false, m.locks = 0; }},
+      {"without a P", [](G& g, M& m, P&) { g.preempt = true, m.p = nullptr; }},
+  };
+  for (const Case& c : cases) {
+    c.arrange(g_, m_, p_);
+    Request();
+    m_.signal_cpu = INT64_MIN / 2;
+    EXPECT_EQ(WaitAMillisecond(), 0) << c.what;
+    EXPECT_FALSE(Pending()) << c.what;
+  }
+  m_.signal_again = 1;
+  ThreadKill(ThreadId(), SIGURG);
+  EXPECT_EQ(WaitAMillisecond(), 0) << "sent again for nothing";
+  EXPECT_EQ(application, 0);
+}
+
+TEST_F(Preempt, ACallThatAnApplicationsSignalHasEndedIsNot) {
+  ThreadKill(ThreadId(), SIGURG);
+  EXPECT_EQ(WaitAMillisecond(), -1);
+  EXPECT_EQ(errno, EINTR);
+  EXPECT_EQ(application, 1);
+}
+
+// Where there is a handler that blocks ours, that one may have ended the call.
+TEST_F(Preempt, NorOneWhereAHandlerBlocksOursAndMuchTimeHasPassed) {
+  struct sigaction action {};
+  action.sa_handler = &Application;
+  sigfillset(&action.sa_mask);
+  struct sigaction before;
+  ASSERT_EQ(sigaction(SIGUSR2, &action, &before), 0);
+  Request();
+  EXPECT_EQ(WaitAMillisecond(), 0);
+  Request();
+  m_.signal_cpu = INT64_MIN / 2;
+  EXPECT_EQ(WaitAMillisecond(), -1);
+  EXPECT_EQ(errno, EINTR);
+  sigaction(SIGUSR2, &before, nullptr);
 }
 
 // ---- signals that are not ours ----

@@ -94,15 +94,20 @@ bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
   return false;
 }
 
+// Whether it names a function. (A sigaction of zeros may have SA_SIGINFO.)
+bool IsHandler(const struct sigaction& action) {
+  if ((action.sa_flags & SA_SIGINFO) != 0) return action.sa_sigaction != nullptr;
+  return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+}
+
 // The application's handler, if it had one. Go: sigfwd
 bool Forward(const struct sigaction& before, int sig, siginfo_t* info, void* ucontext) {
+  if (!IsHandler(before)) return false;
   if ((before.sa_flags & SA_SIGINFO) != 0) {
-    if (before.sa_sigaction == nullptr) return false;
     before.sa_sigaction(sig, info, ucontext);
-    return true;
+  } else {
+    before.sa_handler(sig);
   }
-  if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN) return false;
-  before.sa_handler(sig);
   return true;
 }
 
@@ -176,6 +181,19 @@ void SignalRegister(int sig, SignalFn fn) {
     }
   }
   Throw("too many signal functions");
+}
+
+bool AnotherHandlerBlocks(int sig) {
+  for (int other = 1; other < kSignals; ++other) {
+    struct sigaction action {};
+    if (other == sig || !SigGetAction(other, &action)) continue;
+    const bool ours = (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &Handler;
+    // Ours blocks everything, also while it calls the application's.
+    const struct sigaction& applications = ours ? slots[other].before : action;
+    if (!IsHandler(applications)) continue;
+    if (ours || sigismember(&action.sa_mask, sig) != 0) return true;
+  }
+  return false;
 }
 
 void InstallSignals() {

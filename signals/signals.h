@@ -39,6 +39,10 @@ using SignalFn = bool (*)(siginfo_t* info, SigCtx& ctx, G* gp);
 inline constexpr int kMaxSignalFns = 4;
 void SignalRegister(int sig, SignalFn fn);
 
+// Whether a handler of the application's, for a signal other than sig, blocks sig while it runs. Async-
+// signal-safe; one system call for each signal.
+bool AnotherHandlerBlocks(int sig);
+
 // Takes over the signals that sig_table.h marks kSigInstall. Called once, by
 // runtime/internal/boot.cc. Go: initsig
 void InstallSignals();

@@ -199,6 +199,36 @@ TEST(Signals, FaultInTheReportEndsIt) {
   EXPECT_EQ(r.status, 2) << r.output;
 }
 
+TEST(Signals, WhetherAHandlerBlocksAnother) {
+  struct Case {
+    const char* what;
+    int sig;
+    void (*handler)(int);
+    bool blocks;
+    bool want;
+  };
+  const Case cases[] = {
+      {"a handler that blocks it", SIGUSR1, [](int) {}, true, true},
+      {"a handler that does not", SIGUSR1, [](int) {}, false, false},
+      {"no handler", SIGUSR1, SIG_IGN, true, false},
+      {"its own handler", SIGURG, [](int) {}, true, false},
+      {"a handler that ours calls, with everything blocked", SIGUSR2, [](int) {}, false, true},
+  };
+  for (const Case& c : cases) {
+    const ChildResult r = RunInChild([&] {
+      Prepare();
+      struct sigaction sa {};
+      sa.sa_handler = c.handler;
+      if (c.blocks) sigaddset(&sa.sa_mask, SIGURG);
+      sigaction(c.sig, &sa, nullptr);
+      SignalRegister(SIGUSR2, [](siginfo_t*, SigCtx&, G*) { return false; });
+      SignalRegister(SIGURG, [](siginfo_t*, SigCtx&, G*) { return false; });
+      _exit(AnotherHandlerBlocks(SIGURG) ? 1 : 0);
+    });
+    EXPECT_EQ(r.status, c.want ? 1 : 0) << c.what << r.output;
+  }
+}
+
 TEST(SignalStack, IsUsedAgainAndOldOneComesBack) {
   std::thread([] {
     TestThread thread;
