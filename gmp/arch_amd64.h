@@ -63,11 +63,23 @@ inline uintptr_t PushReturn(uintptr_t top, uintptr_t ret) {
   return top;
 }
 
-// Fills in the frame of a new context, zeroed, with the calling thread's FP control words, and with
-// fn and arg where gort_gostart finds them.
-inline void FillFrame(SwitchFrame* frame, void (*fn)(void*), void* arg) {
-  frame->mxcsr = __builtin_ia32_stmxcsr();
-  asm volatile("fnstcw %0" : "=m"(frame->fpucw));
+// The calling thread's FP control words.
+inline uint64_t FpControl() {
+  uint16_t fpucw;
+  asm volatile("fnstcw %0" : "=m"(fpucw));
+  return uint64_t{fpucw} << 32 | __builtin_ia32_stmxcsr();
+}
+inline void SetFpControl(uint64_t words) {
+  const auto fpucw = static_cast<uint16_t>(words >> 32);
+  asm volatile("fldcw %0" : : "m"(fpucw));
+  __builtin_ia32_ldmxcsr(static_cast<uint32_t>(words));
+}
+
+// Fills in the frame of a new context, zeroed, with FP control words, and with fn and arg where
+// gort_gostart finds them.
+inline void FillFrame(SwitchFrame* frame, void (*fn)(void*), void* arg, uint64_t fp_control) {
+  frame->mxcsr = static_cast<uint32_t>(fp_control);
+  frame->fpucw = static_cast<uint32_t>(fp_control >> 32);
   frame->r12 = reinterpret_cast<uintptr_t>(fn);
   frame->r13 = reinterpret_cast<uintptr_t>(arg);
 }

@@ -52,10 +52,18 @@ inline uintptr_t PushReturn(uintptr_t top, [[maybe_unused]] uintptr_t ret) {
   return top;  // The return address travels in x30: gort_gostart puts it there.
 }
 
-// Fills in the frame of a new context, zeroed, with the calling thread's FP control register, and
-// with fn and arg where gort_gostart finds them.
-inline void FillFrame(SwitchFrame* frame, void (*fn)(void*), void* arg) {
-  asm volatile("mrs %0, fpcr" : "=r"(frame->fpcr));
+// The calling thread's FP control register.
+inline uint64_t FpControl() {
+  uint64_t fpcr;
+  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+  return fpcr;
+}
+inline void SetFpControl(uint64_t fpcr) { asm volatile("msr fpcr, %0" : : "r"(fpcr)); }
+
+// Fills in the frame of a new context, zeroed, with an FP control register, and with fn and arg where
+// gort_gostart finds them.
+inline void FillFrame(SwitchFrame* frame, void (*fn)(void*), void* arg, uint64_t fp_control) {
+  frame->fpcr = fp_control;
   frame->x19 = reinterpret_cast<uintptr_t>(fn);
   frame->x20 = reinterpret_cast<uintptr_t>(arg);
 }

@@ -42,8 +42,9 @@ struct EhGlobals {
 // A goroutine's function with its captures and arguments lies in the G when it needs no more bytes.
 inline constexpr size_t kClosureInG = 64;
 
+// Making, running and ending a plain goroutine touches the first three cache lines and no other.
 struct alignas(64) G {
-  // What a switch touches, in one cache line.
+  // 1. What a switch touches.
   Gobuf sched;                            // status
   M* m = nullptr;                         // status; null unless running or in a system call
   Atomic<uint32_t> atomicstatus{kGIdle};  // atomic (gmp/status.h)
@@ -52,53 +53,67 @@ struct alignas(64) G {
   G* schedlink = nullptr;                 // status; link of the queue that the G is on
   // The lower bound of the stack, or kStackPreempt: a request that cooperative check points see.
   std::atomic<uintptr_t> stackguard0{0};  // atomic (set by any thread, cleared by the owner M)
-
   // ThreadPins::pins of the context while it is not running (platforms/pins.h); 1: nothing is pinned
   // once the context has been resumed.
-  int32_t pins = 1;  // status
+  int32_t pins = 1;                  // status
+  std::atomic<bool> preempt{false};  // atomic (as stackguard0)
+  bool may_move = false;             // const after newproc; GoOptions::may_move
+  bool foreign = false;              // const after init; stands for a thread that is no M
+  // A field of part 5 may be in use. While it is not set they have the values below. Whoever changes
+  // one of them sets it; the end of the goroutine clears both.
+  bool rare = false;  // status
 
+  // 2. What it is.
   StackBounds stack;               // status; none: dead, or has not run yet
-  uintptr_t stackguard1 = 0;       // status; always the lower bound
-  uint64_t goid = 0;               // status; 0: no goroutine's, or never used
   void (*entry)(void*) = nullptr;  // status; the goroutine's function
   void* closure = nullptr;   // status; its argument: in closure_buf, on the stack or on the heap
-  M* lockedm = nullptr;      // status; LockOSThread
-  Sudog* waiting = nullptr;  // status; where a channel's call or a select waits
-  void* param = nullptr;     // status; from the waker: of a channel, the Sudog
+  uint64_t goid = 0;         // status; 0: no goroutine's, or never used
+  uintptr_t gopc = 0;        // const after newproc; where Go() was called
+  uint64_t fp_control = 0;   // const after newproc; the FP control words that it begins with
+  uint64_t parent_goid = 0;  // const after newproc
+
+  // 3.
+  alignas(64) unsigned char closure_buf[kClosureInG] = {};  // status
+
+  // 4. What it waits for.
+  Sudog* waiting = nullptr;   // status; where a channel's call or a select waits
+  void* param = nullptr;      // status; from the waker: of a channel, the Sudog
+  void* waitlock = nullptr;   // owner M only; argument of the park's unlock function
+  uintptr_t stackguard1 = 0;  // status; the lower bound of a stack that StackCheck looks at
+  int64_t waitsince = 0;      // status; approximate, set by tracebacks
+  // Until when Sleep sleeps. Owner G only. Seam: traces and dumps, which say how long is left.
+  int64_t sleep_when = 0;
   std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
+  int32_t nested_syscalls = 0;                // owner G only; EnterSyscalls within the outermost
   WaitReason waitreason = WaitReason::kZero;  // status
-  std::atomic<bool> preempt{false};           // atomic (as stackguard0)
+
+  // 5. What most goroutines never need (rare).
   bool system = false;           // const after newproc; GoSystem's, counted in sched.ngsys
-  bool foreign = false;          // const after init; stands for a thread that is no M
-  bool may_move = false;         // const after newproc; GoOptions::may_move
   bool is_main = false;          // owner G only; the main function of Run or rt0
   bool goexiting = false;        // owner M only; Goexit is unwinding
   bool closure_on_heap = false;  // status
   size_t closure_align = 0;      // status; of a closure on the heap
-  int64_t waitsince = 0;         // status; approximate, set by tracebacks
+  M* lockedm = nullptr;          // status; LockOSThread
   // What a signal interrupted, of one that waits for a P in the handler; null: sched has the context.
   void* signal_context = nullptr;  // status; a ucontext_t
-  // Until when Sleep sleeps. Owner G only. Seam: traces and dumps, which say how long is left.
-  int64_t sleep_when = 0;
-  int32_t nested_syscalls = 0;  // owner G only; EnterSyscalls within the outermost
-  void* waitlock = nullptr;     // owner M only; argument of the park's unlock function
-  uintptr_t gopc = 0;           // const after newproc; where Go() was called
-  uintptr_t startpc = 0;        // const after newproc; the function's address
-  uint64_t parent_goid = 0;     // const after newproc
   // The creator's stack, its creator's, and so on (traceback/ancestors.h); null: not saved.
   Ancestors* ancestors = nullptr;  // const from newproc to goexit
   const char* name = nullptr;      // const after newproc; GoOptions::name, in name_buf
-  char name_buf[24] = {};
-  G* alllink = nullptr;  // const after it is published on allgs
   // The bubble of virtual time that the G lives in (timer/internal/bubble.h): its creator's; null: none.
   std::atomic<void*> bubble{nullptr};  // owner M only; atomic for readers of all Gs
-  alignas(16) unsigned char closure_buf[kClosureInG] = {};  // status
+
+  // 6.
+  char name_buf[24] = {};
+  G* alllink = nullptr;  // const after it is published on allgs
   // The _Unwind_Exception of Goexit, here because it must outlive the frames that it unwinds.
   alignas(16) unsigned char goexit_exception[32] = {};  // owner M only
   // Sanitizer state (gmp/switch.h).
   void* tsan_fiber = nullptr;       // const from creation of the stack to its end
   void* asan_fake_stack = nullptr;  // owner M only
 };
+#ifndef GORT_MODEL
+static_assert(offsetof(G, stack) == 64 && offsetof(G, closure_buf) == 128);
+#endif
 
 }  // namespace gort::rt
 

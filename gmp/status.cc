@@ -36,8 +36,12 @@ constexpr const char* kGName[10] = {"idle",     "runnable", "running", "syscall"
                                     "moribund", "dead",     "enqueue", "copystack", "preempted"};
 
 [[noreturn]] GORT_COLD void BadTransition(const G* gp, uint32_t from, uint32_t to, uint32_t seen) {
-  Printer() << "gort: goroutine " << gp->goid << ": status " << GStatusName(from) << " -> "
-            << GStatusName(to) << ", found " << GStatusName(seen) << " (0x" << seen << ")\n";
+  {
+    Printer p;
+    p << "gort: goroutine " << gp->goid << ": status " << GStatusName(from) << " -> "
+      << GStatusName(to) << ", found " << GStatusName(seen) << " (";
+    p.Hex(seen) << ")\n";
+  }
   Throw("casgstatus: bad goroutine status");
 }
 
@@ -59,18 +63,35 @@ GORT_COLD void WaitForScan(G* gp, uint32_t from, uint32_t to) {
   }
 }
 
+// From a state that nobody freezes.
+void LeaveByStore(G* gp, uint32_t from, uint32_t to) {
+  const uint32_t seen = gp->atomicstatus.load(std::memory_order_relaxed);  // the caller's own
+  if (GORT_UNLIKELY(seen != from)) BadTransition(gp, from, to, seen);
+  // Releases what this owner leaves.
+  gp->atomicstatus.store(to, std::memory_order_release);
+}
+
 }  // namespace
 
 constinit Hook<void()> scan_wait_hook{[] {}};
 
 const char* GStatusName(uint32_t status) {
-  status &= ~uint32_t{kGScan};
+  status &= ~uint32_t{kGScan | kGFresh};
   return status < 10 ? kGName[status] : "???";
 }
 
 uint32_t ReadGStatus(const G* gp) {
-  return gp->atomicstatus.load(std::memory_order_acquire);  // pairs with: CasGStatus
+  return gp->atomicstatus.load(std::memory_order_acquire) &
+         ~uint32_t{kGFresh};  // pairs with: CasGStatus
 }
+
+bool IsGFresh(const G* gp) {
+  return (gp->atomicstatus.load(std::memory_order_relaxed) & kGFresh) != 0;
+}
+
+void MakeGFresh(G* gp) { LeaveByStore(gp, kGDead, kGRunnable | kGFresh); }
+
+void LeaveGFresh(G* gp) { LeaveByStore(gp, kGRunnable | kGFresh, kGRunning); }
 
 bool GTransitionLegal(uint32_t from, uint32_t to) {
   return from < 10 && to < 10 && (kGLegal[from] & Bit(to)) != 0;
@@ -83,10 +104,7 @@ bool PTransitionLegal(uint32_t from, uint32_t to) {
 void CasGStatus(G* gp, uint32_t from, uint32_t to) {
   if (GORT_UNLIKELY(!GTransitionLegal(from, to))) BadTransition(gp, from, to, ReadGStatus(gp));
   if ((Bit(from) & kNeverFrozen) != 0) {
-    const uint32_t seen = gp->atomicstatus.load(std::memory_order_relaxed);  // the caller's own
-    if (GORT_UNLIKELY(seen != from)) BadTransition(gp, from, to, seen);
-    // Releases what this owner leaves.
-    gp->atomicstatus.store(to, std::memory_order_release);
+    LeaveByStore(gp, from, to);
     return;
   }
   while (true) {

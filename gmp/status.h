@@ -13,8 +13,9 @@
 //   kGCopystack  never used: C++ stacks do not move; kept so that the numbers are Go's
 //   kGPreempted  whoever suspended it. Seam: the collector and the search for leaked goroutines,
 //                which suspend goroutines to look at their stacks; no G is in this state today
+//   kGFresh | Runnable   as kGRunnable, of a G that has no stack yet. It is never frozen.
 //   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it. Nobody
-//                freezes kGRunning and kGDead: their owners leave them by a store.
+//                freezes kGRunning, kGDead and kGFresh: their owners leave them by a store.
 //
 //   Legal:  Idle->Dead  Dead->{Runnable,Running}  Runnable->Running
 //           Running->{Runnable,Waiting,Syscall,Dead,Preempted}  Syscall->{Running,Runnable}
@@ -53,6 +54,7 @@ enum GStatus : uint32_t {
   kGCopystack = 8,
   kGPreempted = 9,
   kGScan = 0x1000,
+  kGFresh = 0x2000,
 };
 
 enum PStatus : uint32_t { kPIdle = 0, kPRunning = 1, kPSyscall = 2, kPGcStop = 3, kPDead = 4 };
@@ -60,12 +62,17 @@ enum PStatus : uint32_t { kPIdle = 0, kPRunning = 1, kPSyscall = 2, kPGcStop = 3
 // "idle", "runnable", …; the scan bit is ignored.
 const char* GStatusName(uint32_t status);
 
-// The current state, scan bit included. Go: readgstatus.
+// The current state, scan bit included, kGFresh not. Go: readgstatus.
 uint32_t ReadGStatus(const G* gp);
 // Moves gp from one state to another; waits while a scanner holds it; fatal when gp is in neither
 // `from` nor `from | kGScan`, or when the transition is not in the table above. Go: casgstatus;
 // differs: a store from kGRunning and kGDead
 void CasGStatus(G* gp, uint32_t from, uint32_t to);
+// kGDead to kGRunnable | kGFresh; and from there to kGRunning. Fatal: another state.
+void MakeGFresh(G* gp);
+void LeaveGFresh(G* gp);
+// True of a runnable G that has no stack yet.
+bool IsGFresh(const G* gp);
 // Freezes gp in state `from`; false when it is not in it. Fatal: kGRunning, kGDead.
 // Go: castogscanstatus.
 bool CasToGScanStatus(G* gp, uint32_t from);

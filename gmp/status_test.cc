@@ -71,6 +71,22 @@ TEST(GStatus, AScannerHoldsTheStateUntilItLetsGo) {
   EXPECT_EQ(ReadGStatus(&g), uint32_t{kGRunning});
 }
 
+TEST(GStatus, OneThatHasNotBegunIsRunnableAndNeverFrozen) {
+  G g;
+  g.atomicstatus.store(kGDead);
+  MakeGFresh(&g);
+  EXPECT_TRUE(IsGFresh(&g));
+  EXPECT_EQ(ReadGStatus(&g), uint32_t{kGRunnable});
+  EXPECT_FALSE(CasToGScanStatus(&g, kGRunnable));
+  LeaveGFresh(&g);
+  EXPECT_FALSE(IsGFresh(&g));
+  EXPECT_EQ(ReadGStatus(&g), uint32_t{kGRunning});
+  testing::ChildResult r = testing::RunInChild([&] { LeaveGFresh(&g); });
+  EXPECT_EQ(r.status, 2);
+  EXPECT_NE(r.output.find("status runnable -> running, found running (0x2)"), std::string::npos)
+      << r.output;
+}
+
 TEST(PStatus, OnlyOneOfTwoTakesAPInASystemCall) {
   for (int round = 0; round < 1000; ++round) {
     P p;

@@ -7,15 +7,26 @@
 
 namespace gort::rt {
 
-uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
+uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg, uint64_t fp_control) {
   // One byte in: an unwinder looks up the byte before a return address (proc/goexit_<cpu>.S).
   top = arch::PushReturn(AlignDown(top, 16), reinterpret_cast<uintptr_t>(&gort_goexit) + 1);
   uintptr_t sp = top - sizeof(SwitchFrame);
   SwitchFrame* frame = reinterpret_cast<SwitchFrame*>(sp);
   memset(static_cast<void*>(frame), 0, sizeof *frame);
   frame->pc = reinterpret_cast<uintptr_t>(&gort_gostart);
-  arch::FillFrame(frame, fn, arg);
+  arch::FillFrame(frame, fn, arg, fp_control);
   return sp;
+}
+
+uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg) {
+  return MakeContext(top, fn, arg, arch::FpControl());
+}
+
+void BeginAgain(uintptr_t top, void (*fn)(void*), void* arg, uint64_t fp_control) {
+  // They hardly ever differ, and setting them costs more than looking.
+  if (GORT_UNLIKELY(arch::FpControl() != fp_control)) arch::SetFpControl(fp_control);
+  top = arch::PushReturn(AlignDown(top, 16), reinterpret_cast<uintptr_t>(&gort_goexit) + 1);
+  gort_begin_again(top, fn, arg);
 }
 
 void SystemStack(void (*fn)(void*), void* arg) {

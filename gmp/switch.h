@@ -43,6 +43,9 @@ extern "C" {
 void gort_switch(uintptr_t* save, uintptr_t to_sp);
 // Calls fn(arg) on the stack that ends at top (16-byte aligned) and returns to this one.
 void gort_systemstack(void (*fn)(void*), void* arg, uintptr_t top);
+// Makes top the stack pointer and calls fn(arg), with gort_goexit as the return address, as PushReturn
+// put it there.
+[[noreturn]] void gort_begin_again(uintptr_t top, void (*fn)(void*), void* arg);
 // First pc of a new context: passes x20/r13 to the function in x19/r12, with gort_goexit as the
 // return address. Not callable.
 void gort_gostart();
@@ -53,8 +56,12 @@ void gort_goexit();
 namespace gort::rt {
 
 // Prepares a stack so that switching to the returned sp calls fn(arg) on it. fn returns into
-// gort_goexit. top is rounded down to 16 bytes.
+// gort_goexit. top is rounded down to 16 bytes. fp_control: arch::FpControl() of the creator; without
+// it the caller's.
+uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg, uint64_t fp_control);
 uintptr_t MakeContext(uintptr_t top, void (*fn)(void*), void* arg);
+// The same on the caller's own stack, at once. The frames that are on it are left, not unwound.
+[[noreturn]] void BeginAgain(uintptr_t top, void (*fn)(void*), void* arg, uint64_t fp_control);
 
 namespace internal {
 

@@ -97,3 +97,12 @@ GORT_FUNCTION gort_gostart
   xorl %ebp, %ebp
   jmpq *%r12
 GORT_END gort_gostart
+
+// void gort_begin_again(uintptr_t top /* rdi */, void (*fn)(void*) /* rsi */, void* arg /* rdx */)
+GORT_FUNCTION gort_begin_again
+  .cfi_undefined %rip
+  movq %rdi, %rsp
+  movq %rdx, %rdi
+  xorl %ebp, %ebp
+  jmpq *%rsi
+GORT_END gort_begin_again

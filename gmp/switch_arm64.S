@@ -125,3 +125,15 @@ GORT_FUNCTION gort_gostart
   add x30, x30, #4
   br x19
 GORT_END gort_gostart
+
+// void gort_begin_again(uintptr_t top /* x0 */, void (*fn)(void*) /* x1 */, void* arg /* x2 */)
+GORT_FUNCTION gort_begin_again
+  .cfi_undefined x30
+  mov sp, x0
+  mov x0, x2
+  mov x29, xzr
+  adrp x30, gort_goexit
+  add x30, x30, #:lo12:gort_goexit
+  add x30, x30, #4
+  br x1
+GORT_END gort_begin_again

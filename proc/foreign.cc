@@ -128,6 +128,7 @@ void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reaso
   // pairs with: SchedInit. The runtime's own thread counts from its creation.
   if (!sched.initialised.load(std::memory_order_acquire)) CheckBeforeStart();
   gp->waitreason = reason;
+  gp->waitsince = 0;
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf != nullptr && !unlockf(gp, lock)) {
     CasGStatus(gp, kGWaiting, kGRunnable);

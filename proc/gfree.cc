@@ -43,8 +43,18 @@ void TakeStack(G* gp, P* pp) {
   SanitizerDropStack(gp);
   StackFree(gp->stack, pp != nullptr ? pp->stackcache : nullptr);
   gp->stack = StackBounds{};
-  gp->stackguard1 = 0;
   gp->sched.sp = 0;
+}
+
+GORT_COLD void ResetRare(G* gp) {
+  if (gp->system) sched.ngsys.fetch_sub(1, std::memory_order_relaxed);  // a statistic
+  gp->system = false;
+  gp->is_main = false;
+  gp->goexiting = false;
+  gp->lockedm = nullptr;
+  gp->name = nullptr;
+  gp->bubble.store(nullptr, std::memory_order_relaxed);
+  gp->rare = false;
 }
 
 void SpillTo(P* pp, int32_t keep) {
@@ -73,10 +83,7 @@ G* GfGet(P* pp) {
 void GfPut(P* pp, G* gp) {
   if (ReadGStatus(gp) != kGDead) Throw("gfput: bad status (not Gdead)");
   if (GORT_LIKELY(gp->stack.lo != 0)) TakeStack(gp, pp);
-  if (GORT_UNLIKELY(gp->system)) {
-    gp->system = false;
-    sched.ngsys.fetch_sub(1, std::memory_order_relaxed);  // a statistic
-  }
+  if (GORT_UNLIKELY(gp->rare)) ResetRare(gp);
   if (pp == nullptr) {
     LockGuard l(&sched.gfree_lock);
     PushGlobal(gp);

@@ -15,6 +15,9 @@ namespace {
 void SetSize(int32_t n) { sched.runqsize.store(n); }
 int32_t Size() { return sched.runqsize.load(std::memory_order_relaxed); }
 
+// Such a G stays where TakeWiredWaiter finds it.
+bool WasCutOff(const G* gp) { return gp->rare && gp->signal_context != nullptr; }
+
 }  // namespace
 
 void GlobRunqPut(G* gp) {
@@ -44,10 +47,7 @@ G* GlobRunqGet(P* pp, int32_t max) {
   G* gp = sched.runq.Pop();
   int32_t taken = 1;
   GQueue batch;
-  // One that was cut off stays where TakeWiredWaiter finds it.
-  for (; taken < n && sched.runq.First()->signal_context == nullptr; ++taken) {
-    batch.PushBack(sched.runq.Pop());
-  }
+  for (; taken < n && !WasCutOff(sched.runq.First()); ++taken) batch.PushBack(sched.runq.Pop());
   int32_t left = 0;
   if (taken > 1) {
     left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);

@@ -44,15 +44,17 @@ struct NewGoroutine {
   void* closure;
 };
 
-// entry(closure) will be the body; startpc and gopc are for tracebacks. Go: newproc1
+// entry(closure) will be the body; gopc is for tracebacks. Go: newproc1
 NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
-                          uintptr_t startpc, uintptr_t gopc, const GoOptions* options);
+                          uintptr_t gopc, const GoOptions* options);
 // Makes gp runnable: next on this P. Go: newproc
 void NewProcCommit(G* gp);
 // Gives gp back unused. The closure must not be alive.
 void NewProcAbort(G* gp);
 // Between NewProcBegin and NewProcCommit: makes gp a system goroutine (GoSystem).
 void MarkSystem(G* gp);
+// Marks the calling goroutine as the one that runs the program's main function.
+void MarkMain();
 
 template <class F, class... A>
 struct Closure {
@@ -84,9 +86,8 @@ __attribute__((noinline)) void Spawn(const GoOptions* options, F&& f, A&&... arg
       if (gp != nullptr) NewProcAbort(gp);
     }
   };
-  NewGoroutine g =
-      NewProcBegin(sizeof(C), alignof(C), &C::Run, reinterpret_cast<uintptr_t>(&C::Run),
-                   reinterpret_cast<uintptr_t>(__builtin_return_address(0)), options);
+  NewGoroutine g = NewProcBegin(sizeof(C), alignof(C), &C::Run,
+                                reinterpret_cast<uintptr_t>(__builtin_return_address(0)), options);
   Pending pending{g.gp};
   ::new (g.closure) C{{std::forward<F>(f), std::forward<A>(args)...}};
   pending.gp = nullptr;

@@ -50,6 +50,7 @@ void Goexit() {
   G* gp = CurrentG();
   if (gp->foreign) Fatal("Goexit called from a thread that is not a goroutine");
   gp->goexiting = true;
+  gp->rare = true;
   auto* exception = reinterpret_cast<_Unwind_Exception*>(gp->goexit_exception);
   *exception = _Unwind_Exception{};
   exception->exception_class = kGoexitClass;
@@ -64,30 +65,38 @@ void GoExit0(G* gp) {
   CasGStatus(gp, kGRunning, kGDead);
   gp->m = nullptr;
   if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
-  const bool locked = gp->lockedm != nullptr;
-  gp->lockedm = nullptr;
   gp->preempt.store(false, std::memory_order_relaxed);
-  gp->waiting = nullptr;
-  gp->param = nullptr;
-  gp->name = nullptr;
-  gp->bubble.store(nullptr, std::memory_order_relaxed);
-  gp->waitreason = WaitReason::kZero;
-  gp->select_done.store(0, std::memory_order_relaxed);
-  gp->goexiting = false;
-  gp->is_main = false;
   gp->eh = EhGlobals{};
   gp->saved_errno = 0;
-  gp->asan_fake_stack = nullptr;
-  P* pp = mp->p.load(std::memory_order_relaxed);
-  if (locked) {
+  if constexpr (GORT_ASAN) gp->asan_fake_stack = nullptr;
+  if (GORT_UNLIKELY(gp->rare && gp->lockedm != nullptr)) {
     // The thread ends as well: a locked goroutine may have left it in any state.
     mp->lockedg.store(nullptr, std::memory_order_relaxed);
     mp->locked_ext = 0;
     mp->exiting = true;
   }
-  GfPut(pp, gp);
+  GfPut(mp->p.load(std::memory_order_relaxed), gp);
 }
 
+namespace {
+
+// A goroutine that has not begun can do so on the stack of one that ends, without a switch, and with what
+// is in the caches. Sanitizers follow each goroutine by its own stack.
+bool CanTakeOver(const G* dying, const G* next) {
+  return !GORT_ASAN && !GORT_TSAN && !dying->rare && IsGFresh(next);
+}
+
+[[noreturn]] void TakeOver(M* mp, G* dying, G* next, bool inherit_time) {
+  CheckLeftStack(dying);
+  BindStackOf(dying, next);
+  Setg(next);
+  SetPins(next->pins);
+  TieFresh(mp, next, inherit_time);
+  GoExit0(dying);
+  BeginBound(next);
+}
+
+}  // namespace
 }  // namespace gort::rt
 
 #if GORT_ASAN
@@ -101,11 +110,16 @@ extern "C" void gort_goexit1() {
   G* gp = Getg();
   M* mp = gp->m;
   if (mp->locks != 0) Throw("goexit: holding locks");
-  if (gp->is_main && gp->goexiting) sched.main_goexited.store(true);
+  if (GORT_UNLIKELY(gp->rare) && gp->is_main && gp->goexiting) sched.main_goexited.store(true);
 #if GORT_ASAN
   __asan_handle_no_return();  // the frames left behind here never return
 #endif
-  G* next = TakeDirect(gp, mp);
+  bool inherit_time = false;
+  G* next = PickDirect(gp, mp, &inherit_time);
+  if (next != nullptr) {
+    if (CanTakeOver(gp, next)) TakeOver(mp, gp, next, inherit_time);
+    Tie(mp, next, inherit_time);
+  }
   SwitchTo(gp, next != nullptr ? next : mp->g0, &GoExit0, /*dying=*/true);
   Throw("goexit: a dead goroutine was resumed");
 }

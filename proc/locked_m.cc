@@ -20,6 +20,7 @@ void LockOSThread() {
   }
   mp->lockedg.store(gp, std::memory_order_relaxed);  // read by reports only
   gp->lockedm = mp;
+  gp->rare = true;
 }
 
 void UnlockOSThread() {

@@ -64,7 +64,6 @@ void GiveStack(G* gp, P* pp, size_t bytes) {
               << allglen.load(std::memory_order_relaxed) << ")\n";
     Throw("out of memory (goroutine stack)");
   }
-  gp->stackguard1 = gp->stack.lo;
 }
 
 G* GetG(P* pp) {
@@ -87,7 +86,7 @@ size_t ReservationFor(const GoOptions* options) {
 
 // Makes gp's context: the first switch to it calls GoStart, below `top`.
 void Prepare(G* gp, uintptr_t top) {
-  gp->sched.sp = MakeContext(top, &GoStart, gp);
+  gp->sched.sp = MakeContext(top, &GoStart, gp, gp->fp_control);
   SanitizerAdoptStack(gp);
 }
 
@@ -99,8 +98,8 @@ void* RoomOnStack(G* gp, size_t bytes, size_t align) {
 }
 
 void SetName(G* gp, const GoOptions* options) {
-  gp->name = nullptr;
-  if (options == nullptr || options->name.empty()) return;
+  if (GORT_LIKELY(options == nullptr) || options->name.empty()) return;
+  gp->rare = true;
   size_t n = options->name.size();
   if (n > sizeof gp->name_buf - 1) n = sizeof gp->name_buf - 1;
   memcpy(gp->name_buf, options->name.data(), n);
@@ -108,7 +107,31 @@ void SetName(G* gp, const GoOptions* options) {
   gp->name = gp->name_buf;
 }
 
+void BecomeRunnable(G* gp) {
+  // What a report would say of its creator's creators it says of a frozen goroutine.
+  if (GORT_LIKELY(gp->sched.sp == 0 && !gp->rare)) {
+    MakeGFresh(gp);
+  } else {
+    CasGStatus(gp, kGDead, kGRunnable);
+  }
+}
+
+void InheritBubble(const G* creator, G* gp) {
+  void* bubble = creator->bubble.load(std::memory_order_relaxed);
+  if (bubble == nullptr) return;
+  gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
+  gp->rare = true;
+}
+
 }  // namespace
+
+void BindStackOf(G* dying, G* gp) {
+  gp->stack = dying->stack;
+  dying->stack = StackBounds{};
+  dying->sched.sp = 0;
+}
+
+void BeginBound(G* gp) { BeginAgain(gp->stack.hi, &GoStart, gp, gp->fp_control); }
 
 void BindStack(G* gp, P* pp) {
   GiveStack(gp, pp, kDefaultStack);
@@ -129,7 +152,7 @@ void AllGAdd(G* gp) {
 }
 
 NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*entry)(void*),
-                          uintptr_t startpc, uintptr_t gopc, const GoOptions* options) {
+                          uintptr_t gopc, const GoOptions* options) {
   // Not pinned: the program's malloc may wait for a goroutine that waits for our P.
   void* closure = nullptr;
   const bool on_heap = closure_bytes > kMaxInlineClosure || closure_align > kMaxInlineClosure;
@@ -140,31 +163,35 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   G* self = Getg();
   P* pp = CurrentP();
   G* gp = GetG(pp);
+  gp->fp_control = arch::FpControl();
   const bool in_g = closure_bytes <= kClosureInG && closure_align <= 16;
   if (GORT_LIKELY(in_g)) closure = gp->closure_buf;
   const bool on_stack = !in_g && !on_heap;
   // Otherwise the stack comes when the goroutine first runs (BindStack).
   if (GORT_UNLIKELY(on_stack || (options != nullptr && options->stack_size != 0))) {
     GiveStack(gp, pp, ReservationFor(options));
+    if (options != nullptr && options->stack_size != 0) gp->rare = true;
     if (on_stack) {
       closure = RoomOnStack(gp, closure_bytes, closure_align);
     } else {
       Prepare(gp, gp->stack.hi);
     }
   }
-  gp->closure_on_heap = on_heap;
-  gp->closure_align = closure_align;
+  if (GORT_UNLIKELY(on_heap)) {
+    gp->closure_on_heap = true;
+    gp->closure_align = closure_align;
+    gp->rare = true;
+  }
   gp->entry = entry;
   gp->closure = closure;
   gp->pins = 1;
-  gp->startpc = startpc;
   gp->gopc = gopc;
   gp->parent_goid = self != nullptr ? self->goid : 0;
   if (GORT_UNLIKELY(godebug.tracebackancestors != 0)) {
     gp->ancestors = SaveAncestors(self, gopc, static_cast<int>(godebug.tracebackancestors));
+    gp->rare = true;
   }
-  void* bubble = self != nullptr ? self->bubble.load(std::memory_order_relaxed) : nullptr;
-  gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
+  if (self != nullptr && GORT_UNLIKELY(self->rare)) InheritBubble(self, gp);
   gp->goid = NextGoid(pp);
   gp->may_move = options != nullptr && options->may_move;
   SetName(gp, options);
@@ -174,14 +201,14 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 void NewProcCommit(G* gp) {
   PinnedWithP pinned;
   if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
-    CasGStatus(gp, kGDead, kGRunnable);
+    BecomeRunnable(gp);
     Submit(pp, gp, true);
     return;
   }
   {
     // gp becomes runnable and queued in one step for CheckDead, which may not know this thread.
     LockGuard l(&sched.lock);
-    CasGStatus(gp, kGDead, kGRunnable);
+    BecomeRunnable(gp);
     GlobRunqPut(gp);
   }
   WakeP();
@@ -193,12 +220,20 @@ void NewProcAbort(G* gp) {
   GfPut(CurrentP(), gp);
 }
 
+void MarkMain() {
+  G* gp = Getg();
+  gp->is_main = true;
+  gp->rare = true;
+}
+
 void MarkSystem(G* gp) {
   gp->system = true;
+  gp->rare = true;
   sched.ngsys.fetch_add(1, std::memory_order_relaxed);
 }
 
 void FreeHeapParts(G* gp) {
+  if (GORT_LIKELY(!gp->rare)) return;
   if (GORT_UNLIKELY(gp->ancestors != nullptr)) {
     FreeAncestors(gp->ancestors);
     gp->ancestors = nullptr;

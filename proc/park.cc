@@ -42,6 +42,7 @@ void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   mp->waitunlockf = unlockf;
   gp->waitlock = lock;
   gp->waitreason = reason;
+  gp->waitsince = 0;
   G* next = TakeDirect(gp, mp);
   SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
 }

@@ -33,20 +33,31 @@ uint32_t BumpTick(std::atomic<uint32_t>* tick) {
   return v;
 }
 
-}  // namespace
-
-void Tie(M* mp, G* gp, bool inherit_time) {
-  P* pp = mp->p.load(std::memory_order_relaxed);
-  mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
-  gp->m = mp;
-  CasGStatus(gp, kGRunnable, kGRunning);
-  if (gp->sched.sp == 0) BindStack(gp, pp);  // it has not run yet
-  gp->waitsince = 0;
+// Withdraws what was asked of gp in its last turn.
+void BeginTurn(M* mp, G* gp, bool inherit_time) {
   gp->preempt.store(false, std::memory_order_relaxed);
   // With a seed every check point asks (PreemptCheck).
   const uintptr_t guard = GORT_UNLIKELY(SchedSeeded()) ? kStackPreempt : gp->stack.lo;
   gp->stackguard0.store(guard, std::memory_order_relaxed);
-  if (!inherit_time) BumpTick(&pp->schedtick);
+  if (!inherit_time) BumpTick(&mp->p.load(std::memory_order_relaxed)->schedtick);
+}
+
+}  // namespace
+
+void Tie(M* mp, G* gp, bool inherit_time) {
+  if (gp->sched.sp == 0) BindStack(gp, mp->p.load(std::memory_order_relaxed));
+  if (IsGFresh(gp)) return TieFresh(mp, gp, inherit_time);
+  mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
+  gp->m = mp;
+  CasGStatus(gp, kGRunnable, kGRunning);
+  BeginTurn(mp, gp, inherit_time);
+}
+
+void TieFresh(M* mp, G* gp, bool inherit_time) {
+  mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
+  gp->m = mp;
+  LeaveGFresh(gp);
+  BeginTurn(mp, gp, inherit_time);
 }
 
 namespace {
@@ -102,7 +113,7 @@ G* Next(M* mp, bool* inherit_time) {
     if (mp->spinning) ResetSpinning(mp);
     if (user_disabled_hint.load(std::memory_order_relaxed) && !MayBeScheduled(gp)) continue;
     if (found.try_wake_p) WakeP();
-    if (gp->lockedm != nullptr) {
+    if (GORT_UNLIKELY(gp->rare) && gp->lockedm != nullptr) {
       StartLockedM(gp);
       continue;
     }
@@ -138,10 +149,17 @@ void ResetSpinning(M* mp) {
 }
 
 G* TakeDirect(G* gp, M* mp) {
+  bool inherit_time = false;
+  G* next = PickDirect(gp, mp, &inherit_time);
+  if (next != nullptr) Tie(mp, next, inherit_time);
+  return next;
+}
+
+G* PickDirect(G* gp, M* mp, bool* inherit_time) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   if (GORT_UNLIKELY(pp == nullptr)) Fatal("goroutine parked inside Blocking");
   // g0 handles what is out of the ordinary.
-  if (gp->lockedm != nullptr ||
+  if ((gp->rare && gp->lockedm != nullptr) ||
       (pp->preempt.load(std::memory_order_relaxed) && !SeedIgnoresRequests()) ||
       sched.gcwaiting.load(std::memory_order_relaxed) ||
       user_disabled_hint.load(std::memory_order_relaxed)) {
@@ -153,14 +171,13 @@ G* TakeDirect(G* gp, M* mp) {
       when != 0 && tick % kTimerCheckPeriod == 0 && when <= Nanotime()) {
     return nullptr;
   }
-  bool inherit_time = false;
-  G* next = RunqGet(pp, &inherit_time);
+  G* next = RunqGet(pp, inherit_time);
   if (next == nullptr) return nullptr;
-  if (next->lockedm != nullptr) {  // must be handed to its thread: not from here
+  if (GORT_UNLIKELY(next->rare) &&
+      next->lockedm != nullptr) {  // must be handed to its thread: not from here
     RunqPutLocal(pp, next, true);
     return nullptr;
   }
-  Tie(mp, next, inherit_time);
   return next;
 }
 

@@ -71,6 +71,7 @@ void Wire(M* mp, G* gp) {
   ++mp->locked_ext;
   mp->lockedg.store(gp, std::memory_order_relaxed);
   gp->lockedm = mp;
+  gp->rare = true;
 }
 
 void Unwire(M* mp, G* gp) {

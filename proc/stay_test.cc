@@ -19,7 +19,8 @@ std::vector<G*> Queue(World* w, const char* word) {
   LockGuard l(&sched.lock);
   for (const char* at = word; *at != '\0'; ++at) {
     G* gp = w->NewG("g", [] {});
-    if (*at == 'c') gp->signal_context = gp;  // anything but null
+    gp->rare = *at == 'c';
+    if (gp->rare) gp->signal_context = gp;  // anything but null
     GlobRunqPut(gp);
     gs.push_back(gp);
   }

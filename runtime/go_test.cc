@@ -1,9 +1,12 @@
 // What a goroutine is given, where that lies, and when it gets a stack.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cfenv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -130,6 +133,82 @@ TEST(Spawn, AReportNamesWhatHasNotRunYet) {
     EXPECT_NE(report.find("rt::Closure<...>::Run("), std::string::npos) << report;
     EXPECT_NE(report.find("created by"), std::string::npos) << report;
     all.Wait();
+    return 0;
+  });
+}
+
+struct Finally {
+  WaitGroup* all;
+  ~Finally() { all->Done(); }
+};
+
+// Ends a goroutine that leaves the thread in an unusual state, and then begins one beside it, mostly
+// on the same stack and without a switch.
+void ExpectClean(void (*leaves)()) {
+  WaitGroup all;
+  all.Add(2);
+  int rounding = -1;
+  int error = -1;
+  int uncaught = -1;
+  bool caught = true;
+  Go([&] {
+    Gosched();  // runs again behind the one that leaves
+    rounding = fegetround();
+    all.Done();
+  });
+  Go([&all, leaves] {
+    const Finally done{&all};
+    leaves();
+  });
+  Go([&] {
+    all.Add(1);
+    error = errno;
+    uncaught = std::uncaught_exceptions();
+    caught = std::current_exception() != nullptr;
+    EXPECT_EQ(fegetround(), FE_TONEAREST);
+    all.Done();
+  });
+  all.Wait();
+  while (uncaught == -1) Gosched();
+  EXPECT_EQ(rounding, FE_TONEAREST);
+  EXPECT_EQ(error, 0);
+  EXPECT_EQ(uncaught, 0);
+  EXPECT_FALSE(caught);
+  EXPECT_EQ(fegetround(), FE_TONEAREST);
+}
+
+TEST(Spawn, TheStateOfOneThatEndsIsNotThatOfTheNext) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    ExpectClean([] {});
+    ExpectClean([] { fesetround(FE_UPWARD); });
+    ExpectClean([] { errno = 77; });
+    ExpectClean([] {
+      try {
+        throw std::runtime_error("left");
+      } catch (...) {
+        Goexit();
+      }
+    });
+    return 0;
+  });
+}
+
+TEST(Spawn, AGoroutineBeginsWithTheRoundingOfItsCreator) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    int seen[3] = {};
+    WaitGroup all;
+    all.Add(3);
+    Go([&] { seen[0] = fegetround(), all.Done(); });
+    fesetround(FE_DOWNWARD);
+    Go([&] { seen[1] = fegetround(), all.Done(); });
+    fesetround(FE_TONEAREST);
+    Go([&] { seen[2] = fegetround(), all.Done(); });
+    all.Wait();
+    EXPECT_EQ(seen[0], FE_TONEAREST);
+    EXPECT_EQ(seen[1], FE_DOWNWARD);
+    EXPECT_EQ(seen[2], FE_TONEAREST);
     return 0;
   });
 }

@@ -61,7 +61,11 @@ void GiveBack(Bubble* b) {
 // The calling goroutine belongs to b while this lives.
 class Inside {
  public:
-  explicit Inside(Bubble* b) { rt::CurrentG()->bubble.store(b, std::memory_order_relaxed); }
+  explicit Inside(Bubble* b) {
+    rt::G* gp = rt::CurrentG();
+    gp->bubble.store(b, std::memory_order_relaxed);
+    gp->rare = true;
+  }
   ~Inside() { rt::CurrentG()->bubble.store(nullptr, std::memory_order_relaxed); }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;

@@ -46,6 +46,11 @@ class Reporting {
   Reporting& operator=(const Reporting&) = delete;
 };
 
+// Of a G that has not run: its first function is all that is known of it.
+void AddFirst(FramePrinter* frames, const G* gp) {
+  if (gp->entry != nullptr) frames->Add({reinterpret_cast<uintptr_t>(gp->entry), 0, true});
+}
+
 // Goroutines go on while a report of others is made, so a field of a G that runs, ends or is used
 // anew may be a moment old when it is read. Each field is one word, and a G is never freed. What
 // lies on a stack is read under the freeze.
@@ -61,6 +66,9 @@ GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
   PrintGoroutineHeader(p, gp);
   if (frozen && !gp->foreign) {
     PrintTraceback(p, gp);
+  } else if (IsGFresh(gp)) {
+    AddFirst(&frames, gp);
+    frames.Finish();
   } else if (ask && !frozen && RunningFrames(gp, &frames)) {
     frames.Finish();
   } else {
@@ -123,7 +131,7 @@ GORT_NO_TSAN void PrintGoroutineHeader(Printer& p, const G* gp) {
   } else {
     p << GStatusName(status);
   }
-  if (status == kGWaiting || status == kGSyscall) {
+  if (status == kGWaiting) {
     int64_t waited = gp->waitsince != 0 ? Nanotime() - gp->waitsince : 0;
     if (waited >= kMinute) p << ", " << waited / kMinute << " minutes";
   }
@@ -141,8 +149,7 @@ GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {
     UnwindSigCtx(SigCtx(gp->signal_context), &AddFrame, &frames);
   } else {
     UnwindGobuf(gp->sched, &AddFrame, &frames);
-    // The G has never run: its first function is all that is known of it.
-    if (frames.empty() && gp->startpc != 0) frames.Add({gp->startpc, 0, true});
+    if (frames.empty()) AddFirst(&frames, gp);
   }
   frames.Finish();
 }

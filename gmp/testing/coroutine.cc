@@ -47,7 +47,7 @@ Coroutine::Coroutine(TestThread* thread, void (*fn)(), void* lo, size_t bytes) :
   }
   g.stack.lo = reinterpret_cast<uintptr_t>(lo);
   g.stack.hi = g.stack.lo + bytes;
-  g.startpc = reinterpret_cast<uintptr_t>(fn);
+  g.entry = reinterpret_cast<void (*)(void*)>(fn);
   g.goid = 7;
   SanitizerAdoptStack(&g);
   g.sched.sp = MakeContext(g.stack.hi, &Start, reinterpret_cast<void*>(fn));

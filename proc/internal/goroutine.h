@@ -23,6 +23,10 @@ G* AllocG();
 void AllGAdd(G* gp);
 // Gives gp a stack, and the context of a goroutine that begins. Fatal: no memory. P, or pp null.
 void BindStack(G* gp, P* pp);
+// Gives it the stack of one that ends, which must be of the default size. On that stack BeginBound
+// then begins gp. dying has been left: gp is the current G.
+void BindStackOf(G* dying, G* gp);
+[[noreturn]] void BeginBound(G* gp);
 // Frees what gp has on the heap: its closure, if that is not on the stack, and its ancestors.
 void FreeHeapParts(G* gp);
 
@@ -37,7 +41,7 @@ void GfPurge(P* pp);
 
 // ---- goexit.cc ----
 
-// Ends gp, on another stack. Go: goexit0
+// Ends gp, which is no longer the current G. Go: goexit0
 void GoExit0(G* gp);
 
 // ---- park.cc ----

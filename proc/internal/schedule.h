@@ -25,10 +25,14 @@ namespace gort::rt {
 inline constexpr uint32_t kTurnPeriod = 61;
 // Ties gp, kGRunnable, to mp and its P; the caller runs it. Go: first half of execute
 void Tie(M* mp, G* gp, bool inherit_time);
+// The same for a fresh gp (kGFresh), to which a stack has been given.
+void TieFresh(M* mp, G* gp, bool inherit_time);
 // The loop of an M; returns when mp->exiting. g0, P. Go: schedule
 void ScheduleLoop(M* mp);
-// The next goroutine of gp's P, already tied to mp and kGRunning, when gp may switch to it without
-// a detour over g0; null: gp must switch to g0. P.
+// The next goroutine of gp's P, when gp may switch to it without a detour over g0; null: gp must
+// switch to g0. P.
+G* PickDirect(G* gp, M* mp, bool* inherit_time);
+// The same, already tied to mp and kGRunning.
 G* TakeDirect(G* gp, M* mp);
 // Counts mp among the spinning Ms / takes it out of the count and wakes another M in its place.
 // Go: becomeSpinning, resetspinning

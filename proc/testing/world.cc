@@ -311,7 +311,7 @@ G* World::NewG(const char* name, std::function<void()> body) {
   std::function<void()>* owned = Keep(new std::function<void()>(std::move(body)));
   NewGoroutine made = NewProcBegin(
       sizeof owned, alignof(void*),
-      [](void* closure) { (**static_cast<std::function<void()>**>(closure))(); }, 0, 0, nullptr);
+      [](void* closure) { (**static_cast<std::function<void()>**>(closure))(); }, 0, nullptr);
   *static_cast<std::function<void()>**>(made.closure) = owned;
   G* gp = made.gp;
   BindStack(gp, nullptr);
@@ -366,8 +366,12 @@ void World::Resume(G* gp) {
   if (self != mp->g0) Give("Resume: not on g0");
   mp->curg.store(gp);
   gp->m = mp;
-  CasGStatus(gp, kGRunnable, kGRunning);
   if (gp->sched.sp == 0) BindStack(gp, nullptr);
+  if (IsGFresh(gp)) {
+    LeaveGFresh(gp);
+  } else {
+    CasGStatus(gp, kGRunnable, kGRunning);
+  }
   gp->stackguard0.store(gp->stack.lo);
   Switch(self, gp);
 }

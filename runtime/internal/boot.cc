@@ -62,7 +62,7 @@ void OsInit() {
 
 // Go: runtime.main
 void MainGoroutine() {
-  Getg()->is_main = true;
+  MarkMain();
   sched.main_started.store(true);
   WakeP();  // threads may have queued goroutines before
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });

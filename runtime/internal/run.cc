@@ -117,7 +117,7 @@ int Run(std::function<int()> main) {
     options.stack_size = rt::kMainStack;
     // Queued in the global queue if the runtime is still starting.
     Go(options, [&call] {
-      rt::Getg()->is_main = true;
+      rt::MarkMain();
       call.Done(call.Invoke());
     });
   }
