@@ -117,4 +117,6 @@ static_assert(offsetof(G, stack) == 64 && offsetof(G, closure_buf) == 128);
 
 }  // namespace gort::rt
 
+#include "gort/gmp/transitions.h"  // IWYU pragma: export
+
 #endif  // GORT_GMP_G_H_

@@ -32,8 +32,11 @@ inline constexpr int kSudogCacheSize = 128;
 
 // The local run queue; functions in proc/runq.h.
 struct alignas(64) RunQueue {
-  Atomic<uint32_t> head{0};              // atomic (consumers: CAS release; thieves: acquire)
-  Atomic<G*> runnext{nullptr};           // atomic (owner P sets; thieves CAS to null)
+  Atomic<uint32_t> head{0};     // atomic (consumers: CAS release; thieves: acquire)
+  Atomic<G*> runnext{nullptr};  // atomic (owner P sets; thieves CAS to null)
+  // The P is the only one, so nobody steals: its owner needs no locked operation. Const while the world
+  // runs.
+  bool alone = false;
   alignas(64) Atomic<uint32_t> tail{0};  // atomic (owner P: release; thieves: acquire)
   Atomic<G*> ring[kRunqSize] = {};       // owner P writes [tail]; read by consumers of [head]
 };

@@ -19,6 +19,8 @@
 
 namespace gort::rt {
 
+struct RunqBatch;
+
 struct Sched {
   constexpr Sched() = default;
 
@@ -35,16 +37,21 @@ struct Sched {
   bool m0_exited ABSL_GUARDED_BY(lock) = false;  // counted in nmfreed; its thread sleeps for good
   M* freem ABSL_GUARDED_BY(lock) = nullptr;      // Ms to free when their threads are gone
   P* pidle ABSL_GUARDED_BY(lock) = nullptr;      // idle Ps
-  Atomic<int32_t> npidle{0};                     // atomic; changed under lock
-  std::atomic<uint64_t> goidgen{0};              // atomic; ids given out in batches
 
-  // Spinning Ms: see proc/find_runnable.cc for the protocol.
-  alignas(64) Atomic<int32_t> nmspinning{0};
+  // What each switch and each submission reads, and what comes and goes with idle Ps changes. Spinning
+  // Ms: see proc/find_runnable.cc for the protocol.
+  alignas(64) Atomic<int32_t> npidle{0};  // atomic; changed under lock
+  Atomic<int32_t> nmspinning{0};
   Atomic<uint32_t> need_spinning{0};
+  std::atomic<bool> gcwaiting{false};  // a stop of the world is wanted; set under lock
 
-  // Global run queue.
+  // Global run queue (proc/global_runq.cc).
   alignas(64) GQueue runq ABSL_GUARDED_BY(lock);
-  Atomic<int32_t> runqsize{0};  // changed under lock, read without
+  RunqBatch* batches ABSL_GUARDED_BY(lock) = nullptr;       // halves of full rings, oldest first
+  RunqBatch* last_batch ABSL_GUARDED_BY(lock) = nullptr;    // none: undefined
+  RunqBatch* free_batches ABSL_GUARDED_BY(lock) = nullptr;  // for use again
+  bool batch_turn ABSL_GUARDED_BY(lock) = false;            // the last G came from a batch
+  Atomic<int32_t> runqsize{0};  // Gs in runq and batches; changed under lock, read without
 
   // Goroutines that SchedEnableUser(false) keeps aside.
   bool user_disabled ABSL_GUARDED_BY(lock) = false;
@@ -52,12 +59,13 @@ struct Sched {
   int32_t disabled_n ABSL_GUARDED_BY(lock) = 0;
 
   // Dead Gs.
-  Mutex gfree_lock{LockRank::kGfree};
+  alignas(64) Mutex gfree_lock{LockRank::kGfree};
   GList gfree ABSL_GUARDED_BY(gfree_lock);
-  std::atomic<int32_t> gfree_n{0};  // changed under gfree_lock
+  std::atomic<int32_t> gfree_n{0};   // changed under gfree_lock
+  std::atomic<uint64_t> goidgen{0};  // atomic; ids given out in batches
 
   // Central cache of sudogs.
-  Mutex sudog_lock{LockRank::kSudog};
+  alignas(64) Mutex sudog_lock{LockRank::kSudog};
   Sudog* sudogcache ABSL_GUARDED_BY(sudog_lock) = nullptr;
 
   // How often a goroutine that was cut off took the place of another one, because no more may wait
@@ -65,7 +73,6 @@ struct Sched {
   std::atomic<int64_t> exchanged{0};
 
   // Stop the world.
-  std::atomic<bool> gcwaiting{false};  // a stop is wanted; set under lock
   int32_t stopwait ABSL_GUARDED_BY(lock) = 0;
   Note stopnote;
 

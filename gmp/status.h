@@ -62,17 +62,8 @@ enum PStatus : uint32_t { kPIdle = 0, kPRunning = 1, kPSyscall = 2, kPGcStop = 3
 // "idle", "runnable", …; the scan bit is ignored.
 const char* GStatusName(uint32_t status);
 
-// The current state, scan bit included, kGFresh not. Go: readgstatus.
-uint32_t ReadGStatus(const G* gp);
-// Moves gp from one state to another; waits while a scanner holds it; fatal when gp is in neither
-// `from` nor `from | kGScan`, or when the transition is not in the table above. Go: casgstatus;
-// differs: a store from kGRunning and kGDead
-void CasGStatus(G* gp, uint32_t from, uint32_t to);
-// kGDead to kGRunnable | kGFresh; and from there to kGRunning. Fatal: another state.
-void MakeGFresh(G* gp);
-void LeaveGFresh(G* gp);
-// True of a runnable G that has no stack yet.
-bool IsGFresh(const G* gp);
+// What changes and reads a G's state is in gmp/transitions.h, which gmp/g.h includes.
+
 // Freezes gp in state `from`; false when it is not in it. Fatal: kGRunning, kGDead.
 // Go: castogscanstatus.
 bool CasToGScanStatus(G* gp, uint32_t from);
@@ -84,7 +75,23 @@ void CasFromGScanStatus(G* gp, uint32_t from_scan);
 extern Hook<void()> scan_wait_hook;
 
 // True when the table above allows it.
-bool GTransitionLegal(uint32_t from, uint32_t to);
+constexpr bool GTransitionLegal(uint32_t from, uint32_t to) {
+  constexpr auto bit = [](uint32_t s) { return uint32_t{1} << s; };
+  constexpr uint32_t kLegal[10] = {
+      bit(kGDead),     // from idle
+      bit(kGRunning),  // runnable
+      bit(kGRunnable) | bit(kGSyscall) | bit(kGWaiting) | bit(kGDead) |
+          bit(kGPreempted),              // running
+      bit(kGRunning) | bit(kGRunnable),  // syscall
+      bit(kGRunnable),                   // waiting
+      0,
+      bit(kGRunnable) | bit(kGRunning),  // dead; straight to running: a foreign thread's G
+      0,
+      0,               // copystack
+      bit(kGWaiting),  // preempted
+  };
+  return from < 10 && to < 10 && (kLegal[from] & bit(to)) != 0;
+}
 bool PTransitionLegal(uint32_t from, uint32_t to);
 
 // Moves pp from one state to another; false when it is in another state. An illegal transition is

@@ -2,6 +2,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
@@ -35,27 +36,78 @@ void GlobRunqPutBatch(GQueue* q, int32_t n) {
   SetSize(Size() + n);
 }
 
-// Takes pp's share of the queue, at most max Gs (0: no limit): returns one and puts the others into
-// pp's ring.
-G* GlobRunqGet(P* pp, int32_t max) {
-  int32_t size = Size();
-  if (size == 0) return nullptr;
-  int32_t n = size / gomaxprocs.load(std::memory_order_relaxed) + 1;
-  if (n > size) n = size;
-  if (max > 0 && n > max) n = max;
-  if (n > static_cast<int32_t>(kRunqSize / 2)) n = kRunqSize / 2;
+namespace {
+
+// Room for a batch. Under sched.lock, which the allocation's comes after.
+RunqBatch* NewBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  RunqBatch* b = sched.free_batches;
+  if (b == nullptr) return new (PersistentAlloc(sizeof(RunqBatch), alignof(RunqBatch))) RunqBatch;
+  sched.free_batches = b->next;
+  return b;
+}
+
+void DropBatch(RunqBatch* b) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  b->next = sched.free_batches;
+  sched.free_batches = b;
+}
+
+// Puts gp, for which pp's ring has no room, into it all the same, or with half of it into the queue.
+GORT_COLD void PutIntoFull(P* pp, G* gp) {
+  LockGuard l(&sched.lock);
+  RunqBatch* b = NewBatch();
+  while (!RunqSpill(pp, gp, b)) {
+    gp = RunqPut(pp, gp, false);
+    if (gp == nullptr) return DropBatch(b);
+  }
+  b->next = nullptr;
+  (sched.batches != nullptr ? sched.last_batch->next : sched.batches) = b;
+  sched.last_batch = b;
+  SetSize(Size() + static_cast<int32_t>(b->end));
+}
+
+// One G of the oldest batch is returned, others, n in all at most, go to pp's ring.
+G* GetFromBatch(P* pp, int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
+  RunqBatch* b = sched.batches;
+  const auto have = static_cast<int32_t>(b->end - b->first);
+  if (n > have) n = have;
+  G* gp = b->g[b->first++];
+  const int32_t moved = RunqPutBatch(pp, b, n - 1);
+  if (b->first == b->end) {
+    sched.batches = b->next;
+    DropBatch(b);
+  }
+  // After they are in the ring: an M that reads the size without the lock reads the rings next.
+  SetSize(Size() - 1 - moved);
+  return gp;
+}
+
+// The same from those that came one by one.
+G* GetFromList(P* pp, int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   G* gp = sched.runq.Pop();
   int32_t taken = 1;
-  GQueue batch;
-  for (; taken < n && !WasCutOff(sched.runq.First()); ++taken) batch.PushBack(sched.runq.Pop());
-  int32_t left = 0;
-  if (taken > 1) {
-    left = taken - 1 - RunqPutBatch(pp, &batch, taken - 1);
-    if (left > 0) sched.runq.PushFrontAll(&batch);  // the ring was not empty after all
+  GQueue others;
+  for (; taken < n && !sched.runq.empty() && !WasCutOff(sched.runq.First()); ++taken) {
+    others.PushBack(sched.runq.Pop());
   }
-  // After the batch is in the ring: an M that reads the size without the lock reads the rings next.
-  SetSize(size - taken + left);
+  const int32_t left = taken - 1 - RunqPutBatch(pp, &others, taken - 1);
+  if (left > 0) sched.runq.PushFrontAll(&others);  // the ring was not empty after all
+  SetSize(Size() - taken + left);
   return gp;
+}
+
+}  // namespace
+
+// Takes pp's share of the queue, at most max Gs (0: no limit): returns one and puts the others into
+// pp's ring. Batches and what came one by one take turns.
+G* GlobRunqGet(P* pp, int32_t max) {
+  constexpr int32_t kMost = kRunqSize / 2 + 1;
+  const int32_t size = Size();
+  if (size == 0) return nullptr;
+  int32_t n = size / gomaxprocs.load(std::memory_order_relaxed) + 1;
+  if (max > 0 && n > max) n = max;
+  if (n > kMost) n = kMost;
+  sched.batch_turn = sched.batches != nullptr && (sched.runq.empty() || !sched.batch_turn);
+  return sched.batch_turn ? GetFromBatch(pp, n) : GetFromList(pp, n);
 }
 
 namespace {
@@ -75,30 +127,25 @@ void ShuffleTail(P* pp) {
 
 // Puts gp anywhere in the queue (proc/sched_seed.h).
 GORT_COLD void RunqPutAnywhere(P* pp, G* gp, bool next) {
-  GQueue overflow;
-  int32_t n = 0;
-  if (RunqPut(pp, gp, next && SchedOneIn(2), &overflow, &n)) return ShuffleTail(pp);
-  LockGuard l(&sched.lock);
-  GlobRunqPutBatch(&overflow, n);
+  gp = RunqPut(pp, gp, next && SchedOneIn(2));
+  if (gp == nullptr) return ShuffleTail(pp);
+  PutIntoFull(pp, gp);
 }
 
 }  // namespace
 
 void RunqPutLocal(P* pp, G* gp, bool next) {
   if (GORT_UNLIKELY(SchedSeeded())) return RunqPutAnywhere(pp, gp, next);
-  GQueue overflow;
-  int32_t n = 0;
-  if (GORT_LIKELY(RunqPut(pp, gp, next, &overflow, &n))) return;
-  LockGuard l(&sched.lock);
-  GlobRunqPutBatch(&overflow, n);
+  gp = RunqPut(pp, gp, next);
+  if (GORT_UNLIKELY(gp != nullptr)) PutIntoFull(pp, gp);
 }
 
 void Submit(P* pp, G* gp, bool next) {
   if (GORT_LIKELY(pp != nullptr)) {
     RunqPutLocal(pp, gp, next);
     // The only P is the caller's, so no P is idle.
-    if (gomaxprocs.load(std::memory_order_relaxed) == 1) return;
-    RunqPublish(pp);
+    if (pp->runq.alone) return;
+    if (!next || SchedSeeded()) RunqPublish(pp);
   } else {
     LockGuard l(&sched.lock);
     GlobRunqPut(gp);

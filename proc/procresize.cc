@@ -87,6 +87,7 @@ P* ProcResize(int32_t n) {
   P* runnable = nullptr;
   for (int32_t i = n - 1; i >= 0; --i) {
     P* pp = allp[i].load(std::memory_order_relaxed);
+    RunqSetAlone(pp, n == 1);
     if (pp == own) continue;
     SetPStatus(pp, kPIdle);
     if (RunqEmpty(pp)) {

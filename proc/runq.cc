@@ -43,7 +43,7 @@ uint32_t RunqGrab(P* victim, RunQueue* to, uint32_t at, bool steal_runnext, Runq
 
 }  // namespace
 
-bool RunqPutSlow(P* pp, G* gp, GQueue* overflow, int32_t* overflow_n) {
+bool RunqSpill(P* pp, G* gp, RunqBatch* to) {
   RunQueue& q = pp->runq;
   constexpr uint32_t kHalf = kRunqSize / 2;
   const uint32_t tail = q.tail.load(kRelaxed);  // our own
@@ -51,13 +51,25 @@ bool RunqPutSlow(P* pp, G* gp, GQueue* overflow, int32_t* overflow_n) {
   GORT_CHECK(tail - head <= kRunqSize);
   if (tail - head < kRunqSize ||
       !q.head.compare_exchange_strong(head, head + kHalf, runq_order::kHeadTake, kRelaxed)) {
-    // Thieves made room, and only we could fill it.
-    return RunqPut(pp, gp, false, overflow, overflow_n);
+    return false;
   }
-  for (uint32_t i = 0; i < kHalf; i++) overflow->PushBack(Slot(q, head + i));
-  overflow->PushBack(gp);
-  *overflow_n = kHalf + 1;
-  return false;
+  for (uint32_t i = 0; i < kHalf; i++) to->g[i] = Slot(q, head + i);
+  to->g[kHalf] = gp;
+  to->first = 0;
+  to->end = kHalf + 1;
+  return true;
+}
+
+int32_t RunqPutBatch(P* pp, RunqBatch* from, int32_t n) {
+  RunQueue& q = pp->runq;
+  const uint32_t head = q.head.load(runq_order::kHeadReuse);
+  uint32_t tail = q.tail.load(kRelaxed);  // our own
+  int32_t moved = 0;
+  for (; moved < n && tail - head < kRunqSize; moved++, tail++) {
+    SetSlot(&q, tail, from->g[from->first++]);
+  }
+  if (moved != 0) q.tail.store(tail, runq_order::kTailPut);
+  return moved;
 }
 
 int32_t RunqPutBatch(P* pp, GQueue* batch, int32_t n) {

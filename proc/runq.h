@@ -8,12 +8,12 @@
 //           to tail (acquire); the permission to overwrite a slot travels from head (release) to
 //           head (acquire). The owner takes a slot first and reads it afterwards, for nobody else
 //           writes it; a thief reads first, and the swap of head tells whether that was in time.
-// Wake-ups  RunqPut has no StoreLoad barrier: a submitter calls RunqPublish before it looks at
-//           sched.nmspinning. The parker's mirror image is RunqEmpty after lowering nmspinning.
-//           See tests/model/README.md.
+// Wake-ups  A submitter needs a StoreLoad barrier before it looks at sched.nmspinning. RunqPut with
+//           `next` is one; after anything else it calls RunqPublish. The parker's mirror image is
+//           RunqEmpty after lowering nmspinning. See tests/model/README.md.
 // Contract  | call           | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | RunqPut        |   x    | x  |  -   |    -    |    -    |   -   |     -     |
-//           | RunqPutBatch   |   -    | x  |  -   |    -    |    -    |   -   |     -     |
+//           | Spill, PutBatch|   -    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqPublish    |   x    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqGet, Drain |   x    | x  |  -   |    -    |    -    |   -   |     -     |
 //           | RunqGetRing    |   -    | x  |  -   |    -    |    -    |   -   |     -     |
@@ -57,45 +57,61 @@ GORT_RUNQ_ORDER kTailLook = std::memory_order_acquire;
 GORT_RUNQ_ORDER kTailPublish = std::memory_order_seq_cst;
 // RunqEmpty, after the caller dropped nmspinning; pairs with: kTailPublish.
 GORT_RUNQ_ORDER kTailEmpty = std::memory_order_seq_cst;
-// The owner sets runnext; pairs with: kNextSteal.
-GORT_RUNQ_ORDER kNextPut = std::memory_order_release;
+// The owner sets runnext, and later loads do not overtake that; pairs with: kNextSteal, kNextEmpty.
+GORT_RUNQ_ORDER kNextPut = std::memory_order_seq_cst;
 // The owner takes runnext back; what it kicked into the ring before is visible to whoever sees the
 // null; pairs with: kNextEmpty.
 GORT_RUNQ_ORDER kNextGet = std::memory_order_release;
 // A thief takes runnext, and with it the G's contents; pairs with: kNextPut.
 GORT_RUNQ_ORDER kNextSteal = std::memory_order_acquire;
-// RunqEmpty; pairs with: kNextGet.
-GORT_RUNQ_ORDER kNextEmpty = std::memory_order_acquire;
+// RunqEmpty, after the caller dropped nmspinning; pairs with: kNextGet, kNextPut.
+GORT_RUNQ_ORDER kNextEmpty = std::memory_order_seq_cst;
 }  // namespace runq_order
 #undef GORT_RUNQ_ORDER
 
-// RunqPut into a ring that was full a moment ago. Owner only. Go: runqputslow (proc.go)
-GORT_COLD bool RunqPutSlow(P* pp, G* gp, GQueue* overflow, int32_t* overflow_n);
+// Half of a full ring, and the G for which there was no room. An array, because to follow a list of so
+// many Gs means to wait for each one's memory.
+struct RunqBatch {
+  RunqBatch* next = nullptr;
+  uint32_t first = 0;  // g[first] to g[end - 1] are there
+  uint32_t end = 0;
+  G* g[kRunqSize / 2 + 1] = {};
+};
 
-// Puts gp on the local queue of pp. next: into runnext, whose old G goes to the ring's tail. False:
-// the ring was full, and half of it and the G stand in *overflow, *overflow_n Gs in all, for the
-// caller to append to the global queue. True: *overflow and *overflow_n are untouched.
+// Moves the older half of pp's ring, and gp, to *to, which is empty. False: thieves have made room
+// meanwhile, which only the owner can fill. Requires: pp is the caller's, RunqPut has returned gp.
+// Go: runqputslow (proc.go)
+GORT_COLD bool RunqSpill(P* pp, G* gp, RunqBatch* to);
+// The reverse: moves Gs from the front of *from, at most n, to the ring while there is room. Returns how
+// many it moved. Requires: pp is the caller's.
+int32_t RunqPutBatch(P* pp, RunqBatch* from, int32_t n);
+
+// Sets runnext; returns the G that was there. Owner only.
+inline G* RunqSetNext(RunQueue* q, G* gp) {
+  if (!q->alone) return q->runnext.exchange(gp, runq_order::kNextPut);
+  G* before = q->runnext.load(std::memory_order_relaxed);
+  q->runnext.store(gp, std::memory_order_release);
+  return before;
+}
+
+// Puts gp on the local queue of pp. next: into runnext, whose old G goes to the ring's tail. Returns
+// null, or the G that should have gone to the ring, which is full: RunqSpill is next.
 // Requires: pp is the caller's. Go: runqput (proc.go)
-inline bool RunqPut(P* pp, G* gp, bool next, GQueue* overflow, int32_t* overflow_n) {
+inline G* RunqPut(P* pp, G* gp, bool next) {
   RunQueue& q = pp->runq;
   if (next) {
-    // Thieves only ever clear runnext, so a null stays null until we store.
-    if (q.runnext.load(std::memory_order_relaxed) == nullptr) {
-      q.runnext.store(gp, runq_order::kNextPut);
-      return true;
-    }
-    gp = q.runnext.exchange(gp, runq_order::kNextPut);
-    if (gp == nullptr) return true;
+    gp = RunqSetNext(&q, gp);
+    if (gp == nullptr) return nullptr;
   }
   const uint32_t head = q.head.load(runq_order::kHeadReuse);
   const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
-  if (GORT_UNLIKELY(tail - head >= kRunqSize)) return RunqPutSlow(pp, gp, overflow, overflow_n);
+  if (GORT_UNLIKELY(tail - head >= kRunqSize)) return gp;
   q.ring[tail % kRunqSize].store(gp, std::memory_order_relaxed);  // published by tail
   q.tail.store(tail + 1, runq_order::kTailPut);
-  return true;
+  return nullptr;
 }
 
-// The StoreLoad barrier of whoever made work runnable on its own P: everything put on pp's queue so
+// The StoreLoad barrier of whoever made work runnable on its own P, other than next: everything put on pp's queue so
 // far comes before every seq_cst load that the caller does next (sched.nmspinning). One exchange on
 // the owner's own cache line. Requires: pp is the caller's.
 inline void RunqPublish(P* pp) {
@@ -111,20 +127,37 @@ inline void PrefetchG(const G* gp) {
   __builtin_prefetch(at + 128);
 }
 
+// Takes the slot *head for the owner; false: it was taken, and *head is the next one.
+inline bool RunqTakeHead(RunQueue* q, uint32_t* head) {
+  if (!q->alone) {
+    return q->head.compare_exchange_weak(*head, *head + 1, runq_order::kHeadTake,
+                                         std::memory_order_relaxed);
+  }
+  q->head.store(*head + 1, std::memory_order_release);
+  return true;
+}
+
+// Takes gp out of runnext for the owner; false: a thief was faster.
+inline bool RunqTakeNext(RunQueue* q, G* gp) {
+  if (!q->alone) {
+    return q->runnext.compare_exchange_strong(gp, nullptr, runq_order::kNextGet,
+                                              std::memory_order_relaxed);
+  }
+  q->runnext.store(nullptr, std::memory_order_release);
+  return true;
+}
+
 // The G at the head of the ring, before runnext; null when the ring is empty. Requires: pp is the
 // caller's.
 inline G* RunqGetRing(P* pp) {
   RunQueue& q = pp->runq;
   uint32_t head = q.head.load(std::memory_order_relaxed);        // confirmed by the swap
   const uint32_t tail = q.tail.load(std::memory_order_relaxed);  // our own
-  while (head != tail) {
-    if (q.head.compare_exchange_weak(head, head + 1, runq_order::kHeadTake,
-                                     std::memory_order_relaxed)) {
-      PrefetchG(q.ring[(head + 1) % kRunqSize].load(std::memory_order_relaxed));
-      return q.ring[head % kRunqSize].load(std::memory_order_relaxed);  // written by us
-    }
-  }
-  return nullptr;
+  do {
+    if (head == tail) return nullptr;
+  } while (!RunqTakeHead(&q, &head));
+  PrefetchG(q.ring[(head + 1) % kRunqSize].load(std::memory_order_relaxed));
+  return q.ring[head % kRunqSize].load(std::memory_order_relaxed);  // written by us
 }
 
 // The next G, or null when the queue is empty. *inherit_time: it came from runnext and goes on with
@@ -132,9 +165,8 @@ inline G* RunqGetRing(P* pp) {
 inline G* RunqGet(P* pp, bool* inherit_time) {
   RunQueue& q = pp->runq;
   G* gp = q.runnext.load(std::memory_order_relaxed);  // set by us, or null
-  // When the swap fails a thief was faster, and only we could set it again.
-  if (gp != nullptr && q.runnext.compare_exchange_strong(gp, nullptr, runq_order::kNextGet,
-                                                         std::memory_order_relaxed)) {
+  // If it is gone only we could set it again.
+  if (gp != nullptr && RunqTakeNext(&q, gp)) {
     *inherit_time = true;
     return gp;
   }
@@ -146,6 +178,9 @@ inline G* RunqGet(P* pp, bool* inherit_time) {
 // Returns how many it moved. Requires: pp is the caller's; *q has at least n Gs. Go: runqputbatch
 // (proc.go); differs: the caller sends the rest to the global queue.
 int32_t RunqPutBatch(P* pp, GQueue* q, int32_t n);
+
+// Says whether pp is the only P. World stopped.
+inline void RunqSetAlone(P* pp, bool alone) { pp->runq.alone = alone; }
 
 // Called with the victim just before its runnext is taken, to give it a moment to run it itself.
 using RunqBackoff = void (*)(const P* victim);

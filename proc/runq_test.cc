@@ -26,7 +26,16 @@ class RunqTest : public testing::Test {
   void Fill(P* pp, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) ASSERT_TRUE(Put(pp, NewG(), false));
   }
-  bool Put(P* pp, G* gp, bool next) { return RunqPut(pp, gp, next, &overflow_, &overflow_n_); }
+  // False: some went to overflow_.
+  bool Put(P* pp, G* gp, bool next) {
+    G* rest = RunqPut(pp, gp, next);
+    RunqBatch batch;
+    while (rest != nullptr && !RunqSpill(pp, rest, &batch)) rest = RunqPut(pp, rest, false);
+    if (rest == nullptr) return true;
+    overflow_n_ = static_cast<int32_t>(batch.end - batch.first);
+    for (uint32_t i = batch.first; i < batch.end; i++) overflow_.PushBack(batch.g[i]);
+    return false;
+  }
   // goid of the next G; -1: none.
   int64_t Get(P* pp) {
     G* gp = RunqGet(pp, &inherit_time_);
@@ -172,6 +181,37 @@ TEST_F(RunqTest, DrainKeepsTheOrder) {
   EXPECT_EQ(RunqDrain(&a_, &overflow_), 4);
   EXPECT_EQ(Ids(&overflow_), (std::vector<uint64_t>{3, 0, 1, 2}));
   EXPECT_TRUE(RunqEmpty(&a_));
+}
+
+TEST_F(RunqTest, ABatchGoesBackAsFarAsThereIsRoom) {
+  Fill(&b_, kRunqSize);
+  RunqBatch batch;
+  ASSERT_TRUE(RunqSpill(&b_, NewG(), &batch));  // 0 to kRunqSize / 2 - 1, and kRunqSize
+  EXPECT_EQ(RunqPutBatch(&a_, &batch, 3), 3);
+  for (int64_t i = 0; i < 3; i++) EXPECT_EQ(Get(&a_), i);
+  EXPECT_EQ(Get(&a_), -1);
+  Fill(&a_, kRunqSize - 2);
+  EXPECT_EQ(RunqPutBatch(&a_, &batch, 100), 2);
+  EXPECT_EQ(batch.first, 5u);
+  EXPECT_EQ(batch.end, kRunqSize / 2 + 1);
+}
+
+// Without thieves the owner's plain stores do what its swaps do.
+TEST_F(RunqTest, AloneItIsTheSameQueue) {
+  RunqSetAlone(&a_, true);
+  uint32_t random = 1;
+  for (int i = 0; i < 20'000; i++) {
+    random = random * 1664525 + 1013904223;
+    const bool next = (random & (1u << 20)) != 0;
+    if (random >> 31 != 0) {
+      G* gp = NewG();
+      EXPECT_EQ(Put(&a_, gp, next), Put(&b_, gp, next));
+    } else {
+      EXPECT_EQ(Get(&a_), Get(&b_));
+    }
+    ASSERT_EQ(RunqLen(&a_), RunqLen(&b_));
+    overflow_ = GQueue();
+  }
 }
 
 TEST_F(RunqTest, IndicesWrapAround) {

@@ -34,7 +34,7 @@ uint32_t BumpTick(std::atomic<uint32_t>* tick) {
 }
 
 // Withdraws what was asked of gp in its last turn.
-void BeginTurn(M* mp, G* gp, bool inherit_time) {
+GORT_ALWAYS_INLINE void BeginTurn(M* mp, G* gp, bool inherit_time) {
   gp->preempt.store(false, std::memory_order_relaxed);
   // With a seed every check point asks (PreemptCheck).
   const uintptr_t guard = GORT_UNLIKELY(SchedSeeded()) ? kStackPreempt : gp->stack.lo;

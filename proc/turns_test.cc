@@ -13,10 +13,41 @@
 #include "gort/lock/mutex.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/runq.h"
 #include "gort/proc/testing/world.h"
 
 namespace gort::rt::testing {
 namespace {
+
+// What came to the global queue one by one, and halves of full rings, take turns.
+TEST(GlobalQueue, ItsTwoPartsTakeTurns) {
+  World w(1);
+  P* pp = w.PAt(0);
+  std::vector<G*> ring;
+  for (uint32_t i = 0; i <= kRunqSize; ++i) {
+    ring.push_back(w.NewG("ring", [] {}));
+    RunqPutLocal(pp, ring.back(), false);
+  }
+  constexpr int32_t kSpilled = kRunqSize / 2 + 1;
+  LockGuard l(&sched.lock);
+  EXPECT_EQ(sched.runqsize.load(), kSpilled);
+  std::vector<G*> singles;
+  for (int i = 0; i < 3; ++i) {
+    singles.push_back(w.NewG("single", [] {}));
+    GlobRunqPut(singles.back());
+  }
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(GlobRunqGet(pp, 1), ring[static_cast<size_t>(i)]);
+    EXPECT_EQ(GlobRunqGet(pp, 1), singles[static_cast<size_t>(i)]);
+  }
+  EXPECT_EQ(sched.runqsize.load(), kSpilled - 3);
+  const uint32_t before = RunqLen(pp);
+  EXPECT_EQ(before, kRunqSize / 2);
+  EXPECT_EQ(GlobRunqGet(pp, 0), ring[3]);
+  EXPECT_EQ(RunqLen(pp), before + kSpilled - 4);
+  EXPECT_EQ(sched.runqsize.load(), 0);
+  EXPECT_EQ(GlobRunqGet(pp, 0), nullptr);
+}
 
 // Goroutines in a circle that keep the P to themselves as far as they can: in its turn each readies
 // the next one, which goes to runnext, and parks ('h'), or yields first ('y'). After a while the

@@ -64,9 +64,7 @@ struct Caller {
 };
 
 void PutLocal(World* w, P* pp, bool next = false) {
-  GQueue overflow;
-  int32_t n = 0;
-  RunqPut(pp, w->NewG("work", [] {}), next, &overflow, &n);
+  RunqPut(pp, w->NewG("work", [] {}), next);
 }
 
 // ---- a P that runs ----

@@ -19,7 +19,8 @@ namespace gort::rt {
 // Goroutines that keep readying each other go from runnext to runnext, before all others. So of so
 // many decisions in a row on one P one belongs to the others: in turn to the global queue and to the
 // head of the ring, and to the one when the other is empty. A G with n Gs before it in its queue
-// therefore runs within 2 * (n + 1) * kTurnPeriod decisions of its P. One count (P::globtick) serves
+// therefore runs within 2 * (n + 1) * kTurnPeriod decisions of its P, or within twice as many where the
+// global queue has both parts (GlobRunqGet), which take turns. One count (P::globtick) serves
 // both ways to take a goroutine, with and without g0: two counts can stay out of phase for ever.
 // Go: schedtick % 61, for the global queue alone; a pair's time slice frees Go's ring.
 inline constexpr uint32_t kTurnPeriod = 61;

@@ -28,7 +28,7 @@
 
 namespace gort::rt::testing {
 
-GORT_WRAP(void, CasGStatus, "_ZN4gort2rt10CasGStatusEPNS0_1GEjj", G*, uint32_t, uint32_t);
+GORT_WRAP(void, MoveGSeen, "_ZN4gort2rt8internal9MoveGSeenEPNS0_1GEjj", G*, uint32_t, uint32_t);
 GORT_WRAP(bool, CasPStatus, "_ZN4gort2rt10CasPStatusEPNS0_1PEjj", P*, uint32_t, uint32_t);
 GORT_WRAP(void, SetPStatus, "_ZN4gort2rt10SetPStatusEPNS0_1PEj", P*, uint32_t);
 GORT_WRAP(void, Sleep, "_ZN4gort2rt4Note5SleepEv", Note*);
@@ -97,10 +97,10 @@ const char* PStatusName(uint32_t status) {
 
 // ---- the wrapped functions ----
 
-void WrapCasGStatus(G* gp, uint32_t from, uint32_t to) {
-  if (world == nullptr) return RealCasGStatus(gp, from, to);
+void WrapMoveGSeen(G* gp, uint32_t from, uint32_t to) {
+  if (world == nullptr) return RealMoveGSeen(gp, from, to);
   world->StopAt(false, world->Name(gp), from, to);
-  RealCasGStatus(gp, from, to);
+  RealMoveGSeen(gp, from, to);
   world->SawG(gp, from, to);
   world->StopAt(true, world->Name(gp), from, to);
 }
@@ -250,6 +250,8 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   gomaxprocs.store(0);
   while (sched.runq.Pop() != nullptr) {
   }
+  sched.batches = nullptr;
+  sched.batch_turn = false;
   sched.runqsize.store(0);
   sched.midle = nullptr;
   sched.nmidle = sched.nmidlelocked = sched.nmsys = sched.stopwait = 0;

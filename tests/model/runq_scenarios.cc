@@ -33,14 +33,12 @@ class World {
 
   void Put(P* pp, int g, bool next = false) {
     gs_[g].written.Set(true);
-    GQueue overflow;
-    int32_t n = 0;
-    if (RunqPut(pp, &gs_[g].g, next, &overflow, &n)) {
-      Check(overflow.empty(), "overflow although placed");
-    } else {
-      Check(n == static_cast<int32_t>(kRunqSize / 2 + 1), "size of the overflow");
-      for (; n > 0; n--) Take(overflow.Pop());
-      Check(overflow.empty(), "more overflow than promised");
+    RunqBatch batch;
+    G* rest = RunqPut(pp, &gs_[g].g, next);
+    while (rest != nullptr && !RunqSpill(pp, rest, &batch)) rest = RunqPut(pp, rest, false);
+    if (rest != nullptr) {
+      Check(batch.end - batch.first == kRunqSize / 2 + 1, "size of the overflow");
+      while (batch.first != batch.end) Take(batch.g[batch.first++]);
     }
     gs_[g].put = true;
   }
@@ -244,7 +242,7 @@ void Publish(bool next) {
   bool parker_saw_empty = false;
   Spawn([&] {
     w.Put(&w.a, 0, next);
-    RunqPublish(&w.a);
+    if (!next) RunqPublish(&w.a);
     submitter_saw_spinning = nmspinning.load() != 0;
   });
   Spawn([&] {

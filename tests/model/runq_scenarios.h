@@ -1,7 +1,7 @@
 // tests/model/runq_scenarios.h: small programs on the run queue, each with what must hold.
 // What      bodies for model::Explore. Every G is taken exactly once, by a taker that sees what was
 //           written to it before it was put; RunqEmpty is true only of a queue that was empty, and
-//           with RunqPublish never hides a G from both sides of the wake-up protocol.
+//           with RunqPublish, or runnext, never hides a G from both sides of the wake-up protocol.
 #ifndef GORT_TESTS_MODEL_RUNQ_SCENARIOS_H_
 #define GORT_TESTS_MODEL_RUNQ_SCENARIOS_H_
 
