@@ -29,6 +29,7 @@ inline constexpr uint32_t kRunqSize = 256;
 #endif
 
 inline constexpr int kSudogCacheSize = 128;
+inline constexpr int kGFreeCacheSize = 64;
 
 // The local run queue; functions in proc/runq.h.
 struct alignas(64) RunQueue {
@@ -55,8 +56,8 @@ struct alignas(64) P {
   StackCache* stackcache = nullptr;       // owner P only
   uint64_t goidcache = 0;                 // owner P only; ids [goidcache, goidcacheend)
   uint64_t goidcacheend = 0;              // owner P only
-  GList gfree;                            // owner P only; dead Gs
   std::atomic<int32_t> gfree_n{0};        // owner P writes; read by GCount
+  G* gfreebuf[kGFreeCacheSize] = {};      // owner P only; dead Gs, the last to die is the last
   int32_t sudog_n = 0;                    // owner P only
   Sudog* sudogbuf[kSudogCacheSize] = {};  // owner P only
   RunQueue runq;

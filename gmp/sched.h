@@ -19,6 +19,7 @@
 
 namespace gort::rt {
 
+struct GFreeBatch;
 struct RunqBatch;
 
 struct Sched {
@@ -60,8 +61,10 @@ struct Sched {
 
   // Dead Gs.
   alignas(64) Mutex gfree_lock{LockRank::kGfree};
-  GList gfree ABSL_GUARDED_BY(gfree_lock);
-  std::atomic<int32_t> gfree_n{0};   // changed under gfree_lock
+  GList gfree ABSL_GUARDED_BY(gfree_lock);                             // one by one
+  GFreeBatch* gfree_batches ABSL_GUARDED_BY(gfree_lock) = nullptr;     // full ones
+  GFreeBatch* gfree_no_batches ABSL_GUARDED_BY(gfree_lock) = nullptr;  // empty ones, for use again
+  std::atomic<int32_t> gfree_n{0};                                     // changed under gfree_lock
   std::atomic<uint64_t> goidgen{0};  // atomic; ids given out in batches
 
   // Central cache of sudogs.

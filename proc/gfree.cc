@@ -4,38 +4,88 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/malloc/internal/persistentalloc.h"
 #include "gort/proc/internal/goroutine.h"
+#include "gort/proc/runq.h"
 #include "gort/stack/internal/stack_alloc.h"
 
 namespace gort::rt {
+
+// Half of what a P keeps. An array, because to follow a list of dead Gs means to wait for each one's
+// memory.
+struct GFreeBatch {
+  static constexpr int32_t kSize = kGFreeCacheSize / 2;
+  GFreeBatch* next = nullptr;
+  G* g[kSize] = {};
+};
+
 namespace {
 
-constexpr int32_t kLocalMax = 64;
-constexpr int32_t kRefill = 32;
+constexpr int32_t kHalf = GFreeBatch::kSize;
 
 int32_t Local(P* pp) { return pp->gfree_n.load(std::memory_order_relaxed); }
 void SetLocal(P* pp, int32_t n) { pp->gfree_n.store(n, std::memory_order_relaxed); }
 
-G* PopGlobal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
-  G* gp = sched.gfree.Pop();
-  if (gp != nullptr) sched.gfree_n.fetch_sub(1, std::memory_order_relaxed);
-  return gp;
+void AddGlobal(int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
+  sched.gfree_n.fetch_add(n, std::memory_order_relaxed);
+}
+
+GFreeBatch* Pop(GFreeBatch** list) {
+  GFreeBatch* b = *list;
+  if (b != nullptr) *list = b->next;
+  return b;
+}
+void Push(GFreeBatch** list, GFreeBatch* b) {
+  b->next = *list;
+  *list = b;
 }
 
 void PushGlobal(G* gp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
   sched.gfree.Push(gp);
-  sched.gfree_n.fetch_add(1, std::memory_order_relaxed);
+  AddGlobal(1);
 }
 
+// Breaks a batch up into Gs one by one. False: there is none.
+bool BreakUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
+  GFreeBatch* b = Pop(&sched.gfree_batches);
+  if (b == nullptr) return false;
+  for (G* gp : b->g) sched.gfree.Push(gp);
+  Push(&sched.gfree_no_batches, b);
+  return true;
+}
+
+G* PopGlobal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.gfree_lock) {
+  if (sched.gfree.empty() && !BreakUp()) return nullptr;
+  AddGlobal(-1);
+  return sched.gfree.Pop();
+}
+
+// pp has none.
 GORT_COLD void Refill(P* pp) {
   LockGuard l(&sched.gfree_lock);
-  int32_t n = Local(pp);
-  for (; n < kRefill; ++n) {
-    G* gp = PopGlobal();
-    if (gp == nullptr) break;
-    pp->gfree.Push(gp);
+  int32_t n = 0;
+  if (GFreeBatch* b = Pop(&sched.gfree_batches); b != nullptr) {
+    for (; n < kHalf; ++n) pp->gfreebuf[n] = b->g[n];
+    Push(&sched.gfree_no_batches, b);
+  } else {
+    while (n < kHalf && !sched.gfree.empty()) pp->gfreebuf[n++] = sched.gfree.Pop();
   }
+  AddGlobal(-n);
   SetLocal(pp, n);
+}
+
+// pp is full: the half that has been dead longer goes.
+GORT_COLD void SpillHalf(P* pp) {
+  LockGuard l(&sched.gfree_lock);
+  GFreeBatch* b = Pop(&sched.gfree_no_batches);
+  if (b == nullptr) b = new (PersistentAlloc(sizeof(GFreeBatch), alignof(GFreeBatch))) GFreeBatch;
+  for (int32_t i = 0; i < kHalf; ++i) {
+    b->g[i] = pp->gfreebuf[i];
+    pp->gfreebuf[i] = pp->gfreebuf[kHalf + i];
+  }
+  Push(&sched.gfree_batches, b);
+  AddGlobal(kHalf);
+  SetLocal(pp, kHalf);
 }
 
 // The next goroutine that begins on this P finds the stack while it is in the caches.
@@ -57,13 +107,6 @@ GORT_COLD void ResetRare(G* gp) {
   gp->rare = false;
 }
 
-void SpillTo(P* pp, int32_t keep) {
-  LockGuard l(&sched.gfree_lock);
-  int32_t n = Local(pp);
-  for (; n > keep; --n) PushGlobal(pp->gfree.Pop());
-  SetLocal(pp, n);
-}
-
 }  // namespace
 
 G* GfGet(P* pp) {
@@ -71,13 +114,15 @@ G* GfGet(P* pp) {
     LockGuard l(&sched.gfree_lock);
     return PopGlobal();
   }
-  if (GORT_UNLIKELY(pp->gfree.empty())) {
+  if (GORT_UNLIKELY(Local(pp) == 0)) {
     if (sched.gfree_n.load(std::memory_order_relaxed) == 0) return nullptr;
     Refill(pp);
+    if (Local(pp) == 0) return nullptr;  // others were faster
   }
-  G* gp = pp->gfree.Pop();
-  if (gp != nullptr) SetLocal(pp, Local(pp) - 1);
-  return gp;
+  const int32_t n = Local(pp) - 1;
+  SetLocal(pp, n);
+  if (n > 0) PrefetchG(pp->gfreebuf[n - 1]);
+  return pp->gfreebuf[n];
 }
 
 void GfPut(P* pp, G* gp) {
@@ -89,11 +134,16 @@ void GfPut(P* pp, G* gp) {
     PushGlobal(gp);
     return;
   }
-  pp->gfree.Push(gp);
-  SetLocal(pp, Local(pp) + 1);
-  if (GORT_UNLIKELY(Local(pp) >= kLocalMax)) SpillTo(pp, kLocalMax / 2);
+  if (GORT_UNLIKELY(Local(pp) == kGFreeCacheSize)) SpillHalf(pp);
+  const int32_t n = Local(pp);
+  pp->gfreebuf[n] = gp;
+  SetLocal(pp, n + 1);
 }
 
-void GfPurge(P* pp) { SpillTo(pp, 0); }
+void GfPurge(P* pp) {
+  LockGuard l(&sched.gfree_lock);
+  for (int32_t n = Local(pp); n > 0; --n) PushGlobal(pp->gfreebuf[n - 1]);
+  SetLocal(pp, 0);
+}
 
 }  // namespace gort::rt
