@@ -1,7 +1,8 @@
-// The workloads of channels: pingpong, spsc, mpmc, select, fanin.
+// The workloads of channels: pingpong, spsc, mpmc, select, fanin, ring.
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "gort/bench/workload.h"
 #include "gort/chan/chan.h"
@@ -100,6 +101,36 @@ Values FanIn(int64_t n) {
     for (int64_t i = 0; i < 100 * n; ++i) sum += *c.Recv();
     Check(sum == 4950 * n);
   });
+}
+
+// 1000 goroutines in a ring of unbuffered channels pass one token on, n times; for each hop.
+Values Ring(int64_t n) {
+  constexpr int64_t kLength = 1000;
+  std::vector<Chan<int64_t>> links(kLength);
+  for (Chan<int64_t>& link : links) link = MakeChan<int64_t>();
+  const Chan<Unit> done = MakeChan<Unit>();
+  Group ring;
+  WaitGroup started;
+  started.Add(kLength);
+  ring.Start(kLength, [&links, &done, &started](int64_t i) {
+    const Chan<int64_t>& next = links[static_cast<size_t>((i + 1) % kLength)];
+    started.Done();
+    for (const int64_t hops_left : links[static_cast<size_t>(i)]) {
+      if (hops_left == 0) {
+        done.Send(Unit{});
+      } else {
+        next.Send(hops_left - 1);
+      }
+    }
+  });
+  started.Wait();
+  Values value = NsPer(n, [&links, &done, n] {
+    links[0].Send(n);
+    done.Recv();
+  });
+  for (const Chan<int64_t>& link : links) link.Close();
+  ring.Wait();
+  return value;
 }
 
 }  // namespace gort::bench

@@ -47,6 +47,7 @@ std::vector<Workload> AllWorkloads() {
   const std::vector<Figure> ns_per_op = {{"ns_per_op", "ns"}};
   return {
       {"fanin", 10'000, 0, FanIn, ns_per_op},
+      {"forkjoin", 1 << 20, 0, ForkJoin, {{"ns_per_task", "ns"}}},
       {"mpmc", 4'000'000, 0, Mpmc, ns_per_op},
       {"mutex", 500'000, 0, MutexPairs, ns_per_op},
       {"parked",
@@ -60,6 +61,7 @@ std::vector<Workload> AllWorkloads() {
        1,
        Preempt,
        {{"p50_us", "us"}, {"p99_us", "us"}, {"max_us", "us"}, {"samples", "count"}}},
+      {"ring", 1'000'000, 0, Ring, {{"ns_per_hop", "ns"}}},
       {"rwmutex", 2'000'000, 0, RWMutexPairs, ns_per_op},
       {"select", 1'000'000, 0, Selects, ns_per_op},
       {"skynet", 1'000'000, 0, Skynet, {{"total_ms", "ms"}}},

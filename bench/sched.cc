@@ -1,4 +1,4 @@
-// The workloads of the scheduler itself: spawn, yield, skynet, parked.
+// The workloads of the scheduler itself: spawn, yield, skynet, forkjoin, parked.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -77,6 +77,40 @@ Values Skynet(int64_t n) {
   const Clock::duration elapsed = Clock::now() - start;
   Check(sum == leaves * (leaves - 1) / 2);
   return {Ms(elapsed)};
+}
+
+namespace {
+
+// Counts the tasks below it and itself into *count.
+void ForkJoinTask(int depth, int64_t* count) {
+  int64_t of_children[2] = {};
+  if (depth > 0) {
+    WaitGroup children;
+    children.Add(2);
+    for (int64_t& of_child : of_children) {
+      Go([depth, &of_child, &children] {
+        ForkJoinTask(depth - 1, &of_child);
+        children.Done();
+      });
+    }
+    children.Wait();
+  }
+  *count = 1 + of_children[0] + of_children[1];
+}
+
+}  // namespace
+
+// A tree of at most n tasks (a power of two less one), of which each starts two and waits for them;
+// for each task.
+Values ForkJoin(int64_t n) {
+  int depth = 0;
+  while ((int64_t{4} << depth) - 1 <= n) ++depth;
+  const int64_t tasks = (int64_t{2} << depth) - 1;
+  return NsPer(tasks, [depth, tasks] {
+    int64_t count = 0;
+    ForkJoinTask(depth, &count);
+    Check(count == tasks);
+  });
 }
 
 namespace {

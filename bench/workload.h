@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 Values Spawn(int64_t n);
 Values Yield(int64_t n);
 Values Skynet(int64_t n);
+Values ForkJoin(int64_t n);
 Values Parked(int64_t n);
 Values ParkOnce(int64_t n);  // what Parked runs in a process of its own
 // chans.cc
@@ -29,6 +30,7 @@ Values Spsc(int64_t n);
 Values Mpmc(int64_t n);
 Values Selects(int64_t n);
 Values FanIn(int64_t n);
+Values Ring(int64_t n);
 // locks.cc
 Values MutexPairs(int64_t n);
 Values RWMutexPairs(int64_t n);

@@ -31,6 +31,8 @@ for workload in spawn yield pingpong spsc mpmc mutex select rwmutex timerstop; d
 done
 expect fanin 20 ns_per_op
 expect skynet 1000 total_ms
+expect forkjoin 1000 ns_per_task
+expect ring 2000 ns_per_hop
 expect preempt 20 p50_us p99_us max_us samples
 expect timers 10 overshoot_ms cpu_ms
 if ! emulated; then
