@@ -132,17 +132,19 @@ GORT_COLD void RunqPutAnywhere(P* pp, G* gp, bool next) {
   PutIntoFull(pp, gp);
 }
 
-}  // namespace
-
-void RunqPutLocal(P* pp, G* gp, bool next) {
+GORT_ALWAYS_INLINE void PutLocal(P* pp, G* gp, bool next) {
   if (GORT_UNLIKELY(SchedSeeded())) return RunqPutAnywhere(pp, gp, next);
   gp = RunqPut(pp, gp, next);
   if (GORT_UNLIKELY(gp != nullptr)) PutIntoFull(pp, gp);
 }
 
+}  // namespace
+
+void RunqPutLocal(P* pp, G* gp, bool next) { PutLocal(pp, gp, next); }
+
 void Submit(P* pp, G* gp, bool next) {
   if (GORT_LIKELY(pp != nullptr)) {
-    RunqPutLocal(pp, gp, next);
+    PutLocal(pp, gp, next);
     // The only P is the caller's, so no P is idle.
     if (pp->runq.alone) return;
     if (!next || SchedSeeded()) RunqPublish(pp);

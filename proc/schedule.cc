@@ -42,16 +42,22 @@ GORT_ALWAYS_INLINE void BeginTurn(M* mp, G* gp, bool inherit_time) {
   if (!inherit_time) BumpTick(&mp->p.load(std::memory_order_relaxed)->schedtick);
 }
 
-}  // namespace
-
-void Tie(M* mp, G* gp, bool inherit_time) {
-  if (gp->sched.sp == 0) BindStack(gp, mp->p.load(std::memory_order_relaxed));
-  if (IsGFresh(gp)) return TieFresh(mp, gp, inherit_time);
+// Always inline, as Pick: a direct switch is one function.
+GORT_ALWAYS_INLINE void TieHere(M* mp, G* gp, bool inherit_time) {
+  if (GORT_UNLIKELY(gp->sched.sp == 0)) BindStack(gp, mp->p.load(std::memory_order_relaxed));
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
   gp->m = mp;
-  CasGStatus(gp, kGRunnable, kGRunning);
+  if (GORT_UNLIKELY(IsGFresh(gp))) {
+    LeaveGFresh(gp);
+  } else {
+    CasGStatus(gp, kGRunnable, kGRunning);
+  }
   BeginTurn(mp, gp, inherit_time);
 }
+
+}  // namespace
+
+void Tie(M* mp, G* gp, bool inherit_time) { TieHere(mp, gp, inherit_time); }
 
 void TieFresh(M* mp, G* gp, bool inherit_time) {
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
@@ -148,14 +154,9 @@ void ResetSpinning(M* mp) {
   WakeP();
 }
 
-G* TakeDirect(G* gp, M* mp) {
-  bool inherit_time = false;
-  G* next = PickDirect(gp, mp, &inherit_time);
-  if (next != nullptr) Tie(mp, next, inherit_time);
-  return next;
-}
+namespace {
 
-G* PickDirect(G* gp, M* mp, bool* inherit_time) {
+GORT_ALWAYS_INLINE G* Pick(G* gp, M* mp, bool* inherit_time) {
   P* pp = mp->p.load(std::memory_order_relaxed);
   if (GORT_UNLIKELY(pp == nullptr)) Fatal("goroutine parked inside Blocking");
   // g0 handles what is out of the ordinary.
@@ -180,6 +181,17 @@ G* PickDirect(G* gp, M* mp, bool* inherit_time) {
   }
   return next;
 }
+
+}  // namespace
+
+G* TakeDirect(G* gp, M* mp) {
+  bool inherit_time = false;
+  G* next = Pick(gp, mp, &inherit_time);
+  if (next != nullptr) TieHere(mp, next, inherit_time);
+  return next;
+}
+
+G* PickDirect(G* gp, M* mp, bool* inherit_time) { return Pick(gp, mp, inherit_time); }
 
 void SchedEnableUser(bool enable) {
   GQueue back;
