@@ -100,6 +100,7 @@ class ABSL_LOCKABLE Mutex {
   bool IsLocked() const { return state_.load(std::memory_order_relaxed) != kUnlocked; }
 
  private:
+  friend class BriefMutex;
   enum : uint32_t { kUnlocked, kLocked, kSleeping };
 
   // For a goroutine that has lost its P: what it is about to do may need one.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Verifies park_wake.pml with spin, and that each of its mistakes is found.
-# Usage: park_wake_spin_test.sh park_wake.pml [macro...]    macros: of an additional correct run
+# Verifies a model in Promela with spin, and that each of its mistakes is found.
+# Usage: park_wake_spin_test.sh MODEL.pml [macro...]    macros: of an additional correct run
 
 set -eu
 
