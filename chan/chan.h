@@ -89,7 +89,7 @@ class SendOps {
   // Returns once the element is in the buffer or with a receiver. Throws Panic("send on closed
   // channel"), also when it is closed while this waits. Nil: blocks for ever. Go: c <- v
   void Send(T v) const requires(kSendByValue<T>) {
-    ChanSend(chan(), std::addressof(v), /*block=*/true);
+    ChanSendAndWait<kWaitSize<T>>(chan(), std::addressof(v));
   }
   // These take what is not plain bytes. A copy or move that throws does so before the send, and v
   // stays with the caller.
@@ -136,7 +136,7 @@ class SendOps {
   void SendFrom(U&& v) const {
     HChan* c = chan();
     Outgoing<T> out(std::forward<U>(v));
-    ChanSend(c, out.raw(), /*block=*/true);
+    ChanSendAndWait<kWaitSize<T>>(c, out.raw());
     out.SetSent();
   }
 };
@@ -151,7 +151,7 @@ class RecvOps {
     HChan* c = chan();
     std::optional<T> v;
     Incoming<T> in;
-    if (ChanRecv(c, in.raw(), /*block=*/true) == RecvResult::kReceived) {
+    if (ChanRecvAndWait<kWaitSize<T>>(c, in.raw())) {
       in.SetFull();
       in.Take(c, &v);
     }
@@ -197,7 +197,7 @@ class RecvOps {
     }
     Iterator& operator++() {
       in_.Reset();
-      done_ = ChanRecv(c_, in_.raw(), /*block=*/true) != RecvResult::kReceived;
+      done_ = !ChanRecvAndWait<kWaitSize<T>>(c_, in_.raw());
       if (!done_) in_.SetFull();
       return *this;
     }

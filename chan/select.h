@@ -16,6 +16,7 @@
 #define GORT_CHAN_SELECT_H_
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,12 +31,16 @@
 namespace gort {
 namespace rt {
 
+// The bytes of a Sudog, whose layout users do not see.
+inline constexpr size_t kSudogBytes = 96;
+
 // One case of SelectGo. Go: scase
 struct SelectCase {
   HChan* c = nullptr;    // null: never ready
   void* elem = nullptr;  // as in ChanSend or ChanRecv
   bool is_send = false;
-  Sudog* sudog = nullptr;  // SelectGo's own
+  // SelectGo's own: where it waits.
+  alignas(void*) unsigned char sudog[kSudogBytes];
 };
 
 inline constexpr int kSelectDefault = -1;

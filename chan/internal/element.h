@@ -111,6 +111,13 @@ constexpr ElemType MakeElemType() {
 template <class T>
 inline constexpr ElemType kElemType = MakeElemType<T>();
 
+// What ChanSendAndWait and ChanRecvAndWait are to know of the size of a T.
+template <class T>
+inline constexpr size_t kWaitSize =
+    !kElemBoxed<T> && (kElemType<T>.size == 0 || kElemType<T>.size == 8 || kElemType<T>.size == 16)
+        ? kElemType<T>.size
+        : kAnySize;
+
 // The compiler must take *p for something that anybody may have written. gcc 12 otherwise follows
 // the path on which a receive got nothing into the caller's `*v`, and warns of an uninitialised
 // read there, though the caller knows better.

@@ -7,6 +7,7 @@
 #include "gort/base/bits.h"
 #include "gort/base/panic.h"
 #include "gort/base/throw.h"
+#include "gort/chan/internal/wait_queue.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
 #include "gort/gmp/sudog.h"
@@ -52,9 +53,25 @@ GORT_ALWAYS_INLINE void CopyBytes(void* dst, const void* src, size_t n) {
   }
 }
 
-char* Slot(HChan* c, size_t i) { return c->buf + i * c->type->size; }
+// Copies an element of kSize bytes, or, for kAnySize, of the channel's type.
+template <size_t kSize>
+GORT_ALWAYS_INLINE void CopyElem(const HChan* c, void* dst, const void* src) {
+  if constexpr (kSize == kAnySize) {
+    CopyBytes(dst, src, c->type->size);
+  } else {
+    std::memcpy(dst, src, kSize);
+  }
+}
 
-size_t Next(const HChan* c, size_t i) { return i + 1 == c->dataqsiz ? 0 : i + 1; }
+template <size_t kSize = kAnySize>
+GORT_ALWAYS_INLINE char* Slot(HChan* c, size_t i) {
+  return c->buf + i * (kSize == kAnySize ? c->type->size : kSize);
+}
+
+// The index i of the ring, which may be too large by less than the ring's size.
+GORT_ALWAYS_INLINE size_t Wrap(const HChan* c, size_t i) {
+  return i >= c->dataqsiz ? i - c->dataqsiz : i;
+}
 
 // Only the holder of the lock writes qcount, so it may count without a read-modify-write.
 void AddCount(HChan* c, ptrdiff_t n) {
@@ -76,42 +93,58 @@ bool Empty(const HChan* c) {
 }
 
 // Tells a peer that has left its queue how its wait went.
-G* Resolve(Sudog* s, bool success) {
+GORT_ALWAYS_INLINE G* Resolve(Sudog* s, bool success) {
   G* gp = s->g;
-  s->elem = nullptr;
   s->success = success;
   gp->param = s;
   return gp;
 }
 
-// Puts *elem into the ring, which has room for it.
+// Puts *elem behind the last element of the ring, which has room for it.
+template <size_t kSize = kAnySize>
 GORT_ALWAYS_INLINE void Append(HChan* c, const void* elem) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
-  CopyBytes(Slot(c, c->sendx), elem, c->type->size);
-  c->sendx = Next(c, c->sendx);
+  const size_t n = c->qcount.load(std::memory_order_relaxed);
+  CopyElem<kSize>(c, Slot<kSize>(c, Wrap(c, c->recvx + n)), elem);
   AddCount(c, 1);
 }
 
-// Waits in q, holding the lock, for a peer or for close. True: a peer took or gave the element.
+// Takes the oldest element out of the ring, which has one.
+template <size_t kSize>
+GORT_ALWAYS_INLINE void TakeOldest(HChan* c, void* dst) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
+  CopyElem<kSize>(c, dst, Slot<kSize>(c, c->recvx));
+  c->recvx = Wrap(c, c->recvx + 1);
+  AddCount(c, -1);
+}
+
+bool UnlockChan(G*, void* c) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  static_cast<HChan*>(c)->lock.Unlock();
+  return true;
+}
+
+GORT_ALWAYS_INLINE void ParkAndUnlock(HChan* c, WaitReason reason)
+    ABSL_UNLOCK_FUNCTION(c->lock) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  GoPark(&UnlockChan, c, reason);
+}
+
+// Waits in q, holding the lock, for a peer or for close. True: a peer took or gave the element. The
+// sudog is in this frame: the peer is done with it when it readies gp.
 GORT_NOINLINE bool WaitIn(WaitQ* q, HChan* c, G* gp, void* elem, WaitReason reason)
     ABSL_UNLOCK_FUNCTION(c->lock) {
-  Sudog* s = AcquireSudog();
-  s->g = gp;
-  s->elem = elem;
-  s->c = c;
-  s->waitlink = nullptr;
-  s->is_select = false;
-  s->success = false;
-  gp->waiting = s;
+  Sudog s;
+  s.g = gp;
+  s.elem = elem;
+  s.c = c;
+  s.waitlink = nullptr;
+  s.is_select = false;
+  s.success = false;
+  gp->waiting = &s;
   gp->param = nullptr;
-  q->Enqueue(s);
-  GoParkUnlock(&c->lock, reason);
-  if (gp->param != s) Throw("chan: woken by nobody");
+  q->Enqueue(&s);
+  ParkAndUnlock(c, reason);
+  if (GORT_UNLIKELY(gp->param != &s)) Throw("chan: woken by nobody");
   gp->param = nullptr;
   gp->waiting = nullptr;
-  bool success = s->success;
-  s->c = nullptr;
-  ReleaseSudog(s);
-  return success;
+  return s.success;
 }
 
 void DestroyElements(HChan* c) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -119,7 +152,7 @@ void DestroyElements(HChan* c) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (destroy == nullptr) return;
   for (size_t n = c->qcount.load(std::memory_order_relaxed); n > 0; --n) {
     destroy(Slot(c, c->recvx));
-    c->recvx = Next(c, c->recvx);
+    c->recvx = Wrap(c, c->recvx + 1);
   }
   for (BoxBase* box = c->returned.load(std::memory_order_relaxed); box != nullptr;) {
     BoxBase* next = box->next;
@@ -129,41 +162,6 @@ void DestroyElements(HChan* c) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 }  // namespace
-
-// ---- queues ----
-
-void WaitQ::Enqueue(Sudog* s) {
-  s->next = nullptr;
-  s->prev = last_;
-  if (last_ != nullptr) {
-    last_->next = s;
-  } else {
-    SetFirst(s);
-  }
-  last_ = s;
-}
-
-Sudog* WaitQ::Dequeue() {
-  while (Sudog* s = First()) {
-    Remove(s);
-    uint32_t waiting = 0;
-    // The winner's writes reach the select through its locks and through GoReady; the CAS itself
-    // only has to be won once.
-    if (!s->is_select || s->g->select_done.compare_exchange_strong(waiting, 1)) return s;
-  }
-  return nullptr;
-}
-
-void WaitQ::Remove(Sudog* s) {
-  if (s->prev == nullptr && First() != s) return;  // taken off by a Dequeue
-  if (s->prev != nullptr) {
-    s->prev->next = s->next;
-  } else {
-    SetFirst(s->next);
-  }
-  (s->next != nullptr ? s->next->prev : last_) = s->prev;
-  s->next = s->prev = nullptr;
-}
 
 // ---- life ----
 
@@ -193,41 +191,69 @@ void HChanUnref(HChan* c) {
 
 // ---- sending ----
 
-Attempt SendLocked(HChan* c, void* elem, G** wake) {
-  if (c->closed.load(std::memory_order_relaxed)) return Attempt::kClosed;
+namespace {
+
+template <size_t kSize>
+GORT_ALWAYS_INLINE Attempt SendLockedSized(HChan* c, void* elem, G** wake)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
+  if (GORT_UNLIKELY(c->closed.load(std::memory_order_relaxed))) return Attempt::kClosed;
   if (Sudog* s = c->recvq.Dequeue()) {
-    CopyBytes(s->elem, elem, c->type->size);
+    CopyElem<kSize>(c, s->elem, elem);
     *wake = Resolve(s, true);
     return Attempt::kDone;
   }
   if (c->qcount.load(std::memory_order_relaxed) < c->limit) {
-    Append(c, elem);
+    Append<kSize>(c, elem);
     return Attempt::kDone;
   }
   return Attempt::kWouldBlock;
 }
 
-bool ChanSend(HChan* c, void* elem, bool block) {
-  if (c == nullptr) {
-    if (!block) return false;
-    ParkForever(WaitReason::kChanSendNil);
-  }
-  if (!block && ChanSendWouldBlock(c)) return false;
-  if (block) PreemptCheck();
-  G* gp = block ? CurrentG() : nullptr;  // may allocate: not under the lock
+}  // namespace
+
+Attempt SendLocked(HChan* c, void* elem, G** wake) {
+  return SendLockedSized<kAnySize>(c, elem, wake);
+}
+
+template <size_t kSize>
+void ChanSendAndWait(HChan* c, void* elem) {
+  if (GORT_UNLIKELY(c == nullptr)) ParkForever(WaitReason::kChanSendNil);
+  G* gp = Caller();
   do {
     G* wake = nullptr;
     c->lock.Lock();
-    Attempt attempt = SendLocked(c, elem, &wake);
-    if (attempt != Attempt::kWouldBlock || !block) {
+    const Attempt attempt = SendLockedSized<kSize>(c, elem, &wake);
+    if (attempt == Attempt::kDone) {
       c->lock.Unlock();
-      if (attempt == Attempt::kClosed) PanicSendOnClosed();
       if (wake != nullptr) GoReady(wake);
-      return attempt == Attempt::kDone;
+      return;
+    }
+    if (attempt == Attempt::kClosed) {
+      c->lock.Unlock();
+      PanicSendOnClosed();
     }
     // Woken with nothing done. Most likely the channel was closed; the next attempt finds out.
   } while (!WaitIn(&c->sendq, c, gp, elem, WaitReason::kChanSend));
-  return true;
+}
+
+template void ChanSendAndWait<0>(HChan* c, void* elem);
+template void ChanSendAndWait<8>(HChan* c, void* elem);
+template void ChanSendAndWait<16>(HChan* c, void* elem);
+template void ChanSendAndWait<kAnySize>(HChan* c, void* elem);
+
+bool ChanSend(HChan* c, void* elem, bool block) {
+  if (block) {
+    ChanSendAndWait<kAnySize>(c, elem);
+    return true;
+  }
+  if (c == nullptr || ChanSendWouldBlock(c)) return false;
+  G* wake = nullptr;
+  c->lock.Lock();
+  const Attempt attempt = SendLockedSized<kAnySize>(c, elem, &wake);
+  c->lock.Unlock();
+  if (attempt == Attempt::kClosed) PanicSendOnClosed();
+  if (wake != nullptr) GoReady(wake);
+  return attempt == Attempt::kDone;
 }
 
 namespace {
@@ -255,7 +281,7 @@ void GiveUp(HChan* c, Sudog* receiver) {
   if (receiver != nullptr) return GoReady(Resolve(receiver, false));
   G* wake = nullptr;
   {
-    LockGuard guard(&c->lock);
+    BriefGuard guard(&c->lock);
     ++c->limit;
     if (Sudog* s = c->sendq.Dequeue()) {
       Append(c, s->elem);
@@ -298,66 +324,100 @@ bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) 
 
 // ---- receiving ----
 
-Attempt RecvLocked(HChan* c, void* dst, G** wake) {
-  if (BoxBase* box = c->returned.load(std::memory_order_relaxed); GORT_UNLIKELY(box != nullptr)) {
-    c->returned.store(box->next, std::memory_order_release);  // pairs with: Empty
-    box->next = nullptr;
-    CopyBytes(dst, &box, sizeof box);
-    return Attempt::kDone;
+namespace {
+
+// Boxes alone are given back.
+GORT_NOINLINE Attempt TakeReturned(HChan* c, void* dst) ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
+  BoxBase* box = c->returned.load(std::memory_order_relaxed);
+  c->returned.store(box->next, std::memory_order_release);  // pairs with: Empty
+  box->next = nullptr;
+  CopyBytes(dst, &box, sizeof box);
+  return Attempt::kDone;
+}
+
+template <size_t kSize>
+GORT_ALWAYS_INLINE Attempt RecvLockedSized(HChan* c, void* dst, G** wake)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(c->lock) {
+  if constexpr (kSize == kAnySize) {
+    if (GORT_UNLIKELY(c->returned.load(std::memory_order_relaxed) != nullptr)) {
+      return TakeReturned(c, dst);
+    }
   }
+  const bool buffered = c->qcount.load(std::memory_order_relaxed) > 0;
   if (Sudog* s = c->sendq.Dequeue()) {
-    if (c->qcount.load(std::memory_order_relaxed) == 0) {
-      CopyBytes(dst, s->elem, c->type->size);
-    } else {
+    if (buffered) {
       // The ring has no room: its oldest element leaves, and the sender's goes to the end.
-      CopyBytes(dst, Slot(c, c->recvx), c->type->size);
-      CopyBytes(Slot(c, c->sendx), s->elem, c->type->size);
-      c->recvx = Next(c, c->recvx);
-      c->sendx = Next(c, c->sendx);
+      TakeOldest<kSize>(c, dst);
+      Append<kSize>(c, s->elem);
+    } else {
+      CopyElem<kSize>(c, dst, s->elem);
     }
     *wake = Resolve(s, true);
     return Attempt::kDone;
   }
-  if (c->qcount.load(std::memory_order_relaxed) > 0) {
-    CopyBytes(dst, Slot(c, c->recvx), c->type->size);
-    c->recvx = Next(c, c->recvx);
-    AddCount(c, -1);
+  if (buffered) {
+    TakeOldest<kSize>(c, dst);
     return Attempt::kDone;
   }
   return c->closed.load(std::memory_order_relaxed) ? Attempt::kClosed : Attempt::kWouldBlock;
 }
 
+}  // namespace
+
+Attempt RecvLocked(HChan* c, void* dst, G** wake) {
+  return RecvLockedSized<kAnySize>(c, dst, wake);
+}
+
+template <size_t kSize>
+bool ChanRecvAndWait(HChan* c, void* dst) {
+  if (GORT_UNLIKELY(c == nullptr)) ParkForever(WaitReason::kChanReceiveNil);
+  G* gp = Caller();
+  do {
+    G* wake = nullptr;
+    c->lock.Lock();
+    const Attempt attempt = RecvLockedSized<kSize>(c, dst, &wake);
+    if (attempt == Attempt::kDone) {
+      c->lock.Unlock();
+      if (wake != nullptr) GoReady(wake);
+      return true;
+    }
+    if (attempt == Attempt::kClosed) {
+      c->lock.Unlock();
+      return false;
+    }
+    // Woken with nothing done: the channel was closed, or a sender's element threw. Look again.
+  } while (!WaitIn(&c->recvq, c, gp, dst, WaitReason::kChanReceive));
+  return true;
+}
+
+template bool ChanRecvAndWait<0>(HChan* c, void* dst);
+template bool ChanRecvAndWait<8>(HChan* c, void* dst);
+template bool ChanRecvAndWait<16>(HChan* c, void* dst);
+template bool ChanRecvAndWait<kAnySize>(HChan* c, void* dst);
+
 RecvResult ChanRecv(HChan* c, void* dst, bool block) {
-  if (c == nullptr) {
-    if (!block) return RecvResult::kWouldBlock;
-    ParkForever(WaitReason::kChanReceiveNil);
+  if (block) {
+    return ChanRecvAndWait<kAnySize>(c, dst) ? RecvResult::kReceived : RecvResult::kClosed;
   }
-  if (!block && Empty(c)) {
+  if (c == nullptr) return RecvResult::kWouldBlock;
+  if (Empty(c)) {
     // pairs with: CloseChan
     if (!c->closed.load(std::memory_order_acquire)) return RecvResult::kWouldBlock;
     if (Empty(c)) return RecvResult::kClosed;
   }
-  if (block) PreemptCheck();
-  G* gp = block ? CurrentG() : nullptr;  // may allocate: not under the lock
-  do {
-    G* wake = nullptr;
-    c->lock.Lock();
-    Attempt attempt = RecvLocked(c, dst, &wake);
-    if (attempt != Attempt::kWouldBlock || !block) {
-      c->lock.Unlock();
-      if (wake != nullptr) GoReady(wake);
-      if (attempt == Attempt::kDone) return RecvResult::kReceived;
-      return attempt == Attempt::kClosed ? RecvResult::kClosed : RecvResult::kWouldBlock;
-    }
-    // Woken with nothing done: the channel was closed, or a sender's element threw. Look again.
-  } while (!WaitIn(&c->recvq, c, gp, dst, WaitReason::kChanReceive));
-  return RecvResult::kReceived;
+  G* wake = nullptr;
+  c->lock.Lock();
+  const Attempt attempt = RecvLockedSized<kAnySize>(c, dst, &wake);
+  c->lock.Unlock();
+  if (wake != nullptr) GoReady(wake);
+  if (attempt == Attempt::kDone) return RecvResult::kReceived;
+  return attempt == Attempt::kClosed ? RecvResult::kClosed : RecvResult::kWouldBlock;
 }
 
 void ChanUnrecv(HChan* c, BoxBase* box) {
   G* wake = nullptr;
   {
-    LockGuard guard(&c->lock);
+    BriefGuard guard(&c->lock);
     if (Sudog* s = c->recvq.Dequeue()) {
       CopyBytes(s->elem, &box, sizeof box);
       wake = Resolve(s, true);

@@ -16,7 +16,7 @@
 // Ordering  closed, qcount and the heads of the queues are written with the lock held and read
 //           without it by the checks at the start of non-blocking operations (see hchan.cc).
 // Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
-//           | ChanSend/Recv |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
+//           | ChanSend/Recv |   x    | -  |  -   |    -    |    x    |   x   |     -     |
 //           |  non-blocking |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | CloseChan     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 #ifndef GORT_CHAN_INTERNAL_HCHAN_H_
@@ -29,7 +29,7 @@
 #include "absl/base/thread_annotations.h"
 #include "gort/base/attributes.h"
 #include "gort/gmp/wait_reason.h"
-#include "gort/lock/mutex.h"
+#include "gort/lock/brief_mutex.h"
 
 namespace gort::rt {
 
@@ -50,15 +50,15 @@ struct BoxBase {
 };
 
 // Goroutines that wait on one side of a channel, first come first served. Guarded by the channel's
-// lock, except that Empty may be asked without it. Go: waitq
+// lock, except that Empty may be asked without it. Bodies: wait_queue.h. Go: waitq
 class WaitQ {
  public:
-  void Enqueue(Sudog* s);
+  inline void Enqueue(Sudog* s);
   // Takes the first waiter that can be woken off the queue; null: there is none. A goroutine in a
   // select is woken by the peer that sets its select_done first, and other peers skip it.
-  Sudog* Dequeue();
+  inline Sudog* Dequeue();
   // Takes s off if it is still there.
-  void Remove(Sudog* s);
+  inline void Remove(Sudog* s);
   bool Empty() const {
     return first_.load(std::memory_order_acquire) == nullptr;  // pairs with: SetFirst
   }
@@ -71,27 +71,29 @@ class WaitQ {
   Sudog* last_ = nullptr;
 };
 
+// Two cache lines: what every operation writes, and what most of them only read.
 struct alignas(kCacheLine) HChan {
   HChan(const ElemType* t, size_t capacity, char* ring)
       : dataqsiz(capacity), type(t), buf(ring), limit(capacity) {}
 
-  Mutex lock{LockRank::kHchan};
-  std::atomic<bool> closed{false};  // false -> true under lock
-  std::atomic<size_t> qcount{0};    // elements in the ring; written under lock
-  const size_t dataqsiz;            // elements that fit into the ring; 0: unbuffered
-  const ElemType* const type;       // const after init
-  char* const buf;                  // const after init; the ring, behind this header
-  // dataqsiz, less the places that sends have reserved (ChanTrySendBox).
-  size_t limit ABSL_GUARDED_BY(lock);
-  size_t sendx ABSL_GUARDED_BY(lock) = 0;  // index of the next free place of the ring
-  size_t recvx ABSL_GUARDED_BY(lock) = 0;  // index of its oldest element
+  BriefMutex lock{LockRank::kHchan};
+  std::atomic<bool> closed{false};         // false -> true under lock
+  std::atomic<size_t> qcount{0};           // elements in the ring; written under lock
+  size_t recvx ABSL_GUARDED_BY(lock) = 0;  // index of the ring's oldest element
   WaitQ recvq;                             // waiting receivers
   WaitQ sendq;                             // waiting senders
+
+  alignas(kCacheLine) const size_t dataqsiz;  // elements that fit into the ring; 0: unbuffered
+  const ElemType* const type;                 // const after init
+  char* const buf;                            // const after init; the ring, behind this header
+  // dataqsiz, less the places that sends have reserved (ChanTrySendBox).
+  size_t limit ABSL_GUARDED_BY(lock);
   // Boxes whose receiver could not move the element out; they go to the next receivers, before
   // everything else. Written under lock.
   std::atomic<BoxBase*> returned{nullptr};
   std::atomic<size_t> refs{1};  // handles; see HChanRef
 };
+static_assert(sizeof(HChan) == 2 * kCacheLine);
 
 enum class RecvResult : uint8_t { kReceived, kClosed, kWouldBlock };
 
@@ -103,10 +105,17 @@ HChan* MakeHChan(const ElemType* type, size_t capacity);
 void HChanRef(HChan* c);
 void HChanUnref(HChan* c);
 
+// The size of an element that the operation has to ask the channel for.
+inline constexpr size_t kAnySize = ~size_t{0};
+
 // Sends *elem: its bytes are taken, and the element with them, exactly when it returns true. False:
 // block is false, and nobody takes the element now. Throws Panic("send on closed channel"); *elem
 // is then the caller's. A null channel blocks for ever. Go: chansend
 bool ChanSend(HChan* c, void* elem, bool block);
+// The same, waiting, for elements of kSize bytes that are not boxed: 0, 8, 16, or kAnySize, which is
+// for boxes too.
+template <size_t kSize>
+void ChanSendAndWait(HChan* c, void* elem);
 
 // As a non-blocking ChanSend of a box that holds no element yet. Once a receiver or a place in the
 // ring is reserved fill(arg) constructs the element, without the lock; others find the channel so
@@ -117,6 +126,9 @@ bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
 // Receives into *dst, which is raw memory, exactly when the result is kReceived. kWouldBlock: block
 // is false, and there is nothing now. Go: chanrecv
 RecvResult ChanRecv(HChan* c, void* dst, bool block);
+// The same, waiting, as ChanSendAndWait; false: closed.
+template <size_t kSize>
+bool ChanRecvAndWait(HChan* c, void* dst);
 
 // Gives the last received box back: the next receiver gets it.
 void ChanUnrecv(HChan* c, BoxBase* box);
