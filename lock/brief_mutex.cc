@@ -1,5 +1,7 @@
 #include "gort/lock/brief_mutex.h"
 
+#include <climits>
+
 #include "gort/base/throw.h"
 #include "gort/platforms/cpu.h"
 #include "gort/platforms/futex.h"
@@ -8,23 +10,24 @@
 namespace gort::rt {
 namespace {
 
-// As lock/mutex.cc.
-constexpr int kActiveSpins = 4;
-constexpr int kActiveSpinCycles = 30;
+// Looks at the lock so many times, so many pauses apart, and then gives the CPU away so many times.
+constexpr int kSpins = 20;
+constexpr int kPauses = 30;
+constexpr int kYields = 2;
 // How long a thread sleeps at a time that cannot be sure of its wake-up.
 constexpr int64_t kUnsureNs = 1'000'000;
 
 }  // namespace
 
-constinit std::atomic<uint32_t> BriefMutex::counts_[kCounts] = {};
+constinit std::atomic<uint32_t> BriefMutex::words_[kWords] = {};
 
 // Looks a while for a moment in which the lock is free. True: taken.
 bool BriefMutex::Spin() {
-  for (int i = 0; i <= kActiveSpins; ++i) {
+  for (int i = 0; i < kSpins + kYields; ++i) {
     // The load keeps the cache line shared while somebody else holds the lock.
     if (!IsLocked() && Take()) return true;
-    if (i < kActiveSpins) {
-      ProcYield(kActiveSpinCycles);
+    if (i < kSpins) {
+      ProcYield(kPauses);
     } else {
       ThreadYield();
     }
@@ -33,22 +36,26 @@ bool BriefMutex::Spin() {
 }
 
 GORT_NOINLINE void BriefMutex::LockSlow() {
-  if (!Spin()) Sleep();
-}
-
-// Returns with the lock.
-void BriefMutex::Sleep() {
-  std::atomic<uint32_t>* sleepers = Sleepers();
-  sleepers->fetch_add(1);  // pairs with: Unlock
-  const int64_t ns = ThreadsBarrier() ? -1 : kUnsureNs;
-  while (!Take()) {
-    FutexSleep(&state_, kLocked, ns);
-    if (Spin()) break;
+  while (!Spin()) {
+    if (Sleep()) return;
   }
-  sleepers->fetch_sub(1, std::memory_order_relaxed);  // late is as good
 }
 
-GORT_NOINLINE void BriefMutex::Wake(std::atomic<uint32_t>* state) { FutexWake(state, 1); }
+// True: took the lock instead.
+bool BriefMutex::Sleep() {
+  std::atomic<uint32_t>* word = Word();
+  const uint32_t marked = word->fetch_or(kMark) | kMark;  // pairs with: Unlock
+  const int64_t ns = ThreadsBarrier() ? -1 : kUnsureNs;
+  if (Take()) return true;  // the mark stays: it costs somebody a Wake
+  FutexSleep(word, marked, ns);
+  return false;
+}
+
+GORT_NOINLINE void BriefMutex::Wake(std::atomic<uint32_t>* word) {
+  uint32_t w = word->load(std::memory_order_relaxed);
+  // Whoever takes the mark away wakes all that have seen it.
+  if ((w & kMark) != 0 && word->compare_exchange_strong(w, w + kMark)) FutexWake(word, INT_MAX);
+}
 
 GORT_COLD void BriefMutex::UnlockOfUnlocked() { Throw("unlock of unlocked lock"); }
 

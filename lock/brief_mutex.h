@@ -3,12 +3,14 @@
 //           they cost and that a thread hardly ever sleeps on it: one locked instruction to take it,
 //           none to release it. A thread that does sleep pays for both sides, with a barrier on all
 //           threads.
-// Sleeping  a sleeper counts itself, then has every thread execute a barrier, then looks at the
-//           state; Unlock stores the state, then looks at the count. One of them sees the other.
+// Sleeping  a thread spins for longer than any section lasts whose owner runs. Then it marks a word,
+//           has every thread execute a barrier, and looks at the state; Unlock stores the state,
+//           then looks at the word. One of them sees the other. Who finds the mark takes it away and
+//           wakes all that sleep at the word; so a sleeper costs one Unlock a call of the kernel.
 //           Where the system has no such barrier the sleeper sleeps a millisecond at a time.
-//           The counts stand in a table by the address of the lock, because the lock may be gone
-//           after the store: whoever takes it next may free it. Two locks that share a count cost
-//           each other a needless call of the kernel, and nothing else.
+//           The words stand in a table by the address of the lock, because the lock may be gone
+//           after the store: whoever takes it next may free it. Two locks that share a word wake
+//           each other's sleepers for nothing.
 // Ordering, counting and lifetime: as lock/mutex.h.
 // Layer     3.
 // Contract  | call   | user G | g0 | no P | gsignal | foreign | parks | allocates |
@@ -49,12 +51,12 @@ class ABSL_LOCKABLE BriefMutex {
   GORT_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
     HeldLocksRelease(this);
     if (GORT_UNLIKELY(!IsLocked())) UnlockOfUnlocked();
-    std::atomic<uint32_t>* sleepers = Sleepers();
+    std::atomic<uint32_t>* word = Word();
     state_.store(kUnlocked, std::memory_order_release);  // pairs with: Take
     // Not before the store, in the order of the instructions; the sleeper's barrier does the rest.
     std::atomic_signal_fence(std::memory_order_seq_cst);
     // pairs with: Sleep
-    if (GORT_UNLIKELY(sleepers->load(std::memory_order_relaxed) != 0)) Wake(&state_);
+    if (GORT_UNLIKELY((word->load(std::memory_order_relaxed) & kMark) != 0)) Wake(word);
     UncountLock();
   }
 
@@ -63,25 +65,27 @@ class ABSL_LOCKABLE BriefMutex {
 
  private:
   enum : uint32_t { kUnlocked, kLocked };
-  static constexpr uintptr_t kCounts = 64;
+  static constexpr uintptr_t kWords = 64;
+  // The lowest bit of a word of the table; above it is how often it was taken away.
+  static constexpr uint32_t kMark = 1;
 
   GORT_ALWAYS_INLINE bool Take() {
     uint32_t free = kUnlocked;
     return state_.compare_exchange_strong(free, kLocked, std::memory_order_acquire,
                                           std::memory_order_relaxed);  // pairs with: Unlock
   }
-  // The count of the threads that sleep on this lock, or on another of the same hash.
-  std::atomic<uint32_t>* Sleepers() const {
-    return &counts_[reinterpret_cast<uintptr_t>(this) / kCacheLine % kCounts];
+  // Where the threads sleep that wait for this lock, or for another of the same hash.
+  std::atomic<uint32_t>* Word() const {
+    return &words_[reinterpret_cast<uintptr_t>(this) / kCacheLine % kWords];
   }
   bool Spin();
   void LockSlow();
-  void Sleep();
-  // Only the address is used.
-  static void Wake(std::atomic<uint32_t>* state);
+  bool Sleep();
+  // The lock may be gone.
+  static void Wake(std::atomic<uint32_t>* word);
   [[noreturn]] static void UnlockOfUnlocked();
 
-  static std::atomic<uint32_t> counts_[kCounts];
+  static std::atomic<uint32_t> words_[kWords];
 
   std::atomic<uint32_t> state_{kUnlocked};
   const LockRank rank_;

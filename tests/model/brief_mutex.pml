@@ -13,7 +13,8 @@
 #define ROUNDS 2
 
 bit state;           /* 1: locked; in memory */
-byte count;          /* of sleepers; changed by locked instructions */
+bit mark;            /* the word's lowest bit; changed by locked instructions, as is */
+byte taken_away;     /* how often the mark was taken away: the rest of the word */
 bool asleep[NT];     /* in the futex */
 chan buffer[NT] = [1] of { bit };  /* the one plain store is state = 0 */
 
@@ -28,7 +29,7 @@ end:
   od
 }
 
-/* Take: a locked compare-and-swap. */
+/* A locked compare-and-swap. */
 inline Take(t, taken) {
   atomic {
     FENCE(t) ->
@@ -40,16 +41,8 @@ inline Take(t, taken) {
   }
 }
 
-/* FutexSleep: the kernel compares and queues in one step; it returns when somebody wakes t. */
-inline FutexSleep(t) {
-  atomic {
-    FENCE(t) ->
-    if
-    :: state == 1 -> asleep[t] = true
-    :: else
-    fi
-  };
-  !asleep[t]
+inline Mark(t, seen) {
+  atomic { FENCE(t) -> mark = 1; seen = taken_away }
 }
 
 inline Barrier(t) {
@@ -63,72 +56,99 @@ inline Barrier(t) {
 #endif
 }
 
-inline Lock(t, taken) {
-  Take(t, taken);
-  if
-  :: taken
-  :: else ->
-#ifdef MUT_COUNTED_AFTER_THE_BARRIER
-    Barrier(t);
-    atomic { FENCE(t) -> count++ };
+/* The kernel compares and queues in one step; this returns when somebody wakes t. */
+inline FutexSleep(t, seen) {
+  atomic {
+    FENCE(t) ->
+    if
+#ifdef MUT_SLEEPS_WITHOUT_COMPARING
+    :: true -> asleep[t] = true
 #else
-    atomic { FENCE(t) -> count++ };
-    Barrier(t);
+    :: mark == 1 && taken_away == seen -> asleep[t] = true
+    :: else
 #endif
-    Take(t, taken);
-    do
-    :: taken -> break
-    :: else ->
-      FutexSleep(t);
-#ifdef MUT_NOT_COUNTED_ONCE_WOKEN
-      atomic { FENCE(t) -> count-- };
-#endif
-      Take(t, taken);
-#ifdef MUT_NOT_COUNTED_ONCE_WOKEN
-      if
-      :: taken
-      :: else -> atomic { FENCE(t) -> count++ }
-      fi
-#endif
-    od;
-#ifndef MUT_NOT_COUNTED_ONCE_WOKEN
-    atomic { FENCE(t) -> count-- }
-#endif
-  fi
+    fi
+  };
+  !asleep[t]
 }
 
-inline Unlock(t, seen) {
+inline Lock(t, taken, seen) {
+  Take(t, taken);
+  do
+  :: taken -> break
+  :: else ->
+#ifdef MUT_MARKED_AFTER_THE_BARRIER
+    Barrier(t);
+    Take(t, taken);
+    Mark(t, seen);
+#else
+    Mark(t, seen);
+    Barrier(t);
+    Take(t, taken);
+#endif
+    if
+    :: taken
+    :: else -> FutexSleep(t, seen); Take(t, taken)
+    fi
+  od
+}
+
+inline Unlock(t, marked, seen) {
   owners--;
-#ifdef MUT_LOOK_BEFORE_THE_STORE
-  seen = count;
+#ifdef MUT_LOOKS_BEFORE_THE_STORE
+  marked = mark;
   buffer[t]!0;
 #else
   buffer[t]!0;
-  seen = count;
+  marked = mark;
 #endif
   if
-  :: seen != 0 ->
-    atomic {  /* FutexWake of one */
-      FENCE(t) ->
+  :: marked ->
+    atomic { marked = mark; seen = taken_away };  /* one word: one load */
+    if
+    :: marked ->
+      atomic {
+        FENCE(t) ->
+        marked = (mark == 1 && taken_away == seen);
+        if
+        :: marked -> mark = 0; taken_away++
+        :: else
+        fi
+      };
       if
-      :: asleep[0] -> asleep[0] = false
-      :: asleep[1] -> asleep[1] = false
-      :: asleep[2] -> asleep[2] = false
+      :: marked ->
+        atomic {
+          FENCE(t) ->
+#ifdef MUT_WAKES_ONE
+          if
+          :: asleep[0] -> asleep[0] = false
+          :: asleep[1] -> asleep[1] = false
+          :: asleep[2] -> asleep[2] = false
+          :: else
+          fi
+#else
+          asleep[0] = false;
+          asleep[1] = false;
+          asleep[2] = false
+#endif
+        }
       :: else
       fi
-    }
+    :: else
+    fi
   :: else
   fi
 }
 
 proctype Thread(byte t) {
   bit taken;
+  bit marked;
   byte seen;
   byte round;
   do
   :: round < ROUNDS ->
-    Lock(t, taken);
-    Unlock(t, seen);
+    Lock(t, taken, seen);
+    Unlock(t, marked, seen);
     round++
   :: else -> break
   od
