@@ -136,13 +136,11 @@ void WaitSettled(CancelNode* n) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     n->lock.Unlock();
     return;
   }
-  Sudog* s = AcquireSudog();
-  s->g = gp;
-  s->next = n->waiters;
-  n->waiters = s;
+  Sudog s;  // who takes it off the list is done with it when it readies gp
+  s.g = gp;
+  s.next = n->waiters;
+  n->waiters = &s;
   GoParkUnlock(&n->lock, WaitReason::kSemAcquire);
-  s->next = nullptr;
-  ReleaseSudog(s);
 }
 
 void Settle(CancelNode* n) {

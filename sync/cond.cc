@@ -21,15 +21,13 @@ void NotifyList::Wait(uint32_t ticket) {
     lock_.Unlock();
     return;
   }
-  Sudog* s = AcquireSudog();
-  s->g = gp;
-  s->ticket = ticket;
-  s->next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = s;
-  last_ = s;
+  Sudog s;  // who takes it off the list is done with it when it readies gp
+  s.g = gp;
+  s.ticket = ticket;
+  s.next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = &s;
+  last_ = &s;
   GoParkUnlock(&lock_, WaitReason::kSyncCondWait);
-  s->ticket = 0;
-  ReleaseSudog(s);
 }
 
 Sudog* NotifyList::Remove(uint32_t ticket) {

@@ -4,7 +4,7 @@
 //           or let Wait(predicate) do it.
 // Layer     10.                                        Go: sync.Cond
 // Contract  | call              | goroutine | other thread | parks | allocates |
-//           | Wait              |     x     | blocks it    |   x   | sudog     |
+//           | Wait              |     x     | blocks it    |   x   |     -     |
 //           | Signal, Broadcast |     x     |      x       |   -   |     -     |
 #ifndef GORT_SYNC_COND_H_
 #define GORT_SYNC_COND_H_

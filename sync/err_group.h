@@ -8,7 +8,7 @@
 // Contract  | call        | goroutine | other thread | parks              | allocates  |
 //           | Go          |     x     | blocks it    | while n are active | as gort::Go |
 //           | TryGo       |     x     |      x       | -                  | as gort::Go |
-//           | Wait        |     x     | blocks it    | x                  | sudog      |
+//           | Wait        |     x     | blocks it    | x                  |     -      |
 //           | SetLimit    |     x     |      x       | -                  | x          |
 #ifndef GORT_SYNC_ERR_GROUP_H_
 #define GORT_SYNC_ERR_GROUP_H_

@@ -20,6 +20,7 @@ void ExpectDies(const std::string& scenario, const std::string& text) {
 TEST(SyncFatalTest, Mutex) {
   ExpectDies("mutex-unlock", "fatal error: sync: unlock of unlocked mutex");
   ExpectDies("mutex-unlock-twice", "fatal error: sync: unlock of unlocked mutex");
+  ExpectDies("mutex-unlock-handed-over", "fatal error: sync: unlock of unlocked mutex");
 }
 
 TEST(SyncFatalTest, RWMutex) {

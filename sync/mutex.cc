@@ -11,7 +11,8 @@
 // Go clears it first and then looks at the state again. A C++ mutex may be gone by then: the lock
 // is free after the first step, and its next owner may destroy it. Here an Unlock touches the
 // object after that step if it owes a waiter its semaphore unit, and not otherwise; that waiter
-// cannot return without the unit, and so keeps the object.
+// cannot return without the unit, and so keeps the object. And a lock that is handed over stays
+// locked on its way, so that to take a free one is one instruction, which looks at nothing else.
 
 namespace gort {
 namespace {
@@ -27,8 +28,8 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
   int spins = 0;
   uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
   while (true) {
-    const bool busy = (s & (kLocked | kStarving)) != 0;
-    if ((s & (kLocked | kStarving)) == kLocked && rt::CanSpin(spins)) {
+    const bool busy = (s & kLocked) != 0;
+    if (busy && (s & kStarving) == 0 && rt::CanSpin(spins)) {
       // Says that a waiter is awake, so that Unlock wakes no other. Relaxed: kWoken guards no data.
       if (!awake && (s & kWoken) == 0 && s >= kOneWaiter) {
         awake = state_.compare_exchange_strong(s, s | kWoken, std::memory_order_relaxed);
@@ -41,7 +42,7 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
     uint32_t wanted = busy ? s + kOneWaiter : s | kLocked;
     if (starving && (s & kLocked) != 0) wanted |= kStarving;
     if (awake) wanted &= ~kWoken;
-    // pairs with: Unlock, UnlockSlow
+    // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
     if (!state_.compare_exchange_weak(s, wanted, std::memory_order_acquire,
                                       std::memory_order_relaxed)) {
       continue;
@@ -62,20 +63,23 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
   }
 }
 
-// In starvation mode the lock is this waiter's: no other goroutine takes it, though it looks free.
+// In starvation mode the lock is this waiter's: it has stayed locked.
 void Mutex::TakeHandedOver(bool starving) {
   uint32_t s = state_.load(std::memory_order_relaxed);
-  if ((s & (kLocked | kWoken)) != 0 || s < kOneWaiter) rt::Throw("sync: inconsistent mutex state");
-  uint32_t change = kLocked - kOneWaiter;
-  if (!starving || s / kOneWaiter == 1) change -= kStarving;
-  state_.fetch_add(change, std::memory_order_acquire);  // pairs with: UnlockSlow
+  constexpr uint32_t kFlags = kLocked | kWoken | kStarving | kHandedOver;
+  if ((s & kFlags) != (kLocked | kStarving | kHandedOver) || s < kOneWaiter) {
+    rt::Throw("sync: inconsistent mutex state");
+  }
+  uint32_t change = kHandedOver + kOneWaiter;
+  if (!starving || s / kOneWaiter == 1) change += kStarving;
+  state_.fetch_sub(change, std::memory_order_acquire);  // pairs with: UnlockSlow
 }
 
 bool Mutex::TryLock() {
   copied_.Use("sync.Mutex is copied");
   uint32_t s = state_.load(std::memory_order_relaxed);
-  while ((s & (kLocked | kStarving)) == 0) {
-    // pairs with: Unlock, UnlockSlow
+  while ((s & kLocked) == 0) {
+    // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
     if (state_.compare_exchange_weak(s, s | kLocked, std::memory_order_acquire,
                                      std::memory_order_relaxed)) {
       return true;
@@ -86,10 +90,12 @@ bool Mutex::TryLock() {
 
 GORT_NOINLINE void Mutex::UnlockSlow(uint32_t s) {
   while (true) {
-    if ((s & kLocked) == 0) rt::Fatal("sync: unlock of unlocked mutex");
+    if ((s & kLocked) == 0 || (s & kHandedOver) != 0) {
+      rt::Fatal("sync: unlock of unlocked mutex");
+    }
     const bool hand_over = (s & kStarving) != 0;
     const bool wake = !hand_over && s >= kOneWaiter && (s & kWoken) == 0;
-    uint32_t wanted = s - kLocked;
+    uint32_t wanted = hand_over ? s | kHandedOver : s - kLocked;
     if (wake) wanted = (wanted - kOneWaiter) | kWoken;
     // pairs with: LockFor, LockSlow, TakeHandedOver, TryLock
     if (!state_.compare_exchange_weak(s, wanted, std::memory_order_release,

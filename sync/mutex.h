@@ -8,7 +8,7 @@
 //           for std::lock_guard and its kin. May be destroyed by the goroutine that locks and
 //           unlocks it last, even if another has not returned from Unlock yet.
 // Contract  | call    | goroutine | other thread | parks | allocates |
-//           | Lock    |     x     | blocks it    |   x   | sudog     |
+//           | Lock    |     x     | blocks it    |   x   |     -     |
 //           | TryLock |     x     |      x       |   -   |     -     |
 //           | Unlock  |     x     |      x       |   -   |     -     |
 #ifndef GORT_SYNC_MUTEX_H_
@@ -39,12 +39,15 @@ class ABSL_LOCKABLE Mutex {
   // Fatal when it is not locked: "sync: unlock of unlocked mutex". Go: Mutex.Unlock
   void Unlock() ABSL_UNLOCK_FUNCTION() {
     copied_.Use("sync.Mutex is copied");
-    uint32_t s = kLocked;
+    // Looks first: where goroutines wait, the first swap would fail, at the price of one that does
+    // not.
+    uint32_t s = state_.load(std::memory_order_relaxed);
     // pairs with: LockFor, LockSlow, TryLock
-    if (!state_.compare_exchange_strong(s, 0, std::memory_order_release,
-                                        std::memory_order_relaxed)) {
-      UnlockSlow(s);
+    if (s == kLocked && state_.compare_exchange_strong(s, 0, std::memory_order_release,
+                                                       std::memory_order_relaxed)) {
+      return;
     }
+    if (!TryUnlockBesideWoken(s)) UnlockSlow(s);
   }
 
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { Lock(); }
@@ -55,20 +58,26 @@ class ABSL_LOCKABLE Mutex {
   friend class Once;
   friend class RWMutex;
 
-  // state_: three flags, and above them the number of waiters.
+  // state_: four flags, and above them the number of waiters.
   static constexpr uint32_t kLocked = 1;
-  static constexpr uint32_t kWoken = 2;  // a waiter is awake and tries: Unlock wakes no other
-  static constexpr uint32_t kStarving = 4;
-  static constexpr uint32_t kOneWaiter = 8;
+  static constexpr uint32_t kWoken = 2;       // a waiter is awake and tries: Unlock wakes no other
+  static constexpr uint32_t kStarving = 4;    // with kLocked only
+  static constexpr uint32_t kHandedOver = 8;  // with kStarving only: no owner, but a waiter's
+  static constexpr uint32_t kOneWaiter = 16;
 
   void LockFor(rt::WaitReason reason) ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     copied_.Use("sync.Mutex is copied");
-    uint32_t s = 0;
-    // pairs with: Unlock, UnlockSlow
-    if (!state_.compare_exchange_strong(s, kLocked, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
-      LockSlow(reason);
-    }
+    // One instruction, whoever waits: a lock that is not for newcomers is locked.
+    // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
+    if ((state_.fetch_or(kLocked, std::memory_order_acquire) & kLocked) != 0) LockSlow(reason);
+  }
+  // An Unlock while waiters sleep and one is awake already: nobody is to be woken. s: what state_
+  // was a moment ago. False: nothing done.
+  bool TryUnlockBesideWoken(uint32_t s) {
+    // pairs with: LockFor, LockSlow, TryLock
+    return (s & (kLocked | kStarving | kWoken)) == (kLocked | kWoken) &&
+           state_.compare_exchange_strong(s, s - kLocked, std::memory_order_release,
+                                          std::memory_order_relaxed);
   }
   void LockSlow(rt::WaitReason reason);
   void TakeHandedOver(bool starving);

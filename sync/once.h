@@ -4,7 +4,7 @@
 //           Do called from inside f on the same Once deadlocks.
 // Layer     10.                                        Go: sync.Once
 // Contract  | call | goroutine | other thread | parks                        | allocates |
-//           | Do   |     x     | blocks it    | while another's f is running | sudog     |
+//           | Do   |     x     | blocks it    | while another's f is running |     -     |
 #ifndef GORT_SYNC_ONCE_H_
 #define GORT_SYNC_ONCE_H_
 

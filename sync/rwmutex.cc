@@ -18,11 +18,8 @@ constexpr int32_t kMaxReaders = 1 << 30;
 
 }  // namespace
 
-void RWMutex::RLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  copied_.Use("sync.RWMutex is copied");
-  if (readers_.fetch_add(1) + 1 < 0) {
-    rt::SemAcquire(&reader_sem_, /*lifo=*/false, rt::WaitReason::kSyncRWMutexRLock);
-  }
+GORT_NOINLINE void RWMutex::RLockSlow() {
+  rt::SemAcquire(&reader_sem_, /*lifo=*/false, rt::WaitReason::kSyncRWMutexRLock);
 }
 
 bool RWMutex::TryRLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -34,10 +31,7 @@ bool RWMutex::TryRLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   return false;
 }
 
-void RWMutex::RUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  copied_.Use("sync.RWMutex is copied");
-  const int32_t n = readers_.fetch_sub(1);
-  if (GORT_LIKELY(n > 0)) return;
+GORT_NOINLINE void RWMutex::RUnlockSlow(int32_t n) {
   if (n == 0 || n == -kMaxReaders) rt::Fatal("sync: RUnlock of unlocked RWMutex");
   // The writer waits for the readers, so the object stays until the last of them has woken it.
   if (departing_.fetch_sub(1) == 1) rt::SemRelease(&writer_sem_, /*handoff=*/false);

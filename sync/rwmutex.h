@@ -6,7 +6,7 @@
 //           Also lock/unlock/try_lock and lock_shared/unlock_shared/try_lock_shared, for
 //           std::shared_lock and its kin. Destroy it only when all calls have returned.
 // Contract  | call              | goroutine | other thread | parks | allocates |
-//           | Lock, RLock       |     x     | blocks it    |   x   | sudog     |
+//           | Lock, RLock       |     x     | blocks it    |   x   |     -     |
 //           | TryLock, TryRLock |     x     |      x       |   -   |     -     |
 //           | Unlock, RUnlock   |     x     |      x       |   -   |     -     |
 #ifndef GORT_SYNC_RWMUTEX_H_
@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "gort/base/attributes.h"
 #include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
@@ -32,10 +33,17 @@ class ABSL_LOCKABLE RWMutex {
   // Fatal when no writer has it or waits for it: "sync: Unlock of unlocked RWMutex".
   void Unlock() ABSL_UNLOCK_FUNCTION();
 
-  void RLock() ABSL_SHARED_LOCK_FUNCTION();
+  void RLock() ABSL_SHARED_LOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    copied_.Use("sync.RWMutex is copied");
+    if (GORT_UNLIKELY(readers_.fetch_add(1) < 0)) RLockSlow();
+  }
   bool TryRLock() ABSL_SHARED_TRYLOCK_FUNCTION(true);
   // Fatal when no reader has it or waits for it: "sync: RUnlock of unlocked RWMutex".
-  void RUnlock() ABSL_UNLOCK_FUNCTION();
+  void RUnlock() ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    copied_.Use("sync.RWMutex is copied");
+    const int32_t n = readers_.fetch_sub(1);
+    if (GORT_UNLIKELY(n <= 0)) RUnlockSlow(n);
+  }
 
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { Lock(); }
   bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return TryLock(); }
@@ -45,6 +53,10 @@ class ABSL_LOCKABLE RWMutex {
   void unlock_shared() ABSL_UNLOCK_FUNCTION() { RUnlock(); }
 
  private:
+  // With a writer, or none to unlock; n: what readers_ was.
+  void RLockSlow();
+  void RUnlockSlow(int32_t n);
+
   Mutex writers_;  // held by the writer, from the beginning of Lock to the end of Unlock
   std::atomic<uint32_t> writer_sem_{0};
   std::atomic<uint32_t> reader_sem_{0};

@@ -59,13 +59,12 @@ void WaitGroup::Wait() {
     lock_.Unlock();
     return;
   }
-  rt::Sudog* sudog = rt::AcquireSudog();
-  sudog->g = gp;
-  sudog->next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = sudog;
-  last_ = sudog;
+  rt::Sudog sudog;  // who takes it off the list is done with it when it readies gp
+  sudog.g = gp;
+  sudog.next = nullptr;
+  (last_ != nullptr ? last_->next : first_) = &sudog;
+  last_ = &sudog;
   rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncWaitGroupWait);
-  rt::ReleaseSudog(sudog);
 }
 
 }  // namespace gort

@@ -7,7 +7,7 @@
 // Contract  | call      | goroutine | other thread | parks | allocates          |
 //           | Add, Done |     x     |      x       |   -   |     -              |
 //           | Go        |     x     |      x       |   -   | as gort::Go        |
-//           | Wait      |     x     | blocks it    |   x   | sudog              |
+//           | Wait      |     x     | blocks it    |   x   |         -          |
 #ifndef GORT_SYNC_WAIT_GROUP_H_
 #define GORT_SYNC_WAIT_GROUP_H_
 

@@ -154,10 +154,11 @@ SemaRoot& RootFor(const void* addr) {
 void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason) {
   if (TryTake(addr)) return;
   G* gp = CurrentG();
-  Sudog* s = AcquireSudog();
+  Sudog s;  // who takes it off the table is done with it when it readies gp
   SemaRoot& root = RootFor(addr);
-  s->g = gp;
-  s->is_select = false;
+  s.g = gp;
+  s.is_select = false;
+  s.ticket = 0;
   while (true) {
     root.lock.Lock();
     root.nwait.fetch_add(1);
@@ -166,12 +167,10 @@ void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason) {
       root.lock.Unlock();
       break;
     }
-    root.Queue(addr, s, lifo);
+    root.Queue(addr, &s, lifo);
     GoParkUnlock(&root.lock, reason);
-    if (s->ticket == kHandedOver || TryTake(addr)) break;
+    if (s.ticket == kHandedOver || TryTake(addr)) break;
   }
-  s->ticket = 0;
-  ReleaseSudog(s);
 }
 
 void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {

@@ -3,7 +3,7 @@
 //           counter by its address, so that an idle lock costs four bytes and no list.
 // Layer     10.                                        Go: sema.go
 // Contract  | call       | user G | g0 | no P | gsignal | foreign | parks | allocates |
-//           | SemAcquire |   x    | -  |  -   |    -    |    x    |   x   | sudog     |
+//           | SemAcquire |   x    | -  |  -   |    -    |    x    |   x   |     -     |
 //           | SemRelease |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 #ifndef GORT_SYNC_INTERNAL_SEMA_H_
 #define GORT_SYNC_INTERNAL_SEMA_H_

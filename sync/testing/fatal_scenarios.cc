@@ -46,6 +46,21 @@ constexpr Scenario kScenarios[] = {
          std::terminate();
        }
      }},
+    // The second Unlock comes while the lock is on its way to a waiter, in starvation mode.
+    {"mutex-unlock-handed-over",
+     []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+       testing::Procs one(1);
+       Mutex mu;
+       mu.Lock();
+       testing::Probe waiter([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { mu.Lock(); });
+       waiter.Waits();
+       const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+       while (std::chrono::steady_clock::now() < late) testing::Yield();
+       mu.Unlock();
+       if (mu.TryLock()) waiter.Waits();
+       mu.Unlock();
+       mu.Unlock();
+     }},
     {"rwmutex-unlock",
      []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
        RWMutex mu;
