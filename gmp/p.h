@@ -18,7 +18,6 @@ namespace gort::rt {
 struct M;
 class MCache;
 struct StackCache;
-struct Sudog;
 
 // Capacity of the local run queue, a power of two; the models shrink it so that overflow is
 // reachable.
@@ -28,7 +27,6 @@ inline constexpr uint32_t kRunqSize = GORT_MODEL_RUNQ_SIZE;
 inline constexpr uint32_t kRunqSize = 256;
 #endif
 
-inline constexpr int kSudogCacheSize = 128;
 inline constexpr int kGFreeCacheSize = 64;
 
 // The local run queue; functions in proc/runq.h.
@@ -49,17 +47,15 @@ struct alignas(64) P {
   std::atomic<M*> m{nullptr};              // owner P only; atomic for retake
   std::atomic<uint32_t> schedtick{0};      // owner P increments; read by retake
   uint32_t globtick = 0;  // owner P only; decisions since somebody had a turn (kTurnPeriod)
-  std::atomic<uint32_t> syscalltick{0};   // owner P increments; read by retake
-  std::atomic<bool> preempt{false};       // atomic; asks the P to enter the scheduler soon
-  bool ring_turn = false;                 // owner P only; the last turn was the ring's
-  MCache* mcache = nullptr;               // owner P only
-  StackCache* stackcache = nullptr;       // owner P only
-  uint64_t goidcache = 0;                 // owner P only; ids [goidcache, goidcacheend)
-  uint64_t goidcacheend = 0;              // owner P only
-  std::atomic<int32_t> gfree_n{0};        // owner P writes; read by GCount
-  G* gfreebuf[kGFreeCacheSize] = {};      // owner P only; dead Gs, the last to die is the last
-  int32_t sudog_n = 0;                    // owner P only
-  Sudog* sudogbuf[kSudogCacheSize] = {};  // owner P only
+  std::atomic<uint32_t> syscalltick{0};  // owner P increments; read by retake
+  std::atomic<bool> preempt{false};      // atomic; asks the P to enter the scheduler soon
+  bool ring_turn = false;                // owner P only; the last turn was the ring's
+  MCache* mcache = nullptr;              // owner P only
+  StackCache* stackcache = nullptr;      // owner P only
+  uint64_t goidcache = 0;                // owner P only; ids [goidcache, goidcacheend)
+  uint64_t goidcacheend = 0;             // owner P only
+  std::atomic<int32_t> gfree_n{0};       // owner P writes; read by GCount
+  G* gfreebuf[kGFreeCacheSize] = {};     // owner P only; dead Gs, the last to die is the last
   RunQueue runq;
 
   // Timers (timer/); proc looks at the two atomics and calls the hook when it must.

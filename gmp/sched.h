@@ -13,7 +13,6 @@
 #include "gort/gmp/glist.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
-#include "gort/gmp/sudog.h"
 #include "gort/lock/mutex.h"
 #include "gort/lock/note.h"
 
@@ -67,13 +66,9 @@ struct Sched {
   std::atomic<int32_t> gfree_n{0};                                     // changed under gfree_lock
   std::atomic<uint64_t> goidgen{0};  // atomic; ids given out in batches
 
-  // Central cache of sudogs.
-  alignas(64) Mutex sudog_lock{LockRank::kSudog};
-  Sudog* sudogcache ABSL_GUARDED_BY(sudog_lock) = nullptr;
-
   // How often a goroutine that was cut off took the place of another one, because no more may wait
   // with their threads (proc/stay.h).
-  std::atomic<int64_t> exchanged{0};
+  alignas(64) std::atomic<int64_t> exchanged{0};
 
   // Stop the world.
   int32_t stopwait ABSL_GUARDED_BY(lock) = 0;

@@ -1,6 +1,7 @@
 // gmp/sudog.h: a G in the wait list of something.
 // What      stands for one G in one wait list. A G in a select is in many lists at once.
-// Layer     4. From AcquireSudog (proc/proc.h).                                Go: sudog
+// Layer     4. In the frame of the call that waits: stacks do not move, and who takes a
+//           sudog off its list is done with it when it readies the G.                    Go: sudog
 #ifndef GORT_GMP_SUDOG_H_
 #define GORT_GMP_SUDOG_H_
 
@@ -16,7 +17,7 @@ struct Sudog {
   Sudog* prev;          // guarded by the lock of what it waits on
   void* elem;           // channel: data, or room for it; semaphore: the address; by its lock
   void* c;              // the channel; owner G only
-  Sudog* waitlink;      // next case of a select, next waiter of one address, or free list
+  Sudog* waitlink;      // next case of a select, or next waiter of one address
   Sudog* waittail;      // semaphore root: last waiter of one address; guarded by the root's lock
   Sudog* parent;        // semaphore root: tree; guarded by the root's lock
   int64_t acquiretime;  // owner G only. Seam: mutex profiles

@@ -62,7 +62,7 @@ TEST_F(HeldLocks, InnerBeforeOuterIsFatalWithBothNames) {
 
 TEST_F(HeldLocks, UnrelatedRanksExcludeEachOther) {
   ExpectFatal("lock ordering problem", [] {
-    Mutex a(LockRank::kGfree), b(LockRank::kSudog);
+    Mutex a(LockRank::kGfree), b(LockRank::kThread);
     a.Lock();
     b.Lock();
   });

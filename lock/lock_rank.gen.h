@@ -21,7 +21,6 @@ enum class LockRank : uint8_t {
   kTimers,
   kSched,
   kGfree,
-  kSudog,
   kThread,
   kStackpool,
   kStacklarge,
@@ -31,7 +30,7 @@ enum class LockRank : uint8_t {
   kPersistent,
 };
 
-inline constexpr int kLockRanks = 16;
+inline constexpr int kLockRanks = 15;
 
 inline constexpr const char* kLockRankName[kLockRanks] = {
   "none",
@@ -42,7 +41,6 @@ inline constexpr const char* kLockRankName[kLockRanks] = {
   "timers",
   "sched",
   "gfree",
-  "sudog",
   "thread",
   "stackpool",
   "stacklarge",
@@ -62,14 +60,13 @@ inline constexpr uint64_t kMayBeHeld[kLockRanks] = {
   0x1f,  // timers
   0x3f,  // sched
   0x7f,  // gfree
-  0x7f,  // sudog
   0x7f,  // thread
-  0x3ff,  // stackpool
-  0x7ff,  // stacklarge
-  0xfff,  // scavenge
-  0x1fff,  // mcentral
-  0x3fff,  // mheap
-  0x7fff,  // persistent
+  0x1ff,  // stackpool
+  0x3ff,  // stacklarge
+  0x7ff,  // scavenge
+  0xfff,  // mcentral
+  0x1fff,  // mheap
+  0x3fff,  // persistent
 };
 
 }  // namespace gort::rt

@@ -5,7 +5,6 @@
 //           | CurrentG        |   x    | -  |  -   |    -    |    x    |   -   | first use |
 //           | GoPark          |   x    | -  |  -   |    -    |    x    |   x   |     -     |
 //           | GoReady         |   x    | x  |  x   |    -    |    x    |   -   |     -     |
-//           | AcquireSudog    |   x    | -  |  -   |    -    |    x    |   -   | on a miss |
 //           | Gosched         |   x    | -  |  -   |    -    |    x    |   x   |     -     |
 //           | Goexit          |   x    | -  |  -   |    -    |    -    |   x   |     -     |
 //           | EnterSyscall    |   x    | -  |  -   |    -    |    x    |   -   |     -     |
@@ -23,7 +22,6 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
-#include "gort/gmp/sudog.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/lock/mutex.h"
 
@@ -54,10 +52,6 @@ void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_UNLOCK_FUNCTION(mu);
 void GoReady(G* gp);
 // As GoReady for a whole list of kGWaiting Gs; *list is left empty. Go: injectglist
 void InjectGList(GList* list);
-
-// A zeroed sudog for the current G; give it back when it is on no list. Go: acquireSudog
-Sudog* AcquireSudog();
-void ReleaseSudog(Sudog* s);
 
 // ---- pinning ----
 

@@ -14,7 +14,6 @@
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/runq.h"
-#include "gort/proc/sudog_cache.h"
 #include "gort/stack/internal/stack_alloc.h"
 
 namespace gort::rt {
@@ -44,7 +43,6 @@ void Destroy(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
     sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) + n);
   }
   GfPurge(pp);
-  SudogPurge(pp);
   StackCacheFlush(pp->stackcache);
   if (pp->id != 0) {  // mcache0 stays with P 0
     FreeMCache(pp->mcache);
