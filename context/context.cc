@@ -288,7 +288,7 @@ ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::
     Cancel(n, ErrDeadline(), absl::OkStatus());
     return h;
   }
-  TimerRef timer = NewFuncTimer(SaturatedNanoseconds(left), std::make_unique<Expiry>(h));
+  TimerRef timer = NewFuncTimer<Expiry>(SaturatedNanoseconds(left), h);
   bool live;
   {
     LockGuard l(&n->lock);

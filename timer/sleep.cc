@@ -11,23 +11,10 @@ namespace gort {
 namespace rt {
 namespace {
 
-// The timer of a Sleep, on the sleeper's stack. Nobody stops it. It is not touched after it was
-// fired: by then the sleeper may have returned.
-struct SleepTimer : Timer {
-  explicit SleepTimer(G* g)
-      : Timer([](Timer* t, uint32_t, int64_t) { return static_cast<SleepTimer*>(t)->gp; }), gp(g) {}
-
-  G* const gp;
-  Bubble* const bubble = CurrentBubble();
-  int64_t wake_at = 0;
-};
-
-// Runs when the sleeper has left its stack, perhaps on another goroutine's, so that the timer
-// cannot wake the sleeper too early. The sleeper's stack stays where it is until the timer has
-// fired. Go: resetForSleep
-bool ArmSleep(G*, void* arg) {
-  auto* t = static_cast<SleepTimer*>(arg);
-  TimerResetIn(t->bubble, t, t->wake_at, 0);
+// Runs when the sleeper has left its stack, perhaps on another goroutine's, so that it is not woken
+// too early. Go: resetForSleep
+bool ArmSleep(G* gp, void* bubble) {
+  TimerSleep(static_cast<Bubble*>(bubble), gp, gp->sleep_when);
   return true;
 }
 
@@ -45,10 +32,8 @@ void SleepNs(int64_t d_ns) {
   if (d_ns <= 0) return;
   G* gp = CurrentG();
   if (gp->foreign) return SleepThread(d_ns);
-  SleepTimer t(gp);
-  t.wake_at = TimerWhen(d_ns);
-  gp->sleep_when = t.wake_at;
-  GoPark(ArmSleep, &t, WaitReason::kSleep);
+  gp->sleep_when = TimerWhen(d_ns);
+  GoPark(ArmSleep, CurrentBubble(), WaitReason::kSleep);
 }
 
 }  // namespace rt

@@ -12,14 +12,19 @@
 // and empty the channel. So whatever was fired before them is either taken out or not sent at all.
 #include "gort/timer/timer.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "gort/base/attributes.h"
+#include "gort/base/bits.h"
 #include "gort/base/panic.h"
+#include "gort/gmp/getg.h"
 #include "gort/lock/mutex.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
@@ -34,9 +39,10 @@ struct UserTimer : Timer {
   }
 
   const bool ticker;
-  std::atomic<int32_t> users{1};     // atomic; see the top of the file
-  Chan<absl::Time> c;                // const until the last user goes; nil: an AfterFunc
-  std::unique_ptr<TimerCallback> f;  // const until the last user goes
+  std::atomic<int32_t> users{1};  // atomic; see the top of the file
+  Chan<absl::Time> c;             // const until the last user goes; nil: an AfterFunc
+  TimerCallback* f = nullptr;     // const until the last user goes; in the same block of memory
+  size_t align = 0;               // const after init; of that block
   Mutex send_lock{LockRank::kTimerSend};
   uint32_t sent_seq ABSL_GUARDED_BY(send_lock) = 0;  // Timer::seq of the newest send
 };
@@ -48,8 +54,12 @@ void Use(UserTimer* t) {
 }
 
 void Unuse(UserTimer* t) {
-  if (t->users.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // pairs with: itself
-  t->f.reset();
+  // acquire and acq_rel: pair with the other users' decrements. 1: nobody else is there to add one.
+  if (t->users.load(std::memory_order_acquire) != 1 &&
+      t->users.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
+  if (t->f != nullptr) t->f->~TimerCallback();
   t->c = Chan<absl::Time>();
   TimerUnref(t);
 }
@@ -117,6 +127,27 @@ bool Change(UserTimer* t, int64_t when, int64_t period_ns, bool* taken) {
   return pending;
 }
 
+// Arms t, which nobody else knows yet.
+void Start(UserTimer* t, int64_t d_ns, int64_t period_ns) {
+  t->users.store(2, std::memory_order_relaxed);  // the handle and the armed state
+  TimerStart(t, TimerWhen(d_ns), period_ns);
+}
+
+// A foreign thread may make a timer before it calls anything else.
+void AttachThread() {
+  if (GORT_UNLIKELY(Getg() == nullptr)) CurrentG();
+}
+
+void* NewBlock(size_t bytes, size_t align) {
+  if (GORT_LIKELY(align <= __STDCPP_DEFAULT_NEW_ALIGNMENT__)) return ::operator new(bytes);
+  return ::operator new(bytes, static_cast<std::align_val_t>(align));
+}
+
+void FreeBlock(void* block, size_t align) {
+  if (GORT_LIKELY(align <= __STDCPP_DEFAULT_NEW_ALIGNMENT__)) return ::operator delete(block);
+  ::operator delete(block, static_cast<std::align_val_t>(align));
+}
+
 bool ChangeChan(UserTimer* t, int64_t when, int64_t period_ns) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   SendLock lock(t);
   const uint32_t seq = t->seq;
@@ -141,19 +172,34 @@ TimerRef::~TimerRef() {
 }
 
 TimerRef NewChanTimer(int64_t d_ns, int64_t period_ns) {
-  CurrentG();  // in case a foreign thread is the first to call
+  AttachThread();
   TimerRef t(new UserTimer(&FireChan, period_ns > 0));
   t.get()->c = MakeChan<absl::Time>(1);
-  Change(t.get(), TimerWhen(d_ns), period_ns, nullptr);
+  Start(t.get(), d_ns, period_ns);
   return t;
 }
 
-TimerRef NewFuncTimer(int64_t d_ns, std::unique_ptr<TimerCallback> f) {
-  CurrentG();
-  TimerRef t(new UserTimer(&FireFunc, false));
-  t.get()->f = std::move(f);
-  Change(t.get(), TimerWhen(d_ns), 0, nullptr);
-  return t;
+FuncTimerRoom::FuncTimerRoom(size_t bytes, size_t align)
+    : align_(std::max(align, alignof(UserTimer))), offset_(AlignUp(sizeof(UserTimer), align_)) {
+  AttachThread();
+  block_ = NewBlock(offset_ + bytes, align_);
+}
+
+FuncTimerRoom::~FuncTimerRoom() {
+  if (block_ != nullptr) FreeBlock(block_, align_);
+}
+
+TimerRef FuncTimerRoom::Start(int64_t d_ns, TimerCallback* f) {
+  auto* t = ::new (std::exchange(block_, nullptr)) UserTimer(&FireFunc, false);
+  t->release = [](Timer* timer) {
+    const size_t align = static_cast<UserTimer*>(timer)->align;
+    static_cast<UserTimer*>(timer)->~UserTimer();
+    FreeBlock(timer, align);
+  };
+  t->align = align_;
+  t->f = f;
+  rt::Start(t, d_ns, 0);
+  return TimerRef(t);
 }
 
 bool StopTimer(UserTimer* t) {

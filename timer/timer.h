@@ -17,9 +17,10 @@
 #define GORT_TIMER_TIMER_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -70,7 +71,34 @@ class TimerRef {
 
 // period_ns > 0: a ticker.
 TimerRef NewChanTimer(int64_t d_ns, int64_t period_ns);
-TimerRef NewFuncTimer(int64_t d_ns, std::unique_ptr<TimerCallback> f);
+
+// The one block of memory that an AfterFunc takes: its timer, and room for its callback. Freed with
+// the timer, or here if Start was not called.
+class FuncTimerRoom {
+ public:
+  FuncTimerRoom(size_t bytes, size_t align);
+  ~FuncTimerRoom();
+  FuncTimerRoom(const FuncTimerRoom&) = delete;
+  FuncTimerRoom& operator=(const FuncTimerRoom&) = delete;
+
+  void* callback() const { return static_cast<char*>(block_) + offset_; }
+  // Requires: f was constructed at callback(). The timer destroys it. Once.
+  TimerRef Start(int64_t d_ns, TimerCallback* f);
+
+ private:
+  const size_t align_;
+  const size_t offset_;
+  void* block_;
+};
+
+// A timer that calls a TimerCallback of type C, constructed from args.
+template <class C, class... A>
+TimerRef NewFuncTimer(int64_t d_ns, A&&... args) {
+  FuncTimerRoom room(sizeof(C), alignof(C));
+  C* f = ::new (room.callback()) C(std::forward<A>(args)...);
+  return room.Start(d_ns, f);
+}
+
 bool StopTimer(UserTimer* t);
 bool ResetTimer(UserTimer* t, int64_t d_ns, int64_t period_ns);
 RecvChan<absl::Time> ChanOf(const UserTimer* t);
@@ -128,15 +156,13 @@ Timer NewTimer(std::chrono::duration<Rep, Period> d) {
 // run needs it. Go: AfterFunc
 template <class F>
 Timer AfterFunc(absl::Duration d, F&& f) {
-  return Timer(
-      rt::NewFuncTimer(rt::SaturatedNanoseconds(d),
-                       std::make_unique<rt::TimerCallbackOf<std::decay_t<F>>>(std::forward<F>(f))));
+  using Callback = rt::TimerCallbackOf<std::decay_t<F>>;
+  return Timer(rt::NewFuncTimer<Callback>(rt::SaturatedNanoseconds(d), std::forward<F>(f)));
 }
 template <class Rep, class Period, class F>
 Timer AfterFunc(std::chrono::duration<Rep, Period> d, F&& f) {
-  return Timer(
-      rt::NewFuncTimer(rt::SaturatedNanoseconds(d),
-                       std::make_unique<rt::TimerCallbackOf<std::decay_t<F>>>(std::forward<F>(f))));
+  using Callback = rt::TimerCallbackOf<std::decay_t<F>>;
+  return Timer(rt::NewFuncTimer<Callback>(rt::SaturatedNanoseconds(d), std::forward<F>(f)));
 }
 
 // The channel of a NewTimer(d) that nobody will stop. It holds memory until it is due: where many

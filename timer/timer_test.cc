@@ -167,6 +167,33 @@ TEST_P(WithProcs, AfterFuncReleasesItsCaptures) {
   });
 }
 
+TEST_P(WithProcs, AfterFuncKeepsItsCapturesAligned) {
+  RunIt([] {
+    struct alignas(128) Wide {
+      bool Aligned() const { return reinterpret_cast<uintptr_t>(this) % alignof(Wide) == 0; }
+      char bytes[128];
+    };
+    std::atomic<int> aligned{0};
+    Timer t =
+        AfterFunc(absl::Microseconds(20), [&, w = Wide()] { aligned += w.Aligned() ? 1 : -1; });
+    EXPECT_TRUE(testing::Eventually([&] { return aligned.load() != 0; }));
+    EXPECT_EQ(aligned.load(), 1);
+  });
+}
+
+// LeakSanitizer looks for what stays behind.
+TEST_P(WithProcs, AfterFuncWhoseCapturesThrowIsNotMade) {
+  RunIt([] {
+    struct Throws {
+      Throws() = default;
+      Throws(const Throws&) { throw std::string("no copy"); }
+      void operator()() const {}
+    };
+    const Throws f;
+    EXPECT_THROW(AfterFunc(absl::ZeroDuration(), f), std::string);
+  });
+}
+
 TEST_P(WithProcs, CopiesAreTheSameTimer) {
   RunIt([] {
     Timer a = NewTimer(absl::Hours(1));

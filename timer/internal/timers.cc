@@ -27,10 +27,10 @@ constexpr size_t kSweepMin = 64;
 constinit TimerHeap heaps[kMaxProcs];
 static_assert(std::is_trivially_destructible_v<TimerHeap>, "timers run on while a program exits");
 
-// Timers whose last reference went while a lock was held.
+// Timers whose last reference went while a lock was held. Of `held` the caller has a reference.
 class Garbage {
  public:
-  Garbage() = default;
+  explicit Garbage(const Timer* held = nullptr) : held_(held) {}
   Garbage(const Garbage&) = delete;
   Garbage& operator=(const Garbage&) = delete;
   // The caller must have given up the lock.
@@ -41,20 +41,31 @@ class Garbage {
       t->release(t);
     }
   }
+  // Drops the heap's reference of t, which is in a heap whose lock the caller holds.
   void Unref(Timer* t) {
     if (t->release == nullptr) return;
+    if (t == held_ && !t->fired) {  // the owner's is then the only other one
+      t->refs.store(1, std::memory_order_relaxed);
+      return;
+    }
     if (t->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // pairs with: itself
     t->free_link = list_;
     list_ = t;
   }
 
  private:
+  const Timer* const held_;
   Timer* list_ = nullptr;
 };
 
-void Ref(Timer* t) {
-  // relaxed: the caller has a reference.
-  if (t->release != nullptr) t->refs.fetch_add(1, std::memory_order_relaxed);
+// A reference for the heap, whose lock the caller holds; the caller has one of its own.
+void RefByHeap(Timer* t) {
+  if (t->release == nullptr) return;
+  if (!t->fired) {
+    t->refs.store(2, std::memory_order_relaxed);  // nobody else has one
+  } else {
+    t->refs.fetch_add(1, std::memory_order_relaxed);  // relaxed: the caller has a reference
+  }
 }
 
 // Keeps the goroutine on its P, so that the P is neither given up nor dissolved meanwhile.
@@ -64,7 +75,6 @@ class PinnedHeap {
     G* gp = Getg();
     P* pp = nullptr;
     if (gp != nullptr && !gp->foreign) {
-      if (gp != gp->m->g0) pinned_ = AcquireM();
       pp = gp->m->p.load(std::memory_order_relaxed);  // this M writes it
     }
     if (pp == nullptr) pp = allp[0].load(std::memory_order_acquire);  // pairs with: ProcResize
@@ -76,9 +86,6 @@ class PinnedHeap {
       pp_ = nullptr;
     }
   }
-  ~PinnedHeap() {
-    if (pinned_ != nullptr) ReleaseM(pinned_);
-  }
   PinnedHeap(const PinnedHeap&) = delete;
   PinnedHeap& operator=(const PinnedHeap&) = delete;
 
@@ -86,17 +93,26 @@ class PinnedHeap {
   P* pp() const { return pp_; }
 
  private:
-  M* pinned_ = nullptr;
+  const PinnedWithP pinned_;
   TimerHeap* ts_;
   P* pp_;
 };
+
+// An entry may stand for a goroutine that sleeps, without a timer: the address of the G, plus 1. It
+// is live and exact, for nobody stops it.
+Timer* SleeperEntry(G* gp) { return reinterpret_cast<Timer*>(reinterpret_cast<uintptr_t>(gp) + 1); }
+bool IsSleeper(const Timer* t) { return (reinterpret_cast<uintptr_t>(t) & 1) != 0; }
+G* SleeperOf(const Timer* t) { return reinterpret_cast<G*>(reinterpret_cast<uintptr_t>(t) - 1); }
+static_assert(alignof(G) > 1 && alignof(Timer) > 1);
 
 void DropEntry(Timer* t, Garbage* garbage) {
   if (--t->n_entries == 0) garbage->Unref(t);
 }
 
 // True when e, an entry of t, is a zombie.
-bool IsZombie(const WhenHeap::Entry& e) { return e.timer->when == 0 || e.when != e.timer->key; }
+bool IsZombie(const WhenHeap::Entry& e) {
+  return !IsSleeper(e.timer) && (e.timer->when == 0 || e.when != e.timer->key);
+}
 
 // Forgets the zombie e, which the caller removes from the array.
 void BuryZombie(const WhenHeap::Entry& e, Garbage* garbage) {
@@ -108,6 +124,7 @@ void BuryZombie(const WhenHeap::Entry& e, Garbage* garbage) {
 void CleanTop(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   while (!ts->heap.empty()) {
     WhenHeap::Entry e = ts->heap.top();
+    if (IsSleeper(e.timer)) return;
     if (IsZombie(e)) {
       ts->heap.PopTop();
       BuryZombie(e, garbage);
@@ -127,7 +144,9 @@ void Sweep(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu
   for (size_t i = 0; i < ts->heap.size(); ++i) {
     WhenHeap::Entry e = at[i];
     Timer* t = e.timer;
-    if (IsZombie(e)) {
+    if (IsSleeper(t)) {
+      at[kept++] = e;
+    } else if (IsZombie(e)) {
       BuryZombie(e, garbage);
     } else if (t->swept) {
       // A second entry with the time of the one that counts.
@@ -139,6 +158,7 @@ void Sweep(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu
   }
   for (size_t i = 0; i < kept; ++i) {
     Timer* t = at[i].timer;
+    if (IsSleeper(t)) continue;
     t->swept = false;
     t->key = at[i].when = t->when;
   }
@@ -146,13 +166,16 @@ void Sweep(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu
   ts->heap.Shrink();
 }
 
-void MaybeSweep(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
-  // A timer that was stopped right after it was made is often still the last of the array.
+void DropLastZombies(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   while (!ts->heap.empty() && IsZombie(ts->heap.last())) {
     WhenHeap::Entry e = ts->heap.last();
     ts->heap.PopLast();
     BuryZombie(e, garbage);
   }
+}
+
+void MaybeSweep(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
+  DropLastZombies(ts, garbage);
   const int64_t entries = static_cast<int64_t>(ts->heap.size());
   if (ts->heap.size() > kSweepMin && entries - ts->live > entries / 2) Sweep(ts, garbage);
 }
@@ -168,11 +191,15 @@ bool Publish(TimerHeap* ts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
     ts->pp->num_timers.store(live, std::memory_order_release);  // pairs with: readers in proc
   }
   if (next == before) return false;
+  if (next == 0 || (before != 0 && next > before)) {
+    ts->pp->timer0_when.store(next, std::memory_order_release);  // pairs with: readers in proc
+    return false;
+  }
   // seq_cst: an M that goes to sleep publishes until when it sleeps and then reads this; a call
   // that arms a timer writes this and then reads until when that M sleeps (WakeNetPoller). One of
   // the two sees the other.
   ts->pp->timer0_when.store(next);
-  return next != 0 && (before == 0 || next < before);
+  return true;
 }
 
 // Locks the heap that t belongs to. A timer without entries moves to `mine` first, unless it is of
@@ -196,6 +223,20 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
       if (t->n_entries != 0 || (ts->of_bubble && t->epoch == ts->epoch)) return ts;
       t->ts.store(mine.ts(), std::memory_order_release);  // pairs with: the load above
     }
+    ts->mu.Unlock();
+  }
+}
+
+// Locks the heap that t belongs to, where t stays. A timer that was never armed goes to P 0's.
+TimerHeap* LockWhereItIs(Timer* t) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (;;) {
+    TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: LockHeapOf
+    if (GORT_UNLIKELY(ts == nullptr)) {
+      t->ts.compare_exchange_strong(ts, &heaps[0]);
+      continue;
+    }
+    ts->mu.Lock();
+    if (GORT_LIKELY(t->ts.load(std::memory_order_acquire) == ts)) return ts;
     ts->mu.Unlock();
   }
 }
@@ -241,7 +282,8 @@ int64_t WhenIn(const TimerHeap* ts, const Bubble* callers, int64_t when) {
 void TakeTop(TimerHeap* ts, int64_t now, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   Timer* t = ts->heap.top().timer;
   t->fire_seq = t->seq;
-  Ref(t);
+  t->fired = true;
+  if (t->release != nullptr) t->refs.fetch_add(1, std::memory_order_relaxed);  // the heap has one
   if (t->period > 0) {
     // Periods that passed meanwhile are skipped; the phase is kept.
     const int64_t last = t->when + (now - t->when) / t->period * t->period;
@@ -255,7 +297,14 @@ void TakeTop(TimerHeap* ts, int64_t now, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_
   CleanTop(ts, garbage);
 }
 
-// A timer taken from the heap, with what must be known of it without the lock.
+// Takes the top, which is due and a sleeper's, out of the heap.
+void TakeSleeper(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
+  ts->heap.PopTop();
+  --ts->live;
+  CleanTop(ts, garbage);
+}
+
+// A timer taken from the heap, with what must be known of it without the lock; or a sleeper's entry.
 struct Due {
   Timer* t;
   int64_t late_ns;
@@ -270,8 +319,14 @@ int TakeDue(TimerHeap* ts, int64_t now, Due* due, int64_t* next) {
   int n = 0;
   while (n < kBatch && !ts->heap.empty() && ts->heap.top().when <= now) {
     Timer* t = ts->heap.top().timer;
-    due[n++] = Due{t, now - t->when, t->seq, t->release != nullptr};
-    TakeTop(ts, now, &garbage);
+    if (IsSleeper(t)) {
+      __builtin_prefetch(SleeperOf(t), 1);
+      due[n++] = Due{t, 0, 0, false};
+      TakeSleeper(ts, &garbage);
+    } else {
+      due[n++] = Due{t, now - t->when, t->seq, t->release != nullptr};
+      TakeTop(ts, now, &garbage);
+    }
   }
   MaybeSweep(ts, &garbage);
   ts->heap.Shrink();
@@ -280,15 +335,22 @@ int TakeDue(TimerHeap* ts, int64_t now, Due* due, int64_t* next) {
   return n;
 }
 
+// Returns a goroutine to ready, or null.
+G* Fire(const Due& due) {
+  Timer* t = due.t;
+  if (IsSleeper(t)) return SleeperOf(t);
+  G* gp = t->fire(t, due.seq, due.late_ns);
+  if (due.counted) TimerUnref(t);
+  return gp;
+}
+
 // Fires due[0, n) in order, then readies the goroutines that this woke, also in order: the list
 // goes behind what is runnable. A goroutine that is `alone` runs next instead.
 void Run(Due* due, int n, bool alone) {
   G* woken[kBatch];
   int n_woken = 0;
   for (int i = 0; i < n; ++i) {
-    Timer* t = due[i].t;
-    if (G* gp = t->fire(t, due[i].seq, due[i].late_ns); gp != nullptr) woken[n_woken++] = gp;
-    if (due[i].counted) TimerUnref(t);
+    if (G* gp = Fire(due[i]); gp != nullptr) woken[n_woken++] = gp;
   }
   if (n_woken == 1 && alone) {
     GoReady(woken[0]);
@@ -302,7 +364,10 @@ void Run(Due* due, int n, bool alone) {
 // Makes every timer of ts one that runs once. True: there are none.
 bool ForgetPeriods(TimerHeap* ts) {
   LockGuard lock(&ts->mu);
-  for (size_t i = 0; i < ts->heap.size(); ++i) ts->heap.entries()[i].timer->period = 0;
+  for (size_t i = 0; i < ts->heap.size(); ++i) {
+    Timer* t = ts->heap.entries()[i].timer;
+    if (!IsSleeper(t)) t->period = 0;
+  }
   return ts->heap.empty();
 }
 
@@ -338,7 +403,7 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
   {
     const bool left = bubble != nullptr && LeaveRealTime(t, bubble);
     PinnedHeap mine(bubble);
-    Garbage garbage;
+    Garbage garbage(t);
     TimerHeap* ts = LockHeapOf(t, mine);
     if (ts->of_bubble && ts != mine.ts()) when = WhenIn(ts, bubble, when);
     pending = left || t->when != 0;
@@ -348,7 +413,7 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
     t->when = when;
     t->period = period;
     if (t->key == 0 || when < t->key) {
-      if (t->n_entries++ == 0) Ref(t);
+      if (t->n_entries++ == 0) RefByHeap(t);
       t->key = when;
       ts->heap.Push(when, t);
     } else if (!ts->heap.empty() && ts->heap.top().timer == t) {
@@ -363,16 +428,50 @@ bool TimerResetIn(Bubble* bubble, Timer* t, int64_t when, int64_t period,
   return pending;
 }
 
+void TimerStart(Timer* t, int64_t when, int64_t period) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  PinnedHeap mine(CurrentBubble());
+  TimerHeap* ts = mine.ts();
+  ts->mu.Lock();
+  if (ts->pp == nullptr) ts->pp = mine.pp();
+  t->ts.store(ts, std::memory_order_release);  // pairs with: LockHeapOf
+  t->epoch = ts->epoch;
+  ++t->seq;
+  ++ts->live;
+  t->when = t->key = when;
+  t->period = period;
+  t->n_entries = 1;
+  RefByHeap(t);
+  ts->heap.Push(when, t);
+  const bool earlier = Publish(ts);
+  ts->mu.Unlock();
+  // From here on t may have fired and be gone.
+  if (earlier) WakeNetPoller(when);
+}
+
+void TimerSleep(Bubble* bubble, G* gp, int64_t when) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  PinnedHeap mine(bubble);
+  TimerHeap* ts = mine.ts();
+  ts->mu.Lock();
+  if (ts->pp == nullptr) ts->pp = mine.pp();
+  ++ts->live;
+  ts->heap.Push(when, SleeperEntry(gp));
+  const bool earlier = Publish(ts);
+  ts->mu.Unlock();
+  // From here on gp may run.
+  if (earlier) WakeNetPoller(when);
+}
+
 bool TimerStop(Timer* t, bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  PinnedHeap mine(nullptr);  // a stop does not draw the timer into the caller's bubble
-  Garbage garbage;
-  TimerHeap* ts = LockHeapOf(t, mine);
+  Garbage garbage(t);
+  TimerHeap* ts = LockWhereItIs(t);
   const bool pending = t->when != 0;
   if (taken != nullptr) *taken = t->fire_seq == t->seq;
   ++t->seq;
   if (pending) {
     t->when = 0;
     --ts->live;
+    // A timer that was stopped right after it was made is often still the last of the array.
+    DropLastZombies(ts, &garbage);
     if (!ts->heap.empty() && ts->heap.top().timer == t) CleanTop(ts, &garbage);
     MaybeSweep(ts, &garbage);
     Publish(ts);
@@ -382,7 +481,11 @@ bool TimerStop(Timer* t, bool* taken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void TimerUnref(Timer* t) {
-  if (t->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) t->release(t);  // pairs with: itself
+  // acquire and acq_rel: pair with the other owners' decrements. 1: nobody else is there to add one.
+  if (t->refs.load(std::memory_order_acquire) == 1 ||
+      t->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    t->release(t);
+  }
 }
 
 int64_t CheckTimers(P* pp, int64_t now, bool* ran) {
@@ -432,8 +535,8 @@ void BubbleDropTimers(Bubble* b) {
     int64_t next;
     const int n = TakeDue(&b->timers, kForever, due, &next);
     for (int i = 0; i < n; ++i) {
-      due[i].t->fire(due[i].t, due[i].seq, kTimerDropped);
-      if (due[i].counted) TimerUnref(due[i].t);
+      due[i].late_ns = kTimerDropped;
+      Fire(due[i]);
     }
   }
 }
@@ -449,8 +552,9 @@ void AdoptTimers(P* from, P* to) {
   {
     LockGuard lock(&src->mu);
     for (size_t i = 0; i < src->heap.size(); ++i) {
-      // pairs with: LockHeapOf
-      src->heap.entries()[i].timer->ts.store(dst, std::memory_order_release);
+      Timer* t = src->heap.entries()[i].timer;
+      if (IsSleeper(t)) continue;
+      t->ts.store(dst, std::memory_order_release);  // pairs with: LockHeapOf
     }
     moving.TakeAll(&src->heap);
     live = src->live;

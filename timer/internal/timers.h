@@ -17,6 +17,8 @@
 //           - TimerHeap::live == P::num_timers == number of live timers.
 // Contract  | call        | user G | g0 | no P | gsignal | foreign | parks | allocates        |
 //           | TimerReset  |   x    | x  |  x   |    -    |    x    |   -   | heap growth (OS) |
+//           | TimerStart  |   x    | x  |  x   |    -    |    x    |   -   | heap growth (OS) |
+//           | TimerSleep  |   -    | x  |  -   |    -    |    -    |   -   | heap growth (OS) |
 //           | TimerStop   |   x    | x  |  x   |    -    |    x    |   -   |        -         |
 //           Locks held by the caller must rank before timers. Without a P: the heap of allp[0].
 //           The scheduler's structures must exist (CurrentG makes them on a foreign thread).
@@ -34,6 +36,7 @@
 
 namespace gort::rt {
 
+struct Bubble;
 struct TimerHeap;
 
 inline constexpr int64_t kTimerDropped = -1;
@@ -70,7 +73,10 @@ struct Timer {
   uint32_t fire_seq = 0;        // guarded by ts->mu; seq when last taken from the heap to be fired
   uint32_t epoch = UINT32_MAX;  // guarded by ts->mu; TimerHeap::epoch when armed or made in *ts
   bool swept = false;           // guarded by ts->mu; mark of Sweep
-  Timer* free_link = nullptr;   // whoever dropped the last reference
+  // guarded by ts->mu; it has been taken from a heap to be fired. Until then refs are the owner's,
+  // and the heap's while it has entries, no others.
+  bool fired = false;
+  Timer* free_link = nullptr;  // whoever dropped the last reference
 };
 
 // The timers of one P. There is one per possible P from the start (index: P::id), so that nobody
@@ -100,6 +106,14 @@ int64_t TimerWhen(int64_t d_ns);
 // be null) when t was taken from the heap to be fired and nobody called Reset or Stop since: its
 // `fire` may be waiting, running or over. Go: modify
 bool TimerReset(Timer* t, int64_t when, int64_t period, bool* taken = nullptr);
+
+// TimerReset for the clock of the caller, of a timer that was never armed and that nobody else
+// knows yet.
+void TimerStart(Timer* t, int64_t when, int64_t period);
+
+// Makes gp, which waits, runnable at `when` by the clock of bubble (null: by real time). Needs no
+// timer, and nobody can stop it; a bubble that ends forgets it.
+void TimerSleep(Bubble* bubble, G* gp, int64_t when);
 
 // Disarms t. Result and *taken as above. Go: stop
 bool TimerStop(Timer* t, bool* taken = nullptr);

@@ -70,6 +70,20 @@ class Timers : public testing::Test {
     return TimerHeapOf(p)->heap.capacity();
   }
   static bool Valid(P* p) ABSL_NO_THREAD_SAFETY_ANALYSIS { return TimerHeapOf(p)->heap.Valid(); }
+  // Takes sleepers out of a heap that has nothing else, in order.
+  static std::vector<G*> DropSleepers(P* p) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    TimerHeap* ts = TimerHeapOf(p);
+    std::vector<G*> sleepers;
+    for (; !ts->heap.empty(); ts->heap.PopTop()) {
+      char* entry = reinterpret_cast<char*>(ts->heap.top().timer);
+      sleepers.push_back(reinterpret_cast<G*>(entry - 1));
+    }
+    ts->live = 0;
+    Probe last;  // publishes
+    TimerReset(&last, 1, 0);
+    TimerStop(&last);
+    return sleepers;
+  }
   // Runs what is due; true when something was.
   static bool Check(int64_t now, P* p = &ps[0]) {
     bool ran = false;
@@ -286,6 +300,27 @@ TEST_F(Timers, AdoptMovesEverything) {
   EXPECT_EQ(earlier.fired, 1);
   EXPECT_EQ(a.fired, 0);
   AdoptTimers(&ps[0], &ps[1]);
+}
+
+// Sleepers among timers that are stopped, swept, adopted. No goroutine is made runnable here.
+TEST_F(Timers, SleepersStayWhileTimersComeAndGo) {
+  G sleepers[3];
+  Probe a, b;
+  TimerSleep(nullptr, &sleepers[0], 30);
+  TimerStart(&a, 20, 0);
+  TimerSleep(nullptr, &sleepers[1], 10);
+  EXPECT_FALSE(TimerReset(&b, 40, 0));
+  TimerSleep(nullptr, &sleepers[2], 50);
+  EXPECT_EQ(ps[0].timer0_when.load(), 10);
+  EXPECT_EQ(ps[0].num_timers.load(), 5);
+  EXPECT_TRUE(TimerStop(&a));
+  AdoptTimers(&ps[0], &ps[1]);  // sweeps
+  EXPECT_EQ(Entries(&ps[1]), 4);
+  EXPECT_EQ(ps[1].timer0_when.load(), 10);
+  EXPECT_TRUE(TimerStop(&b));
+  EXPECT_EQ(ps[1].num_timers.load(), 3);
+  AdoptTimers(&ps[1], &ps[0]);
+  EXPECT_EQ(DropSleepers(&ps[0]), (std::vector<G*>{&sleepers[1], &sleepers[0], &sleepers[2]}));
 }
 
 // Random Reset, Stop and time against a simple model.
