@@ -134,9 +134,16 @@ P* CheckRunqs() {
 }
 
 // With so many timers the next one is never far, and a system call for each costs more than running
-// them: the M then sleeps for kGroupNs at least, which makes a timer at most that late.
+// them: the M then sleeps for a while at least, which makes a timer at most that late. The more
+// timers, the longer.
 constexpr uint32_t kManyTimers = 4096;
-constexpr int64_t kGroupNs = 200'000;
+constexpr int64_t kGroupPerTimerNs = 12;
+constexpr int64_t kMinGroupNs = 200'000;
+constexpr int64_t kMaxGroupNs = 1'000'000;
+
+int64_t GroupNs(uint32_t timers) {
+  return std::clamp(timers * kGroupPerTimerNs, kMinGroupNs, kMaxGroupNs);
+}
 
 // When the earliest timer of any P is due, or the time to look at very many timers; 0: no timer.
 // poll_until: a time found before. Go: checkTimersNoP
@@ -149,7 +156,7 @@ int64_t CheckTimers(int64_t poll_until) {
     if (when != 0 && (poll_until == 0 || when < poll_until)) poll_until = when;
     timers += pp->num_timers.load(std::memory_order_relaxed);
   }
-  if (timers >= kManyTimers) poll_until = std::max(poll_until, Nanotime() + kGroupNs);
+  if (timers >= kManyTimers) poll_until = std::max(poll_until, Nanotime() + GroupNs(timers));
   return poll_until;
 }
 

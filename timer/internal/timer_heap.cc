@@ -63,10 +63,21 @@ void WhenHeap::SiftUp(size_t i, Entry e) {
   at_[i] = e;
 }
 
+// Fetches the lines of those below the siblings that begin at `first`, of which one is looked at
+// next. The upper levels of a large heap, and small ones, are in the cache anyway.
+void WhenHeap::PrefetchChildren(size_t first) const {
+  constexpr size_t kInCache = 1000;
+  if (first < kInCache) return;
+  const size_t below = first * kArity + 1;
+  if (below + kArity * kArity > n_) return;
+  for (size_t i = 0; i < kArity; ++i) __builtin_prefetch(&at_[below + i * kArity], /*rw=*/1);
+}
+
 void WhenHeap::SiftDown(size_t i, Entry e) {
   for (;;) {
     size_t first = i * kArity + 1;
     if (first >= n_) break;
+    PrefetchChildren(first);
     size_t end = first + kArity < n_ ? first + kArity : n_;
     size_t least = first;
     for (size_t c = first + 1; c < end; ++c) {

@@ -71,6 +71,7 @@ class WhenHeap {
   void Grow(size_t bytes);
   void SiftUp(size_t i, Entry e);
   void SiftDown(size_t i, Entry e);
+  void PrefetchChildren(size_t first) const;
 
   Entry* at_ = nullptr;  // inside the mapping, placed so that at_[1] begins a cache line
   size_t n_ = 0;

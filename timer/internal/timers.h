@@ -88,7 +88,8 @@ struct alignas(64) TimerHeap {
   int64_t live ABSL_GUARDED_BY(mu) = 0;  // may be negative while timers move between heaps
   // Counts the bubbles that have ended and had this heap: their timers are not the next one's.
   uint32_t epoch ABSL_GUARDED_BY(mu) = 0;
-  bool of_bubble = false;  // const after init; a bubble's: its timers stay in it
+  bool behind ABSL_GUARDED_BY(mu) = false;  // the last look left timers that are due
+  bool of_bubble = false;                   // const after init; a bubble's: its timers stay in it
 };
 
 TimerHeap* TimerHeapOf(const P* pp);
@@ -121,7 +122,9 @@ bool TimerStop(Timer* t, bool* taken = nullptr);
 // Drops a reference; the last one calls release. Only for counted timers.
 void TimerUnref(Timer* t);
 
-// Hook check_timers (gmp/sched_hooks.h): runs what is due at `now` (0: read the clock).
+// Hook check_timers (gmp/sched_hooks.h): runs what is due at `now` (0: read the clock), a few at a
+// time: when the caller's P has goroutines to run, the rest waits for the next look, and the time
+// returned is in the past.
 // Go: checkTimers, (*timers).run
 int64_t CheckTimers(P* pp, int64_t now, bool* ran);
 // Hook adopt_timers. Go: (*timers).take
