@@ -66,14 +66,15 @@ void Unuse(UserTimer* t) {
 
 // Sends the time at which the timer was due. The channel holds one: a tick that finds it full is
 // dropped. Go: sendTime
-G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
+G* FireChan(Timer* timer, uint32_t seq, int64_t due) {
   auto* t = static_cast<UserTimer*>(timer);
-  const bool dropped = late_ns == kTimerDropped;
+  const bool dropped = due == kTimerDropped;
   {
     LockGuard l(&t->send_lock);
     // Written under send_lock as well as under the heap's lock.
     if (t->seq == seq) t->sent_seq = seq;  // no send is to come
     if (t->seq == seq && !dropped) {
+      const int64_t late_ns = UserNanotime() - due;
       absl::Time at = absl::FromUnixNanos(UserWalltime() - late_ns);
       // Not TrySend, which may give way: a bubble's clock runs on a goroutine.
       ChanSend(t->c.hchan(), &at, /*block=*/false);
@@ -84,9 +85,9 @@ G* FireChan(Timer* timer, uint32_t seq, int64_t late_ns) {
 }
 
 // Go: goFunc
-G* FireFunc(Timer* timer, uint32_t, int64_t late_ns) {
+G* FireFunc(Timer* timer, uint32_t, int64_t due) {
   TimerRef armed(static_cast<UserTimer*>(timer));
-  if (late_ns == kTimerDropped) {
+  if (due == kTimerDropped) {
     armed.get()->f->Drop();
     return nullptr;
   }

@@ -48,7 +48,7 @@ struct DeadlineTimer : Timer {
     // Stopped and armed again for ever: the owner keeps its reference, release never comes.
     release = [](Timer*) {};
   }
-  static G* Fire(Timer* t, uint32_t seq, int64_t late_ns);
+  static G* Fire(Timer* t, uint32_t seq, int64_t due);
 
   PollDesc* const pd;
   const uint32_t mode;

@@ -87,7 +87,7 @@ class World {
     Timer t;
     G* gp;
     explicit TestTimer(G* g) : t(&Fire), gp(g) {}
-    static G* Fire(Timer* t, uint32_t seq, int64_t late_ns);
+    static G* Fire(Timer* t, uint32_t seq, int64_t due);
   };
   template <class T>
   struct Named {

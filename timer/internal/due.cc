@@ -54,7 +54,7 @@ void TakeSleeper(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
 // A timer taken from the heap, with what must be known of it without the lock; or a sleeper's entry.
 struct Due {
   Timer* t;
-  int64_t late_ns;
+  int64_t when;
   uint32_t seq;
   bool counted;
 };
@@ -74,7 +74,7 @@ Due TakeTop(TimerHeap* ts, int64_t now, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_R
     TakeSleeper(ts, garbage);
     return Due{t, 0, 0, false};
   }
-  const Due due{t, now - t->when, t->seq, t->release != nullptr};
+  const Due due{t, t->when, t->seq, t->release != nullptr};
   TakeTimer(ts, now, garbage);
   return due;
 }
@@ -98,7 +98,7 @@ void TakeDue(TimerHeap* ts, int64_t now, Batch* batch) {
 G* Fire(const Due& due) {
   Timer* t = due.t;
   if (IsSleeper(t)) return SleeperOf(t);
-  G* gp = t->fire(t, due.seq, due.late_ns);
+  G* gp = t->fire(t, due.seq, due.when);
   if (due.counted) TimerUnref(t);
   return gp;
 }
@@ -205,7 +205,7 @@ void BubbleDropTimers(Bubble* b) {
     Batch batch;
     TakeDue(&b->timers, kForever, &batch);
     for (int i = 0; i < batch.n; ++i) {
-      batch.due[i].late_ns = kTimerDropped;
+      batch.due[i].when = kTimerDropped;
       Fire(batch.due[i]);
     }
   }

@@ -45,10 +45,10 @@ inline constexpr int64_t kTimerDropped = -1;
 struct Timer {
   // Called when due, without locks, on g0 or a goroutine whose M has a P; must not park. `seq` is
   // Timer::seq at the moment the timer was taken from the heap: a callback that must not act after
-  // a later Reset or Stop compares. late_ns >= 0: how much later than due; kTimerDropped: it is not
-  // due and never will be, its bubble ends. May return a kGWaiting goroutine for the caller to make
-  // runnable; those of one check run in the order of their times.
-  using Fire = G* (*)(Timer* t, uint32_t seq, int64_t late_ns);
+  // a later Reset or Stop compares. `due` is when it was due, by the clock that it goes by, or
+  // kTimerDropped: it is not due and never will be, its bubble ends. May return a kGWaiting goroutine
+  // for the caller to make runnable; those of one check run in the order of their times.
+  using Fire = G* (*)(Timer* t, uint32_t seq, int64_t due);
 
   constexpr explicit Timer(Fire f) : fire(f) {}
   Timer(const Timer&) = delete;

@@ -33,17 +33,17 @@ struct Probe : Timer {
   Probe() : Timer(&Fired) {
     release = [](Timer* t) { *static_cast<Probe*>(t)->freed = true; };
   }
-  static G* Fired(Timer* t, uint32_t seq, int64_t late_ns) {
+  static G* Fired(Timer* t, uint32_t seq, int64_t when) {
     auto* p = static_cast<Probe*>(t);
     ++p->fired;
     p->fired_seq = seq;
-    p->late_ns = late_ns;
+    p->fired_when = when;
     if (p->log != nullptr) p->log->push_back(p);
     return nullptr;
   }
   int fired = 0;
   uint32_t fired_seq = 0;
-  int64_t late_ns = -1;
+  int64_t fired_when = -1;
   std::vector<Probe*>* log = nullptr;
   int64_t due = 0;  // the test's own note
   std::shared_ptr<std::atomic<bool>> freed = std::make_shared<std::atomic<bool>>(false);
@@ -103,7 +103,7 @@ TEST_F(Timers, FiresOnceWhenDue) {
   EXPECT_EQ(t.fired, 0);
   EXPECT_TRUE(Check(107));
   EXPECT_EQ(t.fired, 1);
-  EXPECT_EQ(t.late_ns, 7);
+  EXPECT_EQ(t.fired_when, 100);
   EXPECT_EQ(t.fired_seq, t.seq);
   EXPECT_FALSE(Check(kForever - 1));
   EXPECT_FALSE(TimerStop(&t));
@@ -176,7 +176,7 @@ TEST_F(Timers, PeriodKeepsItsPhaseAndSkipsWhatPassed) {
   EXPECT_EQ(ps[0].timer0_when.load(), 110);
   EXPECT_TRUE(Check(145));
   EXPECT_EQ(t.fired, 2);
-  EXPECT_EQ(t.late_ns, 35);
+  EXPECT_EQ(t.fired_when, 110);
   EXPECT_EQ(ps[0].timer0_when.load(), 150);
   EXPECT_TRUE(TimerStop(&t));
 }
