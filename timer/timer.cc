@@ -60,7 +60,7 @@ void Unuse(UserTimer* t) {
     return;
   }
   if (t->f != nullptr) t->f->~TimerCallback();
-  t->c = Chan<absl::Time>();
+  if (t->c) t->c = Chan<absl::Time>();
   TimerUnref(t);
 }
 

@@ -24,19 +24,6 @@ void BuryZombie(const WhenHeap::Entry& e, Garbage* garbage) {
 
 }  // namespace
 
-void RefByHeap(Timer* t) {
-  if (t->release == nullptr) return;
-  if (!t->fired) {
-    t->refs.store(2, std::memory_order_relaxed);  // nobody else has one
-  } else {
-    t->refs.fetch_add(1, std::memory_order_relaxed);  // relaxed: the caller has a reference
-  }
-}
-
-void DropEntry(Timer* t, Garbage* garbage) {
-  if (--t->n_entries == 0) garbage->Unref(t);
-}
-
 void CleanTop(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu) {
   while (!ts->heap.empty()) {
     WhenHeap::Entry e = ts->heap.top();

@@ -46,7 +46,14 @@ class Garbage {
 };
 
 // A reference for the heap; the caller has one of its own.
-void RefByHeap(Timer* t);
+inline void RefByHeap(Timer* t) {
+  if (t->release == nullptr) return;
+  if (!t->fired) {
+    t->refs.store(2, std::memory_order_relaxed);  // nobody else has one
+  } else {
+    t->refs.fetch_add(1, std::memory_order_relaxed);  // relaxed: the caller has a reference
+  }
+}
 
 // An entry may stand for a goroutine that sleeps, without a timer: the address of the G, plus 1. It
 // is live and exact, for nobody stops it.
@@ -60,7 +67,9 @@ inline G* SleeperOf(const Timer* t) {
 static_assert(alignof(G) > 1 && alignof(Timer) > 1);
 
 // Removes one entry of t, which the caller takes out of the array.
-void DropEntry(Timer* t, Garbage* garbage);
+inline void DropEntry(Timer* t, Garbage* garbage) {
+  if (--t->n_entries == 0) garbage->Unref(t);
+}
 
 // Restores the invariant of the top.
 void CleanTop(TimerHeap* ts, Garbage* garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ts->mu);
