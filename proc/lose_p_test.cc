@@ -230,6 +230,28 @@ TEST_F(LosePTest, WhoWasToTakeItGoesBackWhenAnotherThreadTookItFirst) {
   });
 }
 
+// While it was on its way back the P was given up, by an M that found nothing in the queue. Both are
+// on the test's thread, so the P is idle from the beginning.
+TEST_F(LosePTest, WhoGoesBackTakesAPThatHasBecomeIdle) {
+  M* other = w_.NewM(true);
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        G* second = RunningOn(other, "h");
+        MakeIdle();
+        SetPLost(true);
+        EXPECT_EQ(GivePAway(second, nullptr), Gave::kLost);
+        SetPLost(false);
+      });
+      EXPECT_EQ(m0.nextp, p());
+      EXPECT_TRUE(m0.park.IsSet());
+      EXPECT_EQ(sched.runqsize.load(), 0);
+    });
+  });
+}
+
 // ---- at the bound ----
 
 // Four threads: one of them may wait.
@@ -321,6 +343,23 @@ TEST_F(LosePTest, AStopOfTheWorldGetsItOnce) {
     EXPECT_EQ(idle->nextp, nullptr);
     EndOfStop(p());
     regain_p_hook();
+  });
+}
+
+// The stop ends between the leaving of the P and the queueing of the goroutine, and everybody sleeps.
+TEST_F(LosePTest, WhoIsQueuedAfterTheStopTakesAnIdleP) {
+  AsGoroutine([&](G* gp) {
+    BeginToStop(1);
+    w_.Before("g", kGSyscall, kGRunnable,
+              [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {  // under sched.lock
+                sched.gcwaiting.store(false);
+                SetPStatus(p(), kPIdle);
+                PidlePut(p());
+              });
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    EXPECT_EQ(sched.runqsize.load(), 0);
+    EXPECT_EQ(m0.nextp, p());
+    EXPECT_TRUE(StayWithoutP(gp, ctx_));
   });
 }
 

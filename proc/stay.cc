@@ -160,10 +160,17 @@ Taker FindTaker(bool waits) {
   return taker;
 }
 
+// While the wired one was not in the queue, an M may have found that empty and given its P up.
 void SendBack(const Taker& taker) {
-  LockGuard l(&sched.lock);
-  if (taker.idle != nullptr) MPut(taker.idle);
-  if (taker.wired != nullptr) GlobRunqPutHead(taker.wired);
+  P* idle = nullptr;
+  {
+    LockGuard l(&sched.lock);
+    if (taker.idle != nullptr) MPut(taker.idle);
+    if (taker.wired == nullptr) return;
+    idle = PidleGet();
+    if (idle == nullptr) GlobRunqPutHead(taker.wired);
+  }
+  if (idle != nullptr) HandToWired(idle, taker.wired);
 }
 
 void HandTo(const Taker& taker, P* pp) {
@@ -205,6 +212,19 @@ void BeginToWait(M* mp, G* gp, const SigCtx& ctx) {
   gp->signal_context = ctx.raw();
   Wire(mp, gp);
   mp->curg.store(nullptr, std::memory_order_relaxed);
+}
+
+// Queues gp, whose P has left. looks: an M is about to get that P, and will look at the queue. Else a
+// stop of the world has it, and may be over: then an idle P is gp's, as nobody else would see gp.
+void QueueWaiter(G* gp, bool looks) {
+  P* idle = nullptr;
+  {
+    LockGuard l(&sched.lock);
+    CasGStatus(gp, kGSyscall, kGRunnable);
+    if (!looks) idle = PidleGet();
+    if (idle == nullptr) GlobRunqPut(gp);
+  }
+  if (idle != nullptr) HandToWired(idle, gp);
 }
 
 // gp leaves the handler again, as it was before: it has lost its P, and waits for none.
@@ -298,9 +318,7 @@ Gave GivePAway(G* gp, const SigCtx* wait_at) {
   if (wait_at != nullptr) {
     // Before the P leaves: who has it next finds gp runnable.
     BeginToWait(mp, gp, *wait_at);
-    LockGuard l(&sched.lock);
-    CasGStatus(gp, kGSyscall, kGRunnable);
-    GlobRunqPut(gp);
+    QueueWaiter(gp, taker.found());
   }
   if (taker.found()) HandTo(taker, pp);
   return Gave::kYes;
