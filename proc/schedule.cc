@@ -44,7 +44,6 @@ GORT_ALWAYS_INLINE void BeginTurn(M* mp, G* gp, bool inherit_time) {
 
 // Always inline, as Pick: a direct switch is one function.
 GORT_ALWAYS_INLINE void TieHere(M* mp, G* gp, bool inherit_time) {
-  if (GORT_UNLIKELY(gp->sched.sp == 0)) BindStack(gp, mp->p.load(std::memory_order_relaxed));
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
   gp->m = mp;
   if (GORT_UNLIKELY(IsGFresh(gp))) {
@@ -52,6 +51,8 @@ GORT_ALWAYS_INLINE void TieHere(M* mp, G* gp, bool inherit_time) {
   } else {
     CasGStatus(gp, kGRunnable, kGRunning);
   }
+  // Not before: a report may have frozen gp.
+  if (GORT_UNLIKELY(gp->sched.sp == 0)) BindStack(gp, mp->p.load(std::memory_order_relaxed));
   BeginTurn(mp, gp, inherit_time);
 }
 

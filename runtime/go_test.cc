@@ -11,6 +11,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "gort/gmp/g.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/status.h"
 #include "gort/runtime.h"
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/sync/wait_group.h"
@@ -133,6 +136,35 @@ TEST(Spawn, AReportNamesWhatHasNotRunYet) {
     EXPECT_NE(report.find("rt::Closure<...>::Run("), std::string::npos) << report;
     EXPECT_NE(report.find("created by"), std::string::npos) << report;
     all.Wait();
+    return 0;
+  });
+}
+
+// The goroutine that waits on the frozen one calls this.
+uintptr_t stack_under_freeze = 1;
+rt::G* frozen = nullptr;
+void LookAndThaw() {
+  stack_under_freeze = frozen->stack.lo;
+  rt::CasFromGScanStatus(frozen, rt::kGRunnable | rt::kGScan);
+}
+
+// A report reads a frozen goroutine's context, so nobody may write it meanwhile.
+TEST(Spawn, AFrozenGoroutineIsGivenItsStackAfterwards) {
+  gort::Run([] {
+    GOMAXPROCS(1);
+    WaitGroup all;
+    all.Add(1);
+    GoOptions named;
+    named.name = "named";  // so that it can be frozen before it has run
+    Go(named, &NotYetRunning, &all);
+    frozen = rt::allgs.load();
+    while (frozen->name == nullptr) frozen = frozen->alllink;
+    EXPECT_TRUE(rt::CasToGScanStatus(frozen, rt::kGRunnable));
+    const auto before = rt::scan_wait_hook.Get();
+    rt::scan_wait_hook.Set(&LookAndThaw);
+    all.Wait();
+    rt::scan_wait_hook.Set(before);
+    EXPECT_EQ(stack_under_freeze, uintptr_t{0});
     return 0;
   });
 }
