@@ -17,6 +17,7 @@
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/sched_seed.h"
 #include "gort/proc/stay.h"
 #include "gort/proc/testing/world.h"
 
@@ -248,6 +249,37 @@ TEST_F(LosePTest, WhoGoesBackTakesAPThatHasBecomeIdle) {
       EXPECT_EQ(m0.nextp, p());
       EXPECT_TRUE(m0.park.IsSet());
       EXPECT_EQ(sched.runqsize.load(), 0);
+    });
+  });
+}
+
+// A stop of the world cuts off with a seed as well, and what such a one holds the sleeper may wait for.
+TEST_F(LosePTest, WithASeedASleeperGivesItToOneThatWaits) {
+  if (GORT_TSAN) GTEST_SKIP() << "nothing is taken under ThreadSanitizer";
+  M* other = w_.NewM(true);
+  M* monitor = w_.NewM();
+  ThreadPins pins;
+  pins.pins.store(0);
+  MCache* mcache = nullptr;
+  w_.thread_cpu = [](int) { return 5; };
+  w_.asleep = [](int) { return true; };
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        RunningOn(other, "h");
+      });
+      {
+        LockGuard l(&other->thread_lock);
+        other->pins = &pins;
+        other->mcache = &mcache;
+      }
+      other->tid.store(77);
+      SetSchedSeed(1);
+      w_.As(monitor, [&] { EXPECT_EQ(TakePFromSleeper(p(), 5), Sleeper::kTaken); });
+      SetSchedSeed(0);
+      EXPECT_EQ(m0.nextp, p());
     });
   });
 }

@@ -366,7 +366,9 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
 }
 
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
-  if (!can_take || SchedSeeded()) return Sleeper::kAwake;
+  // With a seed only a stop of the world cuts off. What such a one holds others may wait for.
+  const bool some_cut_off = staying.load(std::memory_order_relaxed) != 0;
+  if (!can_take || (SchedSeeded() && !some_cut_off)) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);
