@@ -47,7 +47,7 @@ class Reporting {
 };
 
 // Of a G that has not run: its first function is all that is known of it.
-void AddFirst(FramePrinter* frames, const G* gp) {
+GORT_NO_TSAN void AddFirst(FramePrinter* frames, const G* gp) {
   if (gp->entry != nullptr) frames->Add({reinterpret_cast<uintptr_t>(gp->entry), 0, true});
 }
 
