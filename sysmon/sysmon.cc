@@ -106,11 +106,12 @@ class MemoryReturner {
 };
 
 // Sleeps until a P leaves the idle list, for at most max_ns (negative: no limit) and not beyond the
-// next look for a deadlock, which it then makes.
-void DeepSleep(int64_t max_ns) {
+// next look for a deadlock, which it then makes. Returns how long it slept.
+int64_t DeepSleep(int64_t max_ns) {
+  const int64_t began = Nanotime();
   {
     LockGuard l(&sched.lock);
-    if (!AllIdle()) return;
+    if (!AllIdle()) return 0;
     // Under the lock: RequestDeadCheck wakes sysmon only when sysmonwait says that it sleeps.
     max_ns = SoonerOf(max_ns, DeadCheckDelay());
     sched.sysmonwait.store(true, std::memory_order_relaxed);
@@ -122,6 +123,7 @@ void DeepSleep(int64_t max_ns) {
     sched.sysmonnote.Clear();  // wakers hold the lock: from here on sysmonwait keeps them off
   }
   if (!woken) RecheckDead();
+  return Nanotime() - began;
 }
 
 void PollNetwork(int64_t now) {
@@ -165,9 +167,13 @@ void Sysmon() {
     if (AllIdle() && !memory.busy()) {
       const int64_t due = catch_up == INT64_MAX ? -1 : std::max<int64_t>(catch_up - Nanotime(), 0);
       const int64_t memory_due = MemoryToReturn() ? kScavengePeriodNs : -1;
-      DeepSleep(SoonerOf(SoonerOf(memory_due, tracer.Due(Nanotime())), due));
-      idle = 0;
-      delay = kMinSleepNs;
+      const int64_t slept = DeepSleep(SoonerOf(SoonerOf(memory_due, tracer.Due(Nanotime())), due));
+      // A program that is idle for moments only keeps the pace that its calls asked for: without that
+      // each moment would be followed by fifty rounds of the fastest.
+      if (slept >= kMaxSleepNs) {
+        idle = 0;
+        delay = kMinSleepNs;
+      }
     }
     int64_t now = Nanotime();
     StartTemplateThreadIfAsked();
