@@ -28,7 +28,7 @@ using testing::Eventually;
 using testing::FullListener;
 using testing::InGort;
 using testing::Must;
-using testing::OpenDescriptors;
+using testing::OpenSockets;
 using testing::Pair;
 using testing::Parked;
 using testing::Procs;
@@ -268,7 +268,7 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
   InGort([] {
     Procs procs(4);
     Listener listener = Must(Listen("unix", "@gort_reuse_" + std::to_string(getpid())));
-    const int before = OpenDescriptors();
+    const int before = OpenSockets();
     std::atomic<int> wrong{0};
     WaitGroup accepting;
     accepting.Go([&] {
@@ -305,7 +305,7 @@ TEST(Close, NumbersThatComeBackAreHarmless) {
     EXPECT_EQ(wrong, 0);
     EXPECT_TRUE(listener.Close().ok());
     accepting.Wait();
-    EXPECT_TRUE(Eventually([&] { return OpenDescriptors() <= before; }));
+    EXPECT_TRUE(Eventually([&] { return OpenSockets() <= before; }));
     EXPECT_TRUE(Parked(0));
   });
 }

@@ -37,7 +37,7 @@ using testing::FullListener;
 using testing::InGort;
 using testing::IntOption;
 using testing::Must;
-using testing::OpenDescriptors;
+using testing::OpenSockets;
 using testing::Parked;
 using testing::Probe;
 using testing::SocketOf;
@@ -80,7 +80,7 @@ TEST(Dial, EachNetwork) {
 
 TEST(Dial, EachRefusal) {
   InGort([] {
-    const int before = OpenDescriptors();
+    const int before = OpenSockets();
     const std::string nobody = Nobody();
     const std::string stale = "/tmp/gort_dial_stale_" + std::to_string(getpid());
     {
@@ -110,7 +110,7 @@ TEST(Dial, EachRefusal) {
       EXPECT_EQ(s.message(), c.message);
     }
     unlink(stale.c_str());
-    EXPECT_EQ(OpenDescriptors(), before);
+    EXPECT_EQ(OpenSockets(), before);
   });
 }
 
@@ -187,7 +187,7 @@ TEST(DialAddresses, EachOrderOfGoodAndBad) {
   InGort([&] {
     Listener listeners[] = {Must(Listen("tcp", "127.0.0.1:0")), Must(Listen("tcp", "127.0.0.1:0"))};
     for (const Case& c : cases) {
-      const int before = OpenDescriptors();
+      const int before = OpenSockets();
       std::vector<SocketAddr> addrs;
       std::string first;
       for (const int which : c.order) {
@@ -204,7 +204,7 @@ TEST(DialAddresses, EachOrderOfGoodAndBad) {
       } else {
         EXPECT_EQ(conn.status().message(), "dial tcp " + first + ": connect: Connection refused");
       }
-      EXPECT_EQ(OpenDescriptors(), before) << c.what;  // those that failed are closed
+      EXPECT_EQ(OpenSockets(), before) << c.what;  // those that failed are closed
     }
   });
 }

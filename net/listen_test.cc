@@ -25,7 +25,7 @@ namespace {
 using testing::InGort;
 using testing::IntOption;
 using testing::Must;
-using testing::OpenDescriptors;
+using testing::OpenSockets;
 using testing::Probe;
 using testing::SocketBetween;
 using testing::SocketOf;
@@ -60,7 +60,7 @@ TEST(Listen, WhatIsTakenAndWhatIsFreeAgain) {
 
 TEST(Listen, RefusedAndNamed) {
   InGort([] {
-    const int before = OpenDescriptors();
+    const int before = OpenSockets();
     struct Case {
       const char* network;
       const char* address;
@@ -83,7 +83,7 @@ TEST(Listen, RefusedAndNamed) {
       EXPECT_EQ(s.code(), c.code) << s;
       EXPECT_EQ(s.message(), c.message);
     }
-    EXPECT_EQ(OpenDescriptors(), before);
+    EXPECT_EQ(OpenSockets(), before);
   });
 }
 

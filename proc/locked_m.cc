@@ -53,6 +53,7 @@ void StopLockedM() {
 void StartLockedM(G* gp) {
   M* mp = gp->lockedm;
   if (mp == Getg()->m) Throw("startlockedm: locked to me");
+  IncIdleLocked(-1);
   HandToWired(ReleaseP(), gp);
   StopM();
 }
@@ -60,7 +61,6 @@ void StartLockedM(G* gp) {
 void HandToWired(P* pp, G* gp) {
   M* mp = gp->lockedm;
   if (mp->nextp != nullptr) Throw("startlockedm: m has p");
-  IncIdleLocked(-1);
   mp->nextp = pp;
   mp->park.Wakeup();
 }

@@ -59,7 +59,10 @@ void GiveToWaiter() {
   G* gp;
   {
     LockGuard l(&sched.lock);
+    const int32_t before = sched.nmidlelocked;
     gp = TakeWiredWaiter();
+    // Between the two locks it is in no queue. The last M to go to sleep would take it for dead.
+    EXPECT_EQ(sched.nmidlelocked, before - 1);
   }
   HandToWired(ReleaseP(), gp);
 }

@@ -101,7 +101,9 @@ void RegainForCall() {
 G* TakeWiredWaiter() {
   if (staying.load(std::memory_order_relaxed) == 0 || sched.user_disabled) return nullptr;
   G* gp = sched.runq.TakeFirst([](const G* g) { return g->signal_context != nullptr; });
-  if (gp != nullptr) sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) - 1);
+  if (gp == nullptr) return nullptr;
+  sched.runqsize.store(sched.runqsize.load(std::memory_order_relaxed) - 1);
+  --sched.nmidlelocked;
   return gp;
 }
 
@@ -168,7 +170,10 @@ void SendBack(const Taker& taker) {
     if (taker.idle != nullptr) MPut(taker.idle);
     if (taker.wired == nullptr) return;
     idle = PidleGet();
-    if (idle == nullptr) GlobRunqPutHead(taker.wired);
+    if (idle == nullptr) {
+      GlobRunqPutHead(taker.wired);
+      ++sched.nmidlelocked;
+    }
   }
   if (idle != nullptr) HandToWired(idle, taker.wired);
 }
@@ -222,7 +227,11 @@ void QueueWaiter(G* gp, bool looks) {
     LockGuard l(&sched.lock);
     CasGStatus(gp, kGSyscall, kGRunnable);
     if (!looks) idle = PidleGet();
-    if (idle == nullptr) GlobRunqPut(gp);
+    if (idle == nullptr) {
+      GlobRunqPut(gp);
+    } else {
+      --sched.nmidlelocked;
+    }
   }
   if (idle != nullptr) HandToWired(idle, gp);
 }

@@ -68,19 +68,23 @@ TEST(Sysmon, SleepsLongerWhenThereIsNothingToDo) {
   EXPECT_EQ(RunSysmon(&w, want.size(), {}), want);
 }
 
-TEST(Sysmon, BeginsAnewAfterASuccess) {
+TEST(Sysmon, BeginsAnewAfterASuccessOrALongRest) {
   struct Row {
     const char* name;
     bool hands_off;   // or else: sleeps deeply
+    int64_t rest_ns;  // for so long
     size_t shortest;  // sleeps that follow
   };
-  for (const Row& row : {Row{"a P is handed off", true, 51}, Row{"a deep sleep", false, 50}}) {
+  for (const Row& row :
+       {Row{"a P is handed off", true, 0, 51}, Row{"a deep sleep", false, 10 * kMs, 50},
+        Row{"everybody is idle for a moment", false, 9 * kMs, 0}}) {
     SCOPED_TRACE(row.name);
     World w(1);
     NothingToDo(&w);
     w.NewM(/*sleeping=*/true);
     P* pp = w.PAt(0);
-    w.on_timed_sleep = [](Note* note, int64_t) {
+    w.on_timed_sleep = [&](Note* note, int64_t) {
+      w.now += row.rest_ns;
       LockGuard l(&sched.lock);
       sched.npidle.store(0);
       sched.sysmonwait.store(false);
@@ -99,7 +103,7 @@ TEST(Sysmon, BeginsAnewAfterASuccess) {
     });
     EXPECT_EQ(sleeps[kLate], 10 * kMs);
     std::vector<int64_t> want(row.shortest, 20 * kUs);
-    want.push_back(40 * kUs);
+    want.push_back(row.shortest != 0 ? 40 * kUs : 10 * kMs);
     sleeps.erase(sleeps.begin(), sleeps.begin() + kLate + 1);
     sleeps.resize(want.size());
     EXPECT_EQ(sleeps, want);

@@ -21,7 +21,7 @@ namespace {
 using gort::testing::InGort;
 using gort::testing::IntOption;
 using gort::testing::Must;
-using gort::testing::OpenDescriptors;
+using gort::testing::OpenSockets;
 
 absl::Status NoSetup(int) { return absl::OkStatus(); }
 
@@ -116,7 +116,7 @@ TEST(BoundSocket, EachStepsFailure) {
   InGort([] {
     FdHandle taken(Must(Bound("tcp", "127.0.0.1:0", 4)));
     const std::string used = taken.get()->local().ToString();
-    const int before = OpenDescriptors();
+    const int before = OpenSockets();
 
     EXPECT_EQ(Bound("tcp", "nowhere", 4).status().message(),
               "listen tcp: address \"nowhere\": missing port in address");
@@ -126,7 +126,7 @@ TEST(BoundSocket, EachStepsFailure) {
               "listen tcp " + used + ": bind: Address already in use");
     EXPECT_EQ(Bound("udp", "127.0.0.1:0", 4).status().message(),
               "listen udp 127.0.0.1:0: listen: Operation not supported");
-    EXPECT_EQ(OpenDescriptors(), before);
+    EXPECT_EQ(OpenSockets(), before);
 
     rlimit limit;
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);

@@ -79,14 +79,16 @@ bool NoteChoice(int32_t n, int32_t* old);
 void StopLockedM();
 // Hands this M's P to the M that gp is locked to, and waits. g0, P. Go: startlockedm
 void StartLockedM(G* gp);
-// Hands pp, kPIdle and the caller's, to the M that gp is wired to, where gp runs next.
+// Hands pp, kPIdle and the caller's, to the M that gp is wired to, where gp runs next. That M counts as
+// running since gp left its queue (nmidlelocked).
 void HandToWired(P* pp, G* gp);
 
 // ---- stay.cc (the rest: stay.h) ----
 
 // Takes the goroutine from the global queue that has waited longest with its thread since it was cut
 // off; null: there is none. Such a goroutine may hold what the creation of a thread needs, a lock of
-// malloc's or the loader's, so a P goes to it rather than to an M that has no thread yet.
+// malloc's or the loader's, so a P goes to it rather than to an M that has no thread yet. Its M counts as
+// running from here on: CheckDead must not meet a runnable goroutine that is in no queue.
 G* TakeWiredWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 
 // ---- template_thread.cc (StartTemplateThreadIfAsked: monitor.h) ----
