@@ -63,7 +63,6 @@ constexpr bool kEndedCallsKnowTheirNumber = false;
 Code Syscall() { return {0x01, 0x00, 0x00, 0xd4}; }
 Code NotASyscall() { return {0x1f, 0x20, 0x03, 0xd5}; }
 
-uint64_t Number(const ucontext_t& uc) { return uc.uc_mcontext.regs[8]; }
 void SetNumber(ucontext_t* uc, long v) { uc->uc_mcontext.regs[8] = static_cast<uint64_t>(v); }
 int64_t Result(const ucontext_t& uc) { return static_cast<int64_t>(uc.uc_mcontext.regs[0]); }
 void SetResult(ucontext_t* uc, long v) { uc->uc_mcontext.regs[0] = static_cast<uint64_t>(v); }
