@@ -398,6 +398,36 @@ TEST_F(LosePTest, WhoIsQueuedAfterTheStopTakesAnIdleP) {
   });
 }
 
+// Both Ps of a program were with reports of goroutines, which waited for the unwinder's lock.
+TEST_F(LosePTest, OneThatWaitsGoesOnForAPinnedSleeper) {
+  M* other = w_.NewM(true);
+  ThreadPins pins;
+  AsGoroutine([&](G* gp) {
+    EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
+    Stay(gp, [&] {
+      OnOther(&w_, other, [&] {
+        TakeNextP(other);
+        RunningOn(other, "h");
+      });
+      {
+        LockGuard l(&other->thread_lock);
+        other->pins = &pins;
+      }
+      pins.pins.store(0);
+      HelpPinned(other);
+      EXPECT_FALSE(m0.park.IsSet());
+      pins.pins.store(1);
+      HelpPinned(other);
+      EXPECT_TRUE(m0.park.IsSet());
+      EXPECT_EQ(m0.nextp, nullptr);
+    });
+    EXPECT_TRUE(PLost());
+    EXPECT_EQ(gp->signal_context, nullptr);
+    OnOther(&w_, other, [&] { MakeIdle(); });
+    regain_p_hook();
+  });
+}
+
 // ---- a thread asleep ----
 
 // P 1 belongs to an M of its own, whose goroutine "s" sleeps in the kernel.

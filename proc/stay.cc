@@ -406,6 +406,14 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
   return taken ? Sleeper::kTaken : Sleeper::kLater;
 }
 
+void HelpPinned(M* mp) {
+  {
+    LockGuard l(&mp->thread_lock);
+    if (mp->pins == nullptr || mp->pins->pins.load(std::memory_order_relaxed) == 0) return;
+  }
+  LetOneGoOn();
+}
+
 int64_t CatchUp(int64_t now, int64_t slice_ns) {
   static constinit int64_t next = 0;  // sysmon's, as the next
   static constinit int64_t pause = 0;

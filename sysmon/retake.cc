@@ -92,14 +92,17 @@ int64_t Pause(const P* pp, int64_t now) {
 // Hands pp off if its M's thread has not used its CPU since the last look, because it waits in a call
 // that nobody announced; true when it did. A thread that waits for a CPU is awake.
 bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
-  const M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
+  M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
   const int tid = mp != nullptr ? mp->tid.load(std::memory_order_relaxed) : 0;
   if (tid == 0) return false;
   const int64_t cpu = ThreadCpuNs(tid);
   const Use use = UseSince(pp, mp, cpu, now);
   if (!use.busy && ThreadIsAsleep(tid, true)) {
     pp->sysmon_slept_when = now;
-    if (use.still && TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
+    if (use.still) {
+      if (TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
+      HelpPinned(mp);
+    }
   }
   *look_again = std::min(*look_again, now + Pause(pp, now));
   return false;
