@@ -81,7 +81,7 @@ enum class Sleeper : uint8_t {
 // hands it on. cpu_before: the thread's CPU time at an earlier look. An M, or sysmon, which counts as
 // running meanwhile.
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before);
-// For mp, whose thread has used no CPU for a while and keeps its P because it is pinned: what it waits
+// For mp, whose thread has slept for a time slice and keeps its P because it is pinned: what it waits
 // for, a lock of the C library's as it may be, one of those that wait for a P may hold. If it is pinned
 // one of these goes on without a P for a while. sysmon.
 void HelpPinned(M* mp);

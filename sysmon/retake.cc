@@ -101,7 +101,8 @@ bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
     pp->sysmon_slept_when = now;
     if (use.still) {
       if (TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
-      HelpPinned(mp);
+      // Locks of gort's are held for less.
+      if (now - pp->sysmon_schedwhen > TimeSliceNs()) HelpPinned(mp);
     }
   }
   *look_again = std::min(*look_again, now + Pause(pp, now));
