@@ -128,6 +128,17 @@ class LosePTest : public ::testing::Test {
     return gp;
   }
 
+  // Goroutine "h" runs on `other`, with the P that was handed to that, as if on a thread of its own.
+  void RunsOn(M* other, ThreadPins* pins, MCache** mcache) {
+    OnOther(&w_, other, [&] {
+      TakeNextP(other);
+      RunningOn(other, "h");
+    });
+    LockGuard l(&other->thread_lock);
+    other->pins = pins;
+    if (mcache != nullptr) other->mcache = mcache;
+  }
+
   // A second goroutine, on `other`, takes the P that waits for that, and gives it away.
   int64_t ExchangesWhenItGives(M* other) {
     const int64_t before = sched.exchanged.load();
@@ -269,15 +280,7 @@ TEST_F(LosePTest, WithASeedASleeperGivesItToOneThatWaits) {
   AsGoroutine([&](G* gp) {
     EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
     Stay(gp, [&] {
-      OnOther(&w_, other, [&] {
-        TakeNextP(other);
-        RunningOn(other, "h");
-      });
-      {
-        LockGuard l(&other->thread_lock);
-        other->pins = &pins;
-        other->mcache = &mcache;
-      }
+      RunsOn(other, &pins, &mcache);
       other->tid.store(77);
       SetSchedSeed(1);
       w_.As(monitor, [&] { EXPECT_EQ(TakePFromSleeper(p(), 5), Sleeper::kTaken); });
@@ -405,14 +408,7 @@ TEST_F(LosePTest, OneThatWaitsGoesOnForAPinnedSleeper) {
   AsGoroutine([&](G* gp) {
     EXPECT_EQ(GivePAway(gp, &ctx_), Gave::kYes);
     Stay(gp, [&] {
-      OnOther(&w_, other, [&] {
-        TakeNextP(other);
-        RunningOn(other, "h");
-      });
-      {
-        LockGuard l(&other->thread_lock);
-        other->pins = &pins;
-      }
+      RunsOn(other, &pins, nullptr);
       pins.pins.store(0);
       HelpPinned(other);
       EXPECT_FALSE(m0.park.IsSet());

@@ -60,26 +60,28 @@ bool RunqSpill(P* pp, G* gp, RunqBatch* to) {
   return true;
 }
 
-int32_t RunqPutBatch(P* pp, RunqBatch* from, int32_t n) {
+namespace {
+
+// Puts what take() gives, n Gs at most, into the ring while there is room.
+template <class Take>
+int32_t PutMany(P* pp, int32_t n, Take take) {
   RunQueue& q = pp->runq;
   const uint32_t head = q.head.load(runq_order::kHeadReuse);
   uint32_t tail = q.tail.load(kRelaxed);  // our own
   int32_t moved = 0;
-  for (; moved < n && tail - head < kRunqSize; moved++, tail++) {
-    SetSlot(&q, tail, from->g[from->first++]);
-  }
+  for (; moved < n && tail - head < kRunqSize; moved++, tail++) SetSlot(&q, tail, take());
   if (moved != 0) q.tail.store(tail, runq_order::kTailPut);
   return moved;
 }
 
+}  // namespace
+
+int32_t RunqPutBatch(P* pp, RunqBatch* from, int32_t n) {
+  return PutMany(pp, n, [from] { return from->g[from->first++]; });
+}
+
 int32_t RunqPutBatch(P* pp, GQueue* batch, int32_t n) {
-  RunQueue& q = pp->runq;
-  const uint32_t head = q.head.load(runq_order::kHeadReuse);
-  uint32_t tail = q.tail.load(kRelaxed);  // our own
-  int32_t moved = 0;
-  for (; moved < n && tail - head < kRunqSize; moved++, tail++) SetSlot(&q, tail, batch->Pop());
-  if (moved != 0) q.tail.store(tail, runq_order::kTailPut);
-  return moved;
+  return PutMany(pp, n, [batch] { return batch->Pop(); });
 }
 
 G* RunqSteal(P* pp, P* victim, bool steal_runnext, RunqBackoff backoff) {

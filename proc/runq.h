@@ -111,9 +111,9 @@ inline G* RunqPut(P* pp, G* gp, bool next) {
   return nullptr;
 }
 
-// The StoreLoad barrier of whoever made work runnable on its own P, other than next: everything put on pp's queue so
-// far comes before every seq_cst load that the caller does next (sched.nmspinning). One exchange on
-// the owner's own cache line. Requires: pp is the caller's.
+// The StoreLoad barrier of whoever made work runnable on its own P, other than next: everything put
+// on pp's queue so far comes before every seq_cst load that the caller does next
+// (sched.nmspinning). One exchange on the owner's own cache line. Requires: pp is the caller's.
 inline void RunqPublish(P* pp) {
   RunQueue& q = pp->runq;
   q.tail.store(q.tail.load(std::memory_order_relaxed), runq_order::kTailPublish);

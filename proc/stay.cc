@@ -247,7 +247,7 @@ void GoOnWithoutP(M* mp, G* gp) {
   staying.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// scan_wait_hook. A report that has frozen a goroutine walks its stack, and the unwinder of programs
+// scan_wait_hook, and HelpPinned. A report that has frozen a goroutine walks its stack, and the unwinder of programs
 // that are linked statically takes a lock. Who holds that may wait for a P, and the one P may be the
 // caller's. So those that wait go on without, one after the other, for half a slice.
 void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
