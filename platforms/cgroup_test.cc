@@ -121,6 +121,39 @@ TEST_F(Cgroup, APathThatFitsNoBufferIsNoLimit) {
   EXPECT_EQ(Cpus(), 0);
 }
 
+// The tests above have no cgroup.procs, which every real group has, and read mountinfo.
+TEST_F(Cgroup, GroupsAtTheUsualPlacesAreFoundWithoutMountinfo) {
+  WriteProc("4:cpu,cpuacct:/a\n0::/b\n", "");
+  Write("/sys/fs/cgroup/cpu/a/cgroup.procs", "");
+  WriteCfs("/sys/fs/cgroup/cpu/a", 600000, 100000);
+  EXPECT_EQ(Cpus(), 6);
+  WriteCfs("/sys/fs/cgroup/cpu", 500000, 100000);
+  EXPECT_EQ(Cpus(), 5);
+  Write("/sys/fs/cgroup/unified/b/cgroup.procs", "");
+  Write("/sys/fs/cgroup/unified/b/cpu.max", "400000 100000\n");
+  EXPECT_EQ(Cpus(), 4);
+  Write("/sys/fs/cgroup/b/cgroup.procs", "");  // of two, what is mounted nearer to the root
+  Write("/sys/fs/cgroup/b/cpu.max", "300000 100000\n");
+  EXPECT_EQ(Cpus(), 3);
+  Write("/sys/fs/cgroup/cpu.max", "200000 100000\n");
+  EXPECT_EQ(Cpus(), 2);
+}
+
+TEST_F(Cgroup, OfANamespacesRootTheLimitIsReadAtTheUsualPlace) {
+  WriteProc("0::/\n", "");
+  Write("/sys/fs/cgroup/cgroup.procs", "");
+  Write("/sys/fs/cgroup/cpu.max", "150000 100000\n");
+  EXPECT_EQ(Cpus(), 2);
+}
+
+TEST_F(Cgroup, AGroupOutsideOfTheNamespaceIsNotSoughtAtTheUsualPlace) {
+  WriteProc("0::/../sibling\n", "");
+  Write("/sys/fs/sibling/cgroup.procs", "");
+  Write("/sys/fs/sibling/cpu.max", "100000 100000\n");
+  Write("/sys/fs/cgroup/cgroup.procs", "");
+  EXPECT_EQ(Cpus(), 0);
+}
+
 TEST_F(Cgroup, LeavesErrnoAlone) {
   errno = 1234;
   EXPECT_EQ(Cpus(), 0);

@@ -38,6 +38,7 @@ class Path {
     buf_[n_] = '\0';
     return true;
   }
+  bool Exists() const { return !bad_ && access(buf_, F_OK) == 0; }
   // Opens it for reading; -1 on any failure.
   int Open() const {
     if (bad_) return -1;
@@ -163,9 +164,47 @@ int64_t PidsAt(Path* dir, CgroupVersion) {
   return pids;
 }
 
+// The tightest limit from *dir up to the first floor bytes of it.
+int64_t LimitUp(Path* dir, size_t floor, CgroupVersion version, LimitAt limit_at) {
+  int64_t limit = INT64_MAX;
+  do {
+    limit = Tighter(limit, limit_at(dir, version));
+  } while (dir->Up(floor));
+  return limit;
+}
+
+// Makes of *dir, a root, the directory of the group below a mount point; false: it is not there.
+// Every group's directory has the file cgroup.procs, and what else is mounted there has none.
+bool EnterGroup(Path* dir, std::string_view mount_point, std::string_view group, size_t* floor) {
+  *floor = dir->Append(mount_point).size();
+  if (group != "/") dir->Append(group);
+  const size_t n = dir->size();
+  const bool there = dir->Append("/cgroup.procs").Exists();
+  dir->Truncate(n);
+  return there;
+}
+
+// As EnterGroup, for the mount points that are usual: mountinfo is slow to read, 0.05 ms and more.
+bool EnterUsualGroup(Path* dir, std::string_view controller, const CgroupMembership& group,
+                     size_t* floor) {
+  if (group.path.find("/..") != std::string_view::npos) return false;  // outside of what we see
+  if (group.version == CgroupVersion::kV1) {
+    return EnterGroup(&dir->Append("/sys/fs/cgroup/"), controller, group.path, floor);
+  }
+  const size_t root = dir->size();
+  if (EnterGroup(dir, "/sys/fs/cgroup", group.path, floor)) return true;
+  dir->Truncate(root);
+  return EnterGroup(dir, "/sys/fs/cgroup/unified", group.path, floor);
+}
+
 // The tightest limit from group.path up to the root of the first mount that shows it.
 int64_t LimitOfHierarchy(const char* root, std::string_view controller, LimitAt limit_at,
                          const CgroupMembership& group) {
+  Path usual(root);
+  size_t usual_floor;
+  if (EnterUsualGroup(&usual, controller, group, &usual_floor)) {
+    return LimitUp(&usual, usual_floor, group.version, limit_at);
+  }
   Path dir(root);
   LineReader mounts(dir.Append("/proc/self/mountinfo"));
   std::string_view line;
@@ -180,11 +219,7 @@ int64_t LimitOfHierarchy(const char* root, std::string_view controller, LimitAt 
     dir.Truncate(strlen(root));
     const size_t floor = dir.AppendUnescaped(mount.mount_point).size();
     dir.Append(below);
-    int64_t limit = INT64_MAX;
-    do {
-      limit = Tighter(limit, limit_at(&dir, group.version));
-    } while (dir.Up(floor));
-    return limit;
+    return LimitUp(&dir, floor, group.version, limit_at);
   }
   return INT64_MAX;
 }

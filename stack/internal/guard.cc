@@ -4,12 +4,17 @@
 
 #include "gort/base/attributes.h"
 #include "gort/platforms/mem.h"
+#include "gort/stack/internal/stack_layout.h"
 
 namespace gort::rt {
 
 constinit std::atomic<int64_t> guard_counts[4] = {};
 
 namespace {
+
+// A gap up to this size is made of markers, which leave the mapping whole but cost 30 ns a page. Only
+// chunks of stacks of megabytes have larger ones, such as the main goroutine's: 0.1 ms of start-up.
+constexpr size_t kMaxGapByPages = 4 * kMaxStackGuard;
 
 // Relaxed throughout: mode is written before the guards it decides about are wanted, counts are
 // statistics, and a guard itself is published by the lock under which it is installed.
@@ -21,7 +26,16 @@ void Count(GuardKind kind, int64_t n) {
   guard_counts[static_cast<int>(kind)].fetch_add(n, std::memory_order_relaxed);
 }
 
+// Asks the OS at the first need: a kernel with guard markers may never have one. Who comes while
+// another asks finds a budget of nothing, and takes a canary.
+void KnowBudget() {
+  if (budget_known.load(std::memory_order_relaxed)) return;
+  if (budget_known.exchange(true, std::memory_order_relaxed)) return;
+  mprotect_budget.fetch_add(static_cast<int64_t>(MemMaxMappings() / 4), std::memory_order_relaxed);
+}
+
 bool ProtectOne(uintptr_t lo, size_t bytes) {
+  KnowBudget();
   if (mprotect_budget.fetch_sub(1, std::memory_order_relaxed) > 0 &&
       MemProtectNone(reinterpret_cast<void*>(lo), bytes)) {
     return true;
@@ -38,9 +52,6 @@ const char* GuardKindName(GuardKind kind) {
 }
 
 void GuardInit(int64_t mode) {
-  if (!budget_known.exchange(true, std::memory_order_relaxed)) {
-    mprotect_budget.store(static_cast<int64_t>(MemMaxMappings() / 4), std::memory_order_relaxed);
-  }
   GuardKind kind = GuardKind::kCanary;
   if (mode == 1) kind = GuardKind::kMprotect;
   if (mode == 0) kind = MemGuardWorks() ? GuardKind::kKernel : GuardKind::kMprotect;
@@ -72,8 +83,9 @@ void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind) {
 
 void GuardGap(uintptr_t lo, size_t bytes) {
   void* p = reinterpret_cast<void*>(lo);
-  if (first_kind.load(std::memory_order_relaxed) == GuardKind::kKernel && MemGuardInstall(p, bytes))
-    return;
+  const bool by_pages =
+      first_kind.load(std::memory_order_relaxed) == GuardKind::kKernel && bytes <= kMaxGapByPages;
+  if (by_pages && MemGuardInstall(p, bytes)) return;
   MemProtectNone(p, bytes);
 }
 
@@ -96,6 +108,9 @@ GORT_NO_ASAN GORT_NO_TSAN bool GuardCanaryIntact(uintptr_t lo, size_t bytes) {
   return any == 0;
 }
 
-int64_t GuardMprotectBudget() { return mprotect_budget.load(std::memory_order_relaxed); }
+int64_t GuardMprotectBudget() {
+  KnowBudget();
+  return mprotect_budget.load(std::memory_order_relaxed);
+}
 
 }  // namespace gort::rt

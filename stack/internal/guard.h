@@ -40,7 +40,7 @@
 //              nothing. MemGuardWorks therefore installs one and has the kernel touch it.
 //
 // In batches   a guard is installed when its stack is used for the first time, with those of the
-//              next stacks (kGuardBatch) in one process_madvise: an untouched range costs a
+//              next stacks (kGuardBatchBytes) in one process_madvise: an untouched range costs a
 //              page-table page per 2 MiB, which the stack's own top page needs anyway. Measured on
 //              Linux 6.18, 2 CPUs, guards of 4 KiB in untouched stacks of 256 KiB: 1600 ns a guard
 //              one by one, 550 to 640 in batches of 16 and more; the first touch of the stack costs
@@ -85,8 +85,8 @@ void GuardInstallEach(uintptr_t first, size_t bytes, size_t stride, size_t n, Gu
 // When the kernel refuses it stays a canary.
 void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind);
 
-// Takes [lo, lo + bytes) away for good: what lies between a chunk's record and its lowest stack. Not
-// counted, and beyond the budget. When the kernel refuses it stays readable and writable.
+// Takes [lo, lo + bytes) away for good: what lies between a chunk's record and its lowest stack. By
+// mprotect where it is large, because markers cost an entry a page. Not counted, and beyond the budget. When the kernel refuses it stays readable and writable.
 void GuardGap(uintptr_t lo, size_t bytes);
 
 // The memory under n guards was reset or unmapped; clears kinds[0 .. n).

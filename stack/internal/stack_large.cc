@@ -15,8 +15,9 @@
 namespace gort::rt {
 namespace {
 
-// Guards installed ahead of use; see guard.h.
-constexpr uint32_t kGuardBatch = 16;
+// Guards installed ahead of use, of the default stack; see guard.h. Fewer where they are wider: each
+// page of a guard costs an entry.
+constexpr size_t kGuardBatchBytes = 16 * StackGuardBytes(kDefaultStack, 4096);
 
 struct Large {
   Mutex lock{LockRank::kStacklarge};
@@ -59,7 +60,8 @@ void TellValgrind(const StackChunk* c, uint32_t first, uint32_t end) {
 // Guards a slot that is used for the first time, and the next slots with it.
 void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   if (c->guard_bytes == 0 || slot < c->guarded) return;
-  uint32_t end = slot + kGuardBatch < c->end ? slot + kGuardBatch : c->end;
+  const size_t batch = c->guard_bytes < kGuardBatchBytes ? kGuardBatchBytes / c->guard_bytes : 1;
+  const uint32_t end = batch < c->end - slot ? slot + static_cast<uint32_t>(batch) : c->end;
   GuardInstallEach(c->Slot(c->guarded), c->guard_bytes, c->slot_bytes, end - c->guarded,
                    &c->guard[c->guarded]);
   TellValgrind(c, c->guarded, end);
