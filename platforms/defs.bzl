@@ -51,6 +51,12 @@ NOT_STATIC = select({
     "//conditions:default": [],
 })
 
+# For what a program without shared libraries does otherwise.
+STATIC_COPTS = select({
+    "//platforms:is_static": ["-DGORT_STATIC_PROGRAM=1"],
+    "//conditions:default": [],
+})
+
 def _role(file, oses, cpus):
     """The name of a file with its port left open: "gmp/arch_{cpu}.h"."""
     for cpu in cpus:

@@ -38,7 +38,7 @@ void ThreadSleep(int64_t ns);
 // Sends a signal to a thread of this process; false when it is gone. See tgkill(2). Go: signalM.
 bool ThreadKill(int tid, int sig);
 // Threads of this process now, and before any of the program's own code ran (an emulator has some
-// of its own); 0: unknown. One system call; anywhere.
+// of its own, and is asked in static programs only); 0: unknown. One system call; anywhere.
 int ThreadCount();
 int ThreadCountAtEntry();
 // The CPU time of a thread of this process, ns; -1: it is gone. One system call.

@@ -69,12 +69,16 @@ __attribute__((no_sanitize("address", "thread"))) int CountThreads() {
 
 constinit int count_at_entry = 0;
 
+// The kernel begins a program with one thread. An emulator adds its own, and runs static programs:
+// in no other is the number asked for, because .preinit_array is not allowed in a shared library.
+#ifdef GORT_STATIC_PROGRAM
 // Runs before every constructor, those of other libraries too: a constructor may start threads.
 __attribute__((no_sanitize("address", "thread"))) void NoteCountAtEntry() {
   count_at_entry = CountThreads();
 }
 __attribute__((section(".preinit_array"),
                used)) void (*const note_count_at_entry)() = &NoteCountAtEntry;
+#endif
 
 }  // namespace
 
