@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gort/base/panic.h"
+#include "gort/base/version.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
