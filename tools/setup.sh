@@ -28,6 +28,9 @@ packages_anycode=(
 # What the tests of the servers talk to them with.
 packages_clients=(redis-server redis-tools wrk)
 
+# The other tools that gort is built with.
+packages_builds=(cmake make ninja-build pkg-config)
+
 # For every configuration of tools/test. libgflags-dev, libhiredis-dev and libhttp-parser-dev for another CPU cannot stand beside this
 # machine's; the build unpacks them.
 packages_clang=(clang clang-format clang-tidy libclang-rt-dev llvm)

@@ -30,7 +30,7 @@ _LABEL = re.compile(r"^(?:@gort)?//[\w/.-]*(?::[\w/.+-]+)?$")
 # Files by the name of their include, and files that stand in a user's tree.
 _ELSEWHERE = ("gort/gort.h", "gort/runtime.h", "server.cc")
 # What a block of shell commands may begin with, beside files of the tree and programs that Bazel made.
-_COMMANDS = {"apt-get", "bazel", "cd", "curl", "echo", "for", "gdb", "git", "kill", "mkdir", "nc", "printf", "redis-benchmark", "redis-cli",
+_COMMANDS = {"apt-get", "bazel", "cd", "cmake", "curl", "echo", "for", "g++", "gdb", "git", "kill", "mkdir", "nc", "printf", "redis-benchmark", "redis-cli",
              "redis-server", "strip"}
 
 

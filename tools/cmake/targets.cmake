@@ -1,0 +1,393 @@
+# What CMakeLists.txt builds. Written by tools/lint --write (tools/checks/cmake.py) from the BUILD files.
+
+# What needs headers of Abseil alone, and what needs its libraries.
+set(GORT_CORE_SOURCES
+  base/godebug.cc
+  base/throw.cc
+  chan/internal/hchan.cc
+  chan/select.cc
+  gmp/check.cc
+  gmp/sched.cc
+  gmp/sched_hooks.cc
+  gmp/status.cc
+  gmp/switch.cc
+  gmp/switch_${GORT_CPU}.S
+  gmp/wait_reason.cc
+  lock/brief_mutex.cc
+  lock/held_locks.cc
+  lock/mutex.cc
+  lock/note.cc
+  malloc/internal/current_mcache.cc
+  malloc/internal/fixalloc.cc
+  malloc/internal/mcache.cc
+  malloc/internal/mcentral.cc
+  malloc/internal/mheap.cc
+  malloc/internal/page_alloc.cc
+  malloc/internal/page_map.cc
+  malloc/internal/page_tree.cc
+  malloc/internal/persistentalloc.cc
+  malloc/internal/scavenge.cc
+  malloc/internal/size_classes.cc
+  malloc/malloc.cc
+  malloc/pmr.cc
+  net/internal/fd_mutex.cc
+  netpoll/internal/netpoll.cc
+  netpoll/internal/poll_desc.cc
+  netpoll/internal/poller_epoll.cc
+  platforms/${GORT_OS}/auxv.cc
+  platforms/${GORT_OS}/cgroup.cc
+  platforms/${GORT_OS}/clock.cc
+  platforms/${GORT_OS}/cpu.cc
+  platforms/${GORT_OS}/elf_symbols.cc
+  platforms/${GORT_OS}/futex.cc
+  platforms/${GORT_OS}/held_pthreads.cc
+  platforms/${GORT_OS}/mem.cc
+  platforms/${GORT_OS}/signal.cc
+  platforms/${GORT_OS}/thread.cc
+  platforms/${GORT_OS}/thread_limit.cc
+  platforms/cpu_${GORT_CPU}.cc
+  platforms/linux/cgroup_parse.cc
+  platforms/pins.cc
+  preempt/async_frame.cc
+  preempt/async_frame_${GORT_OS}_${GORT_CPU}.cc
+  preempt/async_preempt_${GORT_OS}_${GORT_CPU}.S
+  preempt/blocked_call.cc
+  preempt/blocked_call_${GORT_OS}_${GORT_CPU}.cc
+  preempt/libc_calls.cc
+  preempt/preempt.cc
+  preempt/repeatable_call_${GORT_OS}_${GORT_CPU}.S
+  preempt/thread_registers.cc
+  proc/checkdead.cc
+  proc/find_runnable.cc
+  proc/foreign.cc
+  proc/gfree.cc
+  proc/global_runq.cc
+  proc/goexit.cc
+  proc/goexit_${GORT_CPU}.S
+  proc/handoff.cc
+  proc/locked_m.cc
+  proc/m.cc
+  proc/newproc.cc
+  proc/p.cc
+  proc/park.cc
+  proc/preempt_request.cc
+  proc/procresize.cc
+  proc/runq.cc
+  proc/sched_seed.cc
+  proc/schedinit.cc
+  proc/schedtrace.cc
+  proc/schedule.cc
+  proc/stay.cc
+  proc/steal.cc
+  proc/stw.cc
+  proc/syscall.cc
+  proc/template_thread.cc
+  runtime/internal/boot.cc
+  runtime/internal/run.cc
+  runtime/internal/terminate.cc
+  runtime/runtime.cc
+  signals/signal_stack.cc
+  signals/signals.cc
+  stack/internal/guard.cc
+  stack/internal/overflow.cc
+  stack/internal/overflow_report.cc
+  stack/internal/stack_alloc.cc
+  stack/internal/stack_chunk.cc
+  stack/internal/stack_large.cc
+  stack/internal/stack_pool.cc
+  stack/stack.cc
+  sync/internal/sema.cc
+  sync/internal/spin.cc
+  sysmon/follow_cpus.cc
+  sysmon/retake.cc
+  sysmon/sysmon.cc
+  timer/internal/due.cc
+  timer/internal/entries.cc
+  timer/internal/timer_heap.cc
+  timer/internal/timers.cc
+  traceback/ancestors.cc
+  traceback/demangle.cc
+  traceback/frame_printer.cc
+  traceback/running.cc
+  traceback/symbolize.cc
+  traceback/traceback.cc
+  traceback/unwind.cc
+  traceback/unwind_${GORT_CPU}.S
+)
+
+set(GORT_SOURCES
+  context/context.cc
+  net/addr.cc
+  net/conn.cc
+  net/dial.cc
+  net/internal/fd.cc
+  net/internal/lookup.cc
+  net/internal/options.cc
+  net/internal/resolve.cc
+  net/internal/sockets.cc
+  net/internal/syscalls.cc
+  net/listen.cc
+  net/packet.cc
+  netpoll/wait_fd.cc
+  sync/cond.cc
+  sync/err_group.cc
+  sync/mutex.cc
+  sync/pool.cc
+  sync/rwmutex.cc
+  sync/semaphore.cc
+  sync/wait_group.cc
+  testing/testing.cc
+  timer/sleep.cc
+  timer/timer.cc
+)
+
+set(GORT_CORE_ABSL
+  core_headers
+  function_ref
+)
+
+set(GORT_ABSL
+  span
+  status
+  statusor
+  strings
+  time
+)
+
+# docs/public.txt, by what each is in: the first archive, the second, one of its own.
+set(GORT_CORE_TARGETS
+  runtime
+  base_panic
+  base_version
+  chan
+  malloc
+  stack
+)
+
+set(GORT_TARGETS
+  gort
+  sync
+  timer
+  timer_sleep
+  context
+  net
+  net_addr
+  netpoll_wait_fd
+  testing
+)
+
+set(GORT_OWN_TARGETS
+  malloc_override
+  rt0_main
+)
+
+set(GORT_SOURCES_malloc_override
+  malloc/internal/fork.cc
+  malloc/override.cc
+)
+
+set(GORT_SOURCES_rt0_main
+  rt0/rt0.cc
+  rt0/rt0_${GORT_CPU}.S
+  rt0/rt0_${GORT_OS}_${GORT_CPU}.S
+)
+
+# The allocator in place of the C library's, for a shared object of its own.
+set(GORT_PRELOAD_SOURCES
+  base/godebug.cc
+  base/throw.cc
+  lock/held_locks.cc
+  lock/mutex.cc
+  malloc/internal/current_mcache.cc
+  malloc/internal/fixalloc.cc
+  malloc/internal/fork.cc
+  malloc/internal/mcache.cc
+  malloc/internal/mcentral.cc
+  malloc/internal/mheap.cc
+  malloc/internal/page_alloc.cc
+  malloc/internal/page_map.cc
+  malloc/internal/page_tree.cc
+  malloc/internal/persistentalloc.cc
+  malloc/internal/scavenge.cc
+  malloc/internal/size_classes.cc
+  malloc/malloc.cc
+  malloc/override.cc
+  malloc/pmr.cc
+  platforms/${GORT_OS}/auxv.cc
+  platforms/${GORT_OS}/cgroup.cc
+  platforms/${GORT_OS}/cpu.cc
+  platforms/${GORT_OS}/futex.cc
+  platforms/${GORT_OS}/mem.cc
+  platforms/${GORT_OS}/signal.cc
+  platforms/${GORT_OS}/thread.cc
+  platforms/cpu_${GORT_CPU}.cc
+  platforms/linux/cgroup_parse.cc
+  platforms/pins.cc
+)
+
+# Headers for users and what they include: the path by which each is included, and its file.
+set(GORT_HEADERS
+  gort/base/attributes.h=base/attributes.h
+  gort/base/hook.h=base/hook.h
+  gort/base/panic.h=base/panic.h
+  gort/base/throw.h=base/throw.h
+  gort/base/version.h=base/version.h
+  gort/chan/chan.h=chan/chan.h
+  gort/chan/internal/element.h=chan/internal/element.h
+  gort/chan/internal/hchan.h=chan/internal/hchan.h
+  gort/chan/select.h=chan/select.h
+  gort/context/context.h=context/context.h
+  gort/gmp/wait_reason.h=gmp/wait_reason.h
+  gort/gort.h=runtime/gort.h
+  gort/lock/brief_mutex.h=lock/brief_mutex.h
+  gort/lock/held_locks.h=lock/held_locks.h
+  gort/lock/lock_rank.gen.h=lock/lock_rank.gen.h
+  gort/lock/mutex.h=lock/mutex.h
+  gort/malloc/malloc.h=malloc/malloc.h
+  gort/malloc/pmr.h=malloc/pmr.h
+  gort/net/addr.h=net/addr.h
+  gort/net/conn.h=net/conn.h
+  gort/net/dial.h=net/dial.h
+  gort/net/internal/fd.h=net/internal/fd.h
+  gort/net/internal/fd_mutex.h=net/internal/fd_mutex.h
+  gort/net/listen.h=net/listen.h
+  gort/net/net.h=net/net.h
+  gort/net/packet.h=net/packet.h
+  gort/netpoll/internal/poll_desc.h=netpoll/internal/poll_desc.h
+  gort/netpoll/wait_fd.h=netpoll/wait_fd.h
+  gort/platforms/arch.h=platforms/arch_${GORT_CPU}.h
+  gort/platforms/pins.h=platforms/pins.h
+  gort/proc/go.h=proc/go.h
+  gort/runtime.h=runtime/runtime.h
+  gort/runtime/internal/run.h=runtime/internal/run.h
+  gort/stack/stack.h=stack/stack.h
+  gort/sync/cond.h=sync/cond.h
+  gort/sync/err_group.h=sync/err_group.h
+  gort/sync/internal/copy_check.h=sync/internal/copy_check.h
+  gort/sync/mutex.h=sync/mutex.h
+  gort/sync/once.h=sync/once.h
+  gort/sync/pool.h=sync/pool.h
+  gort/sync/rwmutex.h=sync/rwmutex.h
+  gort/sync/semaphore.h=sync/semaphore.h
+  gort/sync/sync.h=sync/sync.h
+  gort/sync/wait_group.h=sync/wait_group.h
+  gort/testing/testing.h=testing/testing.h
+  gort/timer/sleep.h=timer/sleep.h
+  gort/timer/timer.h=timer/timer.h
+)
+
+# Those of gort's own sources alone.
+set(GORT_INNER_HEADERS
+  gort/base/atomics.h=base/atomics.h
+  gort/base/bits.h=base/bits.h
+  gort/base/godebug.h=base/godebug.h
+  gort/base/godebug_keys.h=base/godebug_keys.h
+  gort/base/list.h=base/list.h
+  gort/base/rand.h=base/rand.h
+  gort/chan/internal/wait_queue.h=chan/internal/wait_queue.h
+  gort/gmp/arch.h=gmp/arch_${GORT_CPU}.h
+  gort/gmp/check.h=gmp/check.h
+  gort/gmp/g.h=gmp/g.h
+  gort/gmp/getg.h=gmp/getg.h
+  gort/gmp/glist.h=gmp/glist.h
+  gort/gmp/gobuf.h=gmp/gobuf.h
+  gort/gmp/m.h=gmp/m.h
+  gort/gmp/p.h=gmp/p.h
+  gort/gmp/sched.h=gmp/sched.h
+  gort/gmp/sched_hooks.h=gmp/sched_hooks.h
+  gort/gmp/status.h=gmp/status.h
+  gort/gmp/sudog.h=gmp/sudog.h
+  gort/gmp/switch.h=gmp/switch.h
+  gort/gmp/transitions.h=gmp/transitions.h
+  gort/lock/note.h=lock/note.h
+  gort/malloc/internal/current_mcache.h=malloc/internal/current_mcache.h
+  gort/malloc/internal/fixalloc.h=malloc/internal/fixalloc.h
+  gort/malloc/internal/fork.h=malloc/internal/fork.h
+  gort/malloc/internal/mcache.h=malloc/internal/mcache.h
+  gort/malloc/internal/mcentral.h=malloc/internal/mcentral.h
+  gort/malloc/internal/mheap.h=malloc/internal/mheap.h
+  gort/malloc/internal/mspan.h=malloc/internal/mspan.h
+  gort/malloc/internal/page_alloc.h=malloc/internal/page_alloc.h
+  gort/malloc/internal/page_map.h=malloc/internal/page_map.h
+  gort/malloc/internal/persistentalloc.h=malloc/internal/persistentalloc.h
+  gort/malloc/internal/scavenge.h=malloc/internal/scavenge.h
+  gort/malloc/internal/size_classes.h=malloc/internal/size_classes.h
+  gort/net/internal/lookup.h=net/internal/lookup.h
+  gort/net/internal/options.h=net/internal/options.h
+  gort/net/internal/resolve.h=net/internal/resolve.h
+  gort/net/internal/sockets.h=net/internal/sockets.h
+  gort/net/internal/syscalls.h=net/internal/syscalls.h
+  gort/netpoll/internal/netpoll.h=netpoll/internal/netpoll.h
+  gort/netpoll/internal/poller.h=netpoll/internal/poller.h
+  gort/platforms/asm.h=platforms/asm.h
+  gort/platforms/auxv.h=platforms/auxv.h
+  gort/platforms/cgroup.h=platforms/cgroup.h
+  gort/platforms/clock.h=platforms/clock.h
+  gort/platforms/cpu.h=platforms/cpu.h
+  gort/platforms/elf_symbols.h=platforms/elf_symbols.h
+  gort/platforms/futex.h=platforms/futex.h
+  gort/platforms/held_pthreads.h=platforms/held_pthreads.h
+  gort/platforms/linux/cgroup_parse.h=platforms/linux/cgroup_parse.h
+  gort/platforms/mem.h=platforms/mem.h
+  gort/platforms/sigctx.h=platforms/sigctx.h
+  gort/platforms/sigctx_regs.h=platforms/sigctx_regs_${GORT_OS}_${GORT_CPU}.h
+  gort/platforms/signal.h=platforms/signal.h
+  gort/platforms/thread.h=platforms/thread.h
+  gort/platforms/thread_limit.h=platforms/thread_limit.h
+  gort/platforms/valgrind.h=platforms/valgrind.h
+  gort/preempt/arch.h=preempt/arch_${GORT_OS}_${GORT_CPU}.h
+  gort/preempt/async_frame.h=preempt/async_frame.h
+  gort/preempt/blocked_call.h=preempt/blocked_call.h
+  gort/preempt/preempt.h=preempt/preempt.h
+  gort/preempt/thread_registers.h=preempt/thread_registers.h
+  gort/proc/boot.h=proc/boot.h
+  gort/proc/internal/goroutine.h=proc/internal/goroutine.h
+  gort/proc/internal/ms_and_ps.h=proc/internal/ms_and_ps.h
+  gort/proc/internal/schedule.h=proc/internal/schedule.h
+  gort/proc/monitor.h=proc/monitor.h
+  gort/proc/p_mask.h=proc/p_mask.h
+  gort/proc/proc.h=proc/proc.h
+  gort/proc/runq.h=proc/runq.h
+  gort/proc/sched_seed.h=proc/sched_seed.h
+  gort/proc/stay.h=proc/stay.h
+  gort/proc/steal_order.h=proc/steal_order.h
+  gort/runtime/internal/boot.h=runtime/internal/boot.h
+  gort/runtime/internal/terminate.h=runtime/internal/terminate.h
+  gort/signals/sig_table.h=signals/sig_table.h
+  gort/signals/signals.h=signals/signals.h
+  gort/stack/internal/guard.h=stack/internal/guard.h
+  gort/stack/internal/overflow.h=stack/internal/overflow.h
+  gort/stack/internal/overflow_report.h=stack/internal/overflow_report.h
+  gort/stack/internal/stack_alloc.h=stack/internal/stack_alloc.h
+  gort/stack/internal/stack_chunk.h=stack/internal/stack_chunk.h
+  gort/stack/internal/stack_large.h=stack/internal/stack_large.h
+  gort/stack/internal/stack_layout.h=stack/internal/stack_layout.h
+  gort/stack/internal/stack_pool.h=stack/internal/stack_pool.h
+  gort/sync/internal/sema.h=sync/internal/sema.h
+  gort/sync/internal/spin.h=sync/internal/spin.h
+  gort/sysmon/follow_cpus.h=sysmon/follow_cpus.h
+  gort/sysmon/retake.h=sysmon/retake.h
+  gort/sysmon/sysmon.h=sysmon/sysmon.h
+  gort/timer/internal/bubble.h=timer/internal/bubble.h
+  gort/timer/internal/entries.h=timer/internal/entries.h
+  gort/timer/internal/timer_heap.h=timer/internal/timer_heap.h
+  gort/timer/internal/timers.h=timer/internal/timers.h
+  gort/traceback/ancestors.h=traceback/ancestors.h
+  gort/traceback/arch.h=traceback/arch_${GORT_CPU}.h
+  gort/traceback/demangle.h=traceback/demangle.h
+  gort/traceback/frame_printer.h=traceback/frame_printer.h
+  gort/traceback/running.h=traceback/running.h
+  gort/traceback/symbolize.h=traceback/symbolize.h
+  gort/traceback/traceback.h=traceback/traceback.h
+  gort/traceback/unwind.h=traceback/unwind.h
+  gort/traceback/unwind_regs.h=traceback/unwind_regs.h
+)
+
+set(GORT_OPTIONS
+  -ftls-model=initial-exec
+  -fasynchronous-unwind-tables
+)
+
+set(GORT_USER_OPTIONS
+  -fstack-clash-protection
+)
