@@ -5,10 +5,14 @@
 // that leaves it alone (TryRef). AfterFuncs are the exception: they are on the list to stay, so the
 // list has a reference on them.
 //
+// Calls that wait (context/internal/watch.h) are on a list of their own, without a reference: they
+// hold the context. Their functions run under the node's lock, so that a call cannot return, and its
+// frame go, in the middle of one.
+//
 // A cancellation marks a node and takes its list of children in one critical section, closes the
 // node's channel outside of it, and goes on with the children, as a work list through the nodes
-// themselves: nothing is allocated, nothing is recursive, and no lock is held while another is
-// taken or a goroutine is woken. A node goes through
+// themselves: nothing is allocated, nothing is recursive, and no lock is held while that of another
+// node is taken or a goroutine is woken. A node goes through
 //
 //   | to state   | when                                                             |
 //   | kLive      | it is made                                                       |
@@ -33,11 +37,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "gort/context/internal/watch.h"
+#include "gort/context/stop_token.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
 #include "gort/gmp/sudog.h"
@@ -71,11 +78,13 @@ struct CancelNode final : ContextNode {
   absl::Status err;                    // written once, before state leaves kLive
   absl::Status cause;                  // likewise
 
-  rt::Mutex lock{LockRank::kRoot};
+  rt::Mutex lock{LockRank::kContext};
   CancelNode* children ABSL_GUARDED_BY(lock) = nullptr;
+  ContextWatch* watches ABSL_GUARDED_BY(lock) = nullptr;     // calls that wait
   TimerRef timer ABSL_GUARDED_BY(lock);                      // null: none
   std::unique_ptr<ContextCallback> f ABSL_GUARDED_BY(lock);  // of an AfterFunc, until it is taken
-  Sudog* waiters ABSL_GUARDED_BY(lock) = nullptr;            // for kSettled
+  std::stop_source stop ABSL_GUARDED_BY(lock){std::nostopstate};  // of StopToken, until it is taken
+  Sudog* waiters ABSL_GUARDED_BY(lock) = nullptr;                 // for kSettled
 
   // Guarded by up->lock.
   bool listed = false;
@@ -155,6 +164,26 @@ void Settle(CancelNode* n) {
   while (G* gp = woken.Pop()) GoReady(gp);
 }
 
+void TakeWatch(CancelNode* n, ContextWatch* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(n->lock) {
+  (w->prev != nullptr ? w->prev->next : n->watches) = w->next;
+  if (w->next != nullptr) w->next->prev = w->prev;
+  w->listed = false;
+}
+
+// Takes one call that waits off n and off what it waits on. False: there is none.
+bool EndOneWait(CancelNode* n) {
+  G* gp;
+  {
+    LockGuard l(&n->lock);
+    ContextWatch* w = n->watches;
+    if (w == nullptr) return false;
+    TakeWatch(n, w);
+    gp = w->cancelled(w);  // under the lock, so that w stays: ContextWatch::End takes it too
+  }
+  if (gp != nullptr) GoReady(gp);
+  return true;
+}
+
 // Nodes to be cancelled, each with a reference.
 struct WorkList {
   CancelNode* first = nullptr;
@@ -165,10 +194,18 @@ struct WorkList {
   }
 };
 
+// Wired to its thread, by which a std::stop_callback knows that it is destroyed by itself.
+void RequestStop(std::stop_source stop) {
+  LockOSThread();
+  stop.request_stop();
+  UnlockOSThread();
+}
+
 // Cancels n itself and moves its children to *work. False: another cancellation marked n first.
 bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, WorkList* work) {
   TimerRef timer;
   std::unique_ptr<ContextCallback> f;
+  std::stop_source stop(std::nostopstate);
   {
     LockGuard l(&n->lock);
     if (n->state.load(std::memory_order_relaxed) != kLive) return false;  // written under lock
@@ -177,6 +214,7 @@ bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, Wor
     n->state.store(kCancelled, std::memory_order_release);  // pairs with: Err, Cause
     std::swap(timer, n->timer);
     f = std::move(n->f);
+    stop.swap(n->stop);
     while (CancelNode* c = n->children) {
       ListTake(n, c);
       if (std::exchange(c->list_owns, false) || TryRef(c)) work->Push(c);
@@ -184,7 +222,10 @@ bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, Wor
   }
   if (n->done) n->done.Close();
   n->state.store(kClosed, std::memory_order_release);  // pairs with: Err
+  while (EndOneWait(n)) {
+  }
   if (f != nullptr) Go([call = std::move(f)] { call->Run(); });
+  if (stop.stop_possible()) Go(&RequestStop, std::move(stop));
   // The caller may be that timer's callback; it has a reference on n, as every caller has.
   if (timer.get() != nullptr) StopTimer(timer.get());
   return true;
@@ -243,10 +284,11 @@ CancelNode* NodeOf(const ContextHandle& h) { return static_cast<CancelNode*>(h.g
 
 // What the timer of a deadline does. It keeps the node, which keeps the timer.
 struct Expiry final : TimerCallback {
-  explicit Expiry(ContextHandle node) : h(std::move(node)) {}
-  void Run() override { Cancel(NodeOf(h), ErrDeadline(), absl::OkStatus()); }
+  Expiry(ContextHandle node, absl::Status why) : h(std::move(node)), cause(std::move(why)) {}
+  void Run() override { Cancel(NodeOf(h), ErrDeadline(), cause); }
   void Drop() override { h = ContextHandle(); }
   ContextHandle h;
+  absl::Status cause;
 };
 
 }  // namespace
@@ -277,7 +319,8 @@ const void* ContextValue(const ContextNode* n, const void* key) {
 
 ContextHandle NewCancelNode(const Context& parent) { return NewNode(parent, parent.Deadline()); }
 
-ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left) {
+ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left,
+                              const absl::Status& cause) {
   const std::optional<absl::Time> inherited = parent.Deadline();
   if (deadline == absl::InfiniteFuture() || (inherited.has_value() && *inherited <= deadline)) {
     return NewCancelNode(parent);
@@ -285,10 +328,10 @@ ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::
   ContextHandle h = NewNode(parent, deadline);
   CancelNode* n = NodeOf(h);
   if (left <= absl::ZeroDuration()) {
-    Cancel(n, ErrDeadline(), absl::OkStatus());
+    Cancel(n, ErrDeadline(), cause);
     return h;
   }
-  TimerRef timer = NewFuncTimer<Expiry>(SaturatedNanoseconds(left), h);
+  TimerRef timer = NewFuncTimer<Expiry>(SaturatedNanoseconds(left), h, cause);
   bool live;
   {
     LockGuard l(&n->lock);
@@ -323,6 +366,24 @@ bool StopAfterFunc(ContextNode* node) {
   if (f == nullptr) return false;
   Unlist(n);
   return true;
+}
+
+bool ContextWatch::Begin(const Context& ctx) {
+  node = CancellerOf(ctx.handle().get());
+  if (node == nullptr) return true;
+  LockGuard l(&node->lock);
+  if (node->state.load(std::memory_order_relaxed) != kLive) return false;  // written under lock
+  next = node->watches;
+  if (next != nullptr) next->prev = this;
+  node->watches = this;
+  listed = true;
+  return true;
+}
+
+void ContextWatch::End() {
+  if (node == nullptr) return;
+  LockGuard l(&node->lock);
+  if (listed) TakeWatch(node, this);
 }
 
 void CancelContext(ContextNode* n, const absl::Status& cause) {
@@ -371,14 +432,31 @@ std::pair<Context, CancelCauseFunc> WithCancelCause(const Context& parent) {
   return {Context(h), CancelCauseFunc(h)};
 }
 
-std::pair<Context, CancelFunc> WithDeadline(const Context& parent, absl::Time deadline) {
-  rt::ContextHandle h = rt::NewDeadlineNode(parent, deadline, deadline - Now());
+std::pair<Context, CancelFunc> WithDeadlineCause(const Context& parent, absl::Time deadline,
+                                                 const absl::Status& cause) {
+  rt::ContextHandle h = rt::NewDeadlineNode(parent, deadline, deadline - Now(), cause);
   return {Context(h), CancelFunc(h)};
 }
 
-std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration d) {
-  rt::ContextHandle h = rt::NewDeadlineNode(parent, Now() + d, d);
+std::pair<Context, CancelFunc> WithTimeoutCause(const Context& parent, absl::Duration d,
+                                                const absl::Status& cause) {
+  rt::ContextHandle h = rt::NewDeadlineNode(parent, Now() + d, d, cause);
   return {Context(h), CancelFunc(h)};
+}
+
+std::stop_token StopToken(const Context& ctx) {
+  rt::CancelNode* n = rt::CancellerOf(ctx.handle().get());
+  if (n == nullptr) return {};
+  std::stop_source fresh;
+  {
+    rt::LockGuard l(&n->lock);
+    if (n->state.load(std::memory_order_relaxed) == rt::kLive) {  // written under lock
+      if (!n->stop.stop_possible()) n->stop.swap(fresh);
+      return n->stop.get_token();
+    }
+  }
+  fresh.request_stop();
+  return fresh.get_token();
 }
 
 Context WithoutCancel(const Context& parent) {

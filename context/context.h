@@ -125,7 +125,8 @@ struct ContextCallbackOf final : ContextCallback {
 
 const void* ContextValue(const ContextNode* n, const void* key);
 ContextHandle NewCancelNode(const Context& parent);
-ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left);
+ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left,
+                              const absl::Status& cause);
 ContextHandle NewAfterFunc(const Context& parent, std::unique_ptr<ContextCallback> f);
 bool StopAfterFunc(ContextNode* n);
 // cause: what Cause() will say; ok: the same as Err().
@@ -215,26 +216,46 @@ std::pair<Context, CancelCauseFunc> WithCancelCause(const Context& parent);
 
 // A context that is also cancelled, with kDeadlineExceeded, when the time comes; at once if it has
 // passed already. The parent's deadline holds if that is earlier. InfiniteFuture: as WithCancel.
-// The timer goes by the monotonic clock: setting the clock meanwhile does not move it.
-// Go: WithDeadline
-std::pair<Context, CancelFunc> WithDeadline(const Context& parent, absl::Time deadline);
-inline std::pair<Context, CancelFunc> WithDeadline(const Context& parent,
-                                                   std::chrono::system_clock::time_point deadline) {
-  return WithDeadline(parent, absl::FromChrono(deadline));
+// The timer goes by the monotonic clock: setting the clock meanwhile does not move it. cause: what
+// Cause says when it was this deadline that cancelled it; ok: the same as Err().
+// Go: WithDeadlineCause
+std::pair<Context, CancelFunc> WithDeadlineCause(const Context& parent, absl::Time deadline,
+                                                 const absl::Status& cause);
+template <class Duration>
+std::pair<Context, CancelFunc> WithDeadlineCause(
+    const Context& parent, std::chrono::time_point<std::chrono::system_clock, Duration> deadline,
+    const absl::Status& cause) {
+  return WithDeadlineCause(
+      parent, absl::UnixEpoch() + rt::SaturatedDuration(deadline.time_since_epoch()), cause);
+}
+// The same without a cause of its own; deadline: absl::Time or a time_point. Go: WithDeadline
+inline std::pair<Context, CancelFunc> WithDeadline(const Context& parent, absl::Time deadline) {
+  return WithDeadlineCause(parent, deadline, absl::OkStatus());
 }
 template <class Duration>
 std::pair<Context, CancelFunc> WithDeadline(
     const Context& parent, std::chrono::time_point<std::chrono::system_clock, Duration> deadline) {
-  return WithDeadline(parent,
-                      absl::UnixEpoch() + rt::SaturatedDuration(deadline.time_since_epoch()));
+  return WithDeadlineCause(parent, deadline, absl::OkStatus());
 }
+
 // The same, with the deadline d from now, which is any std::chrono duration; more than 292 years of
-// those are InfiniteDuration. Go: WithTimeout
-std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration d);
+// those are InfiniteDuration. Go: WithTimeoutCause
+std::pair<Context, CancelFunc> WithTimeoutCause(const Context& parent, absl::Duration d,
+                                                const absl::Status& cause);
+template <class Rep, class Period>
+std::pair<Context, CancelFunc> WithTimeoutCause(const Context& parent,
+                                                std::chrono::duration<Rep, Period> d,
+                                                const absl::Status& cause) {
+  return WithTimeoutCause(parent, rt::SaturatedDuration(d), cause);
+}
+// Go: WithTimeout
+inline std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration d) {
+  return WithTimeoutCause(parent, d, absl::OkStatus());
+}
 template <class Rep, class Period>
 std::pair<Context, CancelFunc> WithTimeout(const Context& parent,
                                            std::chrono::duration<Rep, Period> d) {
-  return WithTimeout(parent, rt::SaturatedDuration(d));
+  return WithTimeoutCause(parent, d, absl::OkStatus());
 }
 
 // A context that carries a value and is otherwise as its parent. The value is copied or moved in

@@ -252,6 +252,30 @@ TEST(ContextTest, CausesGoDown) {
   });
 }
 
+TEST(ContextTest, CausesOfDeadlines) {
+  InGort([] {
+    const absl::Status why = absl::UnavailableError("took too long");
+    auto [ctx, cancel] = WithTimeoutCause(Background(), std::chrono::milliseconds(1), why);
+    Context below = WithCancel(ctx).first;
+    ctx.Done().Recv();
+    ExpectExpired(ctx);
+    EXPECT_EQ(Cause(ctx), why);
+    EXPECT_EQ(Cause(below), why);
+    auto past = WithDeadlineCause(Background(), absl::UnixEpoch(), why).first;
+    ExpectExpired(past);
+    EXPECT_EQ(Cause(past), why);
+    auto [early, cancel_early] = WithDeadlineCause(
+        Background(), std::chrono::system_clock::now() + std::chrono::hours(1), why);
+    cancel_early();
+    ExpectCancelled(early);
+    EXPECT_EQ(Cause(early), early.Err()) << "not the deadline's";
+    auto [parent, cancel_parent] = WithTimeout(Background(), absl::Milliseconds(1));
+    auto later = WithTimeoutCause(parent, absl::Hours(1), why).first;
+    later.Done().Recv();
+    EXPECT_EQ(Cause(later), later.Err()) << "the parent's deadline, which has no cause";
+  });
+}
+
 TEST(ContextTest, WithoutCancelKeepsValuesOnly) {
   InGort([] {
     auto [ctx, cancel] = WithTimeout(WithValue(Background(), kNumber, 4), absl::Hours(1));

@@ -16,6 +16,7 @@ enum class LockRank : uint8_t {
   kNone,  // not ranked: tests, and locks that are taken with no other lock held
   kTimerSend,
   kHchan,
+  kContext,
   kRoot,
   kPolldesc,
   kTimers,
@@ -30,12 +31,13 @@ enum class LockRank : uint8_t {
   kPersistent,
 };
 
-inline constexpr int kLockRanks = 15;
+inline constexpr int kLockRanks = 16;
 
 inline constexpr const char* kLockRankName[kLockRanks] = {
   "none",
   "timer_send",
   "hchan",
+  "context",
   "root",
   "polldesc",
   "timers",
@@ -55,18 +57,19 @@ inline constexpr uint64_t kMayBeHeld[kLockRanks] = {
   0x1,  // none
   0x1,  // timer_send
   0x7,  // hchan
-  0x7,  // root
-  0xf,  // polldesc
-  0x1f,  // timers
-  0x3f,  // sched
-  0x7f,  // gfree
-  0x7f,  // thread
-  0x1ff,  // stackpool
-  0x3ff,  // stacklarge
-  0x7ff,  // scavenge
-  0xfff,  // mcentral
-  0x1fff,  // mheap
-  0x3fff,  // persistent
+  0x7,  // context
+  0xf,  // root
+  0x1f,  // polldesc
+  0x3f,  // timers
+  0x7f,  // sched
+  0xff,  // gfree
+  0xff,  // thread
+  0x3ff,  // stackpool
+  0x7ff,  // stacklarge
+  0xfff,  // scavenge
+  0x1fff,  // mcentral
+  0x3fff,  // mheap
+  0x7fff,  // persistent
 };
 
 }  // namespace gort::rt

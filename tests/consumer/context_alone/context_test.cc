@@ -3,6 +3,8 @@
 #include <chrono>
 #include <string>
 
+#include "gort/context/cancel_scope.h"
+#include "gort/context/stop_token.h"
 #include "gort/runtime.h"
 #include "gtest/gtest.h"
 
@@ -38,4 +40,18 @@ TEST(ContextAlone, Values) {
   cancel();
   EXPECT_FALSE(child.Err().ok());
   EXPECT_TRUE(ctx.Err().ok());
+}
+
+TEST(ContextAlone, ScopesAndStopTokens) {
+  gort::Run([] {
+    gort::Context kept;
+    std::stop_source source;
+    {
+      gort::CancelScope scope(gort::WithStopToken(gort::Background(), source.get_token()));
+      kept = scope.context();
+      EXPECT_TRUE(gort::StopToken(kept).stop_possible());
+    }
+    EXPECT_FALSE(kept.Err().ok());
+    return 0;
+  });
 }
