@@ -21,6 +21,7 @@ constexpr const char* kText[] = {
     "sync.WaitGroup.Wait",
     "sync.Once.Do",
     "sync.Semaphore.Acquire",
+    "future",
     "force gc (idle)",
     "preempted",
     "stopping the world",

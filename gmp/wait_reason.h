@@ -25,6 +25,7 @@ enum class WaitReason : uint8_t {
   kSyncWaitGroupWait,
   kSyncOnce,
   kSyncSemaphore,
+  kFutureWait,
   kForceIdle,  // Seam: the goroutine that starts the collector
   kPreempted,  // Seam: a goroutine in kGPreempted
   kStoppingTheWorld,

@@ -1,78 +1,117 @@
 #include "gort/sync/cond.h"
 
+#include <utility>
+
+#include "gort/context/context.h"
+#include "gort/context/internal/watch.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
-#include "gort/gmp/sudog.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/proc/proc.h"
 
-namespace gort::rt {
-namespace {
+namespace gort {
+namespace rt {
 
-// a was drawn before b; the tickets may have wrapped around.
-bool Before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
-
-}  // namespace
-
-void NotifyList::Wait(uint32_t ticket) {
+void NotifyList::Add(NotifyWaiter* w) {
   G* gp = CurrentG();
-  lock_.Lock();
-  if (Before(ticket, notify_.load(std::memory_order_relaxed))) {  // written under lock_
-    lock_.Unlock();
-    return;
-  }
-  Sudog s;  // who takes it off the list is done with it when it readies gp
-  s.g = gp;
-  s.ticket = ticket;
-  s.next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = &s;
-  last_ = &s;
-  GoParkUnlock(&lock_, WaitReason::kSyncCondWait);
+  LockGuard guard(&lock_);
+  if (w->state == NotifyWaiter::kGivenUp) return;
+  w->gp = gp;
+  w->prev = last_;
+  (last_ != nullptr ? last_->next : first_) = w;
+  last_ = w;
+  listed_.fetch_add(1);
 }
 
-Sudog* NotifyList::Remove(uint32_t ticket) {
-  // Nearly always the first of the list: waiters draw tickets shortly before they fall asleep, and
-  // the list is in the order in which they fell asleep.
-  Sudog* prev = nullptr;
-  for (Sudog* s = first_; s != nullptr; prev = s, s = s->next) {
-    if (s->ticket != ticket) continue;
-    (prev != nullptr ? prev->next : first_) = s->next;
-    if (last_ == s) last_ = prev;
-    s->next = nullptr;
-    return s;
+bool NotifyList::Wait(NotifyWaiter* w) {
+  lock_.Lock();
+  if (w->state == NotifyWaiter::kAwake) {
+    w->state = NotifyWaiter::kParked;  // who takes it off the list is done with it then
+    GoParkUnlock(&lock_, WaitReason::kSyncCondWait);
+  } else {
+    lock_.Unlock();
   }
-  return nullptr;
+  return w->state == NotifyWaiter::kNotified;
+}
+
+void NotifyList::Remove(NotifyWaiter* w) {
+  (w->prev != nullptr ? w->prev->next : first_) = w->next;
+  (w->next != nullptr ? w->next->prev : last_) = w->prev;
+  listed_.fetch_sub(1);
+}
+
+G* NotifyList::GiveUp(NotifyWaiter* w) {
+  LockGuard guard(&lock_);
+  if (w->state == NotifyWaiter::kNotified) return nullptr;
+  if (w->gp != nullptr) Remove(w);
+  return std::exchange(w->state, NotifyWaiter::kGivenUp) == NotifyWaiter::kParked ? w->gp : nullptr;
+}
+
+G* NotifyList::Notify() {
+  NotifyWaiter* w = first_;
+  Remove(w);
+  const bool parked = std::exchange(w->state, NotifyWaiter::kNotified) == NotifyWaiter::kParked;
+  return parked ? w->gp : nullptr;
 }
 
 void NotifyList::NotifyOne() {
-  // Every ticket that was drawn has been called: the usual Signal without a waiter.
-  if (wait_.load() == notify_.load()) return;
+  if (listed_.load() == 0) return;  // the usual Signal without a waiter
   G* gp = nullptr;
   {
     LockGuard guard(&lock_);
-    const uint32_t ticket = notify_.load(std::memory_order_relaxed);  // written under lock_
-    if (ticket == wait_.load()) return;
-    notify_.store(ticket + 1);
-    if (Sudog* s = Remove(ticket)) gp = s->g;
+    if (first_ == nullptr) return;
+    gp = Notify();
   }
   if (gp != nullptr) GoReady(gp);
 }
 
 void NotifyList::NotifyAll() {
-  if (wait_.load() == notify_.load()) return;
+  if (listed_.load() == 0) return;
   GQueue woken;
   {
     LockGuard guard(&lock_);
-    notify_.store(wait_.load());
-    for (Sudog* s = first_; s != nullptr;) {
-      Sudog* next = s->next;
-      s->next = nullptr;
-      woken.PushBack(s->g);
-      s = next;
+    while (first_ != nullptr) {
+      if (G* gp = Notify()) woken.PushBack(gp);
     }
-    first_ = last_ = nullptr;
   }
   while (G* gp = woken.Pop()) GoReady(gp);
 }
 
-}  // namespace gort::rt
+namespace {
+
+// Ends a wait on a list.
+struct CondWatch : ContextWatch {
+  explicit CondWatch(NotifyList* l) : ContextWatch(&GiveUp), list(l) {}
+  static G* GiveUp(ContextWatch* w) {
+    auto* self = static_cast<CondWatch*>(w);
+    return self->list->GiveUp(&self->waiter);
+  }
+  NotifyList* const list;
+  NotifyWaiter waiter;
+};
+
+}  // namespace
+}  // namespace rt
+
+void Cond::Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.Cond is copied");
+  rt::NotifyWaiter waiter;
+  list_.Add(&waiter);
+  mu_.Unlock();
+  list_.Wait(&waiter);
+  mu_.Lock();
+}
+
+absl::Status Cond::Wait(const Context& ctx) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.Cond is copied");
+  rt::CondWatch watch(&list_);
+  if (!watch.Begin(ctx)) return ctx.Err();
+  list_.Add(&watch.waiter);
+  mu_.Unlock();
+  const bool notified = list_.Wait(&watch.waiter);
+  watch.End();
+  mu_.Lock();
+  return notified ? absl::OkStatus() : ctx.Err();
+}
+
+}  // namespace gort

@@ -10,40 +10,58 @@
 #define GORT_SYNC_COND_H_
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "gort/lock/mutex.h"
 #include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
 namespace gort {
+
+class Context;
+
 namespace rt {
 
-struct Sudog;
+struct G;
 
-// The queue of a Cond. A waiter draws a ticket while it still holds the user's lock and comes to
-// sleep later, possibly after the ticket was called; it then does not sleep at all. Tickets are
-// called in order, hence first come, first served. Go: notifyList
+// A call that waits, in its frame.
+struct NotifyWaiter {
+  enum State : uint8_t { kAwake, kParked, kNotified, kGivenUp };
+
+  G* gp = nullptr;  // guarded by the list's lock, as all below; null: not on it yet
+  NotifyWaiter* prev = nullptr;
+  NotifyWaiter* next = nullptr;
+  State state = kAwake;
+};
+
+// The queue of a Cond. A waiter goes on the list while it still holds the user's lock, and comes to
+// sleep later, possibly after it was notified; it then does not sleep at all. First come, first
+// served. Go: notifyList; differs: no tickets, as a waiter that gives up must leave no hole
 class NotifyList {
  public:
-  // Draws a ticket. Go: notifyListAdd
-  uint32_t Add() { return wait_.fetch_add(1); }
-  // Sleeps until the ticket is called. Go: notifyListWait
-  void Wait(uint32_t ticket);
-  // Calls the next ticket / all. Go: notifyListNotifyOne, notifyListNotifyAll
+  // Puts *w on the list, unless it has given up already. Go: notifyListAdd
+  void Add(NotifyWaiter* w);
+  // Requires: Add. Sleeps until *w is notified; false: it has given up. Go: notifyListWait
+  bool Wait(NotifyWaiter* w);
+  // Takes *w off the list, now or when it comes. Returns its goroutine, to be readied; null: it is
+  // awake.
+  G* GiveUp(NotifyWaiter* w);
+  // Notifies the first / all. Go: notifyListNotifyOne, notifyListNotifyAll
   void NotifyOne();
   void NotifyAll();
 
  private:
-  // Takes the waiter with that ticket off the list; null: it has not come to sleep yet.
-  Sudog* Remove(uint32_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void Remove(NotifyWaiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Takes the first off the list. Returns its goroutine, to be readied; null: it is awake.
+  G* Notify() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
-  std::atomic<uint32_t> wait_{0};    // the next ticket to draw
-  std::atomic<uint32_t> notify_{0};  // the next ticket to call; written under lock_
+  std::atomic<int64_t> listed_{0};  // written under lock_
   Mutex lock_{LockRank::kRoot};
-  Sudog* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // sleepers, linked by next
-  Sudog* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  NotifyWaiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;
+  NotifyWaiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
 };
 
 }  // namespace rt
@@ -56,17 +74,25 @@ class Cond {
   Cond& operator=(const Cond&) = delete;
 
   // Unlocks the Mutex, waits for Signal or Broadcast, and locks it again. Requires: it is locked.
-  void Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    copied_.Use("sync.Cond is copied");
-    uint32_t ticket = list_.Add();
-    mu_.Unlock();
-    list_.Wait(ticket);
-    mu_.Lock();
-  }
+  void Wait();
+  // The same, until ctx is cancelled. Ok: woken, also when ctx was cancelled at the same moment; so
+  // no Signal is lost. Otherwise ctx.Err(), also when ctx was cancelled before the call. The Mutex is
+  // locked again in every case, and waited for without regard to ctx.
+  absl::Status Wait(const Context& ctx);
   // Waits until pred(), which is called with the Mutex locked.
-  template <class Predicate>
+  template <std::predicate Predicate>
   void Wait(Predicate pred) {
     while (!pred()) Wait();
+  }
+  // Ok: pred() holds; otherwise ctx.Err().
+  template <std::predicate Predicate>
+  absl::Status Wait(const Context& ctx, Predicate pred) {
+    absl::Status waited;
+    while (!pred()) {
+      if (!waited.ok()) return waited;
+      waited = Wait(ctx);
+    }
+    return absl::OkStatus();
   }
 
   // The Mutex may be held or not.

@@ -3,6 +3,9 @@
 //           returns when all have ended, with the first error. That error also cancels Ctx(), which
 //           the others watch. SetLimit(n): at most n run at once.
 // Layer     10.                                       Go: golang.org/x/sync/errgroup
+// Errors    What a function throws is an error too: it cancels Ctx(), with UnknownError of its what()
+//           as the cause, and Wait throws it if it is the first. A Panic is an exception like any
+//           other. When nobody calls Wait, errors go with the group. A Goexit is an end without one.
 // Lifetime  A cheap handle: copies mean the same group. Goroutines keep the group themselves, but
 //           Wait is the only way to know that they have ended.
 // Contract  | call        | goroutine | other thread | parks              | allocates  |
@@ -13,9 +16,7 @@
 #ifndef GORT_SYNC_ERR_GROUP_H_
 #define GORT_SYNC_ERR_GROUP_H_
 
-#include <concepts>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -23,20 +24,10 @@
 #include "absl/status/status.h"
 #include "gort/context/context.h"
 #include "gort/proc/go.h"
+#include "gort/sync/internal/call.h"
+#include "gort/sync/internal/group.h"
 
 namespace gort {
-namespace rt {
-
-struct ErrGroupState;
-
-// Counts one more goroutine, after a wait for its place if `wait`. False: the limit is reached.
-bool ErrGroupBegin(ErrGroupState* s, bool wait);
-// Takes a goroutine off the count.
-void ErrGroupEnd(ErrGroupState* s);
-// Keeps the first error and cancels the context with it.
-void ErrGroupFail(ErrGroupState* s, const absl::Status& err);
-
-}  // namespace rt
 
 class ErrGroup {
  public:
@@ -52,74 +43,60 @@ class ErrGroup {
   }
 
   // Cancelled by the first error, which is its Cause, and when Wait returns.
-  const Context& Ctx() const;
+  const Context& Ctx() const { return g_->ctx(); }
 
-  // Runs f() as a goroutine of the group; f returns absl::Status, or nothing. With a limit that is
-  // reached, waits until one has ended. Go: Group.Go
-  template <class F>
-  requires std::is_invocable_v<std::decay_t<F>>
-  void Go(F&& f) const {
-    rt::ErrGroupBegin(s_.get(), /*wait=*/true);
-    Start(std::forward<F>(f));
+  // Runs f(args...) as a goroutine of the group; f returns absl::Status, or nothing. f and args are
+  // copied or moved as by gort::Go. With a limit that is reached, waits until one has ended.
+  // Go: Group.Go
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  void Go(const GoOptions& options, F&& f, A&&... args) const {
+    g_->Begin(/*wait=*/true);
+    Start(options, std::forward<F>(f), std::forward<A>(args)...);
+  }
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  void Go(F&& f, A&&... args) const {
+    Go(GoOptions(), std::forward<F>(f), std::forward<A>(args)...);
   }
   // The same without waiting. False: the limit is reached, and f was left alone. Go: Group.TryGo
-  template <class F>
-  requires std::is_invocable_v<std::decay_t<F>>
-  bool TryGo(F&& f) const {
-    if (!rt::ErrGroupBegin(s_.get(), /*wait=*/false)) return false;
-    Start(std::forward<F>(f));
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  bool TryGo(const GoOptions& options, F&& f, A&&... args) const {
+    if (!g_->Begin(/*wait=*/false)) return false;
+    Start(options, std::forward<F>(f), std::forward<A>(args)...);
     return true;
+  }
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  bool TryGo(F&& f, A&&... args) const {
+    return TryGo(GoOptions(), std::forward<F>(f), std::forward<A>(args)...);
   }
 
   // Waits until all goroutines of the group have ended, cancels Ctx(), and returns the first error,
-  // or ok. Go: Group.Wait
+  // or throws it, or returns ok; again each time. Go: Group.Wait
   absl::Status Wait() const;
 
   // At most n at once from now on; n < 0: as many as you like; 0: none at all. Throws Panic while
   // any is running: "errgroup: modify limit while 3 goroutines in the group are still active".
   // Not beside a call of Go. Go: Group.SetLimit
-  void SetLimit(int64_t n) const;
+  void SetLimit(int64_t n) const { g_->SetLimit(n); }
 
  private:
-  using State = std::shared_ptr<rt::ErrGroupState>;
+  using State = std::shared_ptr<rt::Group>;
 
-  // Takes the goroutine off the count however it ends, and when it cannot be started.
-  class Running {
-   public:
-    explicit Running(State s) : s_(std::move(s)) {}
-    Running(Running&&) = default;
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-    ~Running() {
-      if (s_ != nullptr) rt::ErrGroupEnd(s_.get());
-    }
-    rt::ErrGroupState* state() const { return s_.get(); }
-
-   private:
-    State s_;
-  };
-  template <class F>
-  struct Task {
-    Running running;  // destroyed after f
-    F f;
-    void operator()() {
-      if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
-        std::invoke(std::move(f));
-      } else {
-        static_assert(std::convertible_to<std::invoke_result_t<F>, absl::Status>,
-                      "a function of an ErrGroup returns absl::Status");
-        absl::Status err = std::invoke(std::move(f));
-        if (!err.ok()) rt::ErrGroupFail(running.state(), err);
-      }
-    }
-  };
-
-  template <class F>
-  void Start(F&& f) const {
-    gort::Go(Task<std::decay_t<F>>{Running(s_), std::forward<F>(f)});
+  template <class F, class... A>
+  void Start(const GoOptions& options, F&& f, A&&... args) const {
+    using R = rt::CallResult<F, A...>;
+    static_assert(std::is_void_v<R> || std::is_convertible_v<R, absl::Status>,
+                  "a function of an ErrGroup returns absl::Status");
+    rt::Member<State> member(g_);
+    gort::Go(options, rt::TaskOf(std::move(member), [&] {
+               return rt::Bind(std::forward<F>(f), std::forward<A>(args)...);
+             }));
   }
 
-  State s_;
+  State g_;
 };
 
 }  // namespace gort

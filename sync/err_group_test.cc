@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/sched_seed.h"
 #include "gort/sync/testing/ends_late.h"
 #include "gort/tests/support/goroutines.h"
@@ -190,6 +192,54 @@ TEST(ErrGroupTest, WhatCannotBeMovedIsGoneWhenWaitReturns) {
       EXPECT_TRUE(g.Wait().ok());
       ASSERT_EQ(alive.load(), 0);
     }
+  });
+}
+
+TEST(ErrGroupTest, WhatIsThrownArrivesAtWait) {
+  InGort([] {
+    ErrGroup g;
+    g.Go([ctx = g.Ctx()] {
+      ctx.Done().Recv();
+      return ctx.Err();
+    });
+    g.Go([]() -> absl::Status { throw std::runtime_error("thrown"); });
+    for (int i = 0; i < 2; ++i) {
+      try {
+        g.Wait().IgnoreError();
+        ADD_FAILURE();
+      } catch (const std::runtime_error& e) {
+        EXPECT_STREQ(e.what(), "thrown");
+      }
+    }
+    EXPECT_EQ(Cause(g.Ctx()), absl::UnknownError("thrown"));
+    ErrGroup h;
+    h.Go([] { throw 17; });
+    EXPECT_THROW(h.Wait().IgnoreError(), int);
+    EXPECT_FALSE(h.Ctx().Err().ok());
+    EXPECT_EQ(Cause(h.Ctx()).code(), absl::StatusCode::kUnknown);
+    ErrGroup ends;
+    ends.Go([] { rt::Goexit(); });
+    EXPECT_TRUE(ends.Wait().ok());
+  });
+}
+
+TEST(ErrGroupTest, GoTakesOptionsAndArguments) {
+  InGort([] {
+    ErrGroup g;
+    std::atomic<int> sum{0};
+    g.Go([&](std::unique_ptr<int> n, int m) { sum += *n + m; }, std::make_unique<int>(1), 2);
+    g.Go(
+        GoOptions{.name = "named"},
+        [&](int n) {
+          sum += n;
+          return absl::OkStatus();
+        },
+        4);
+    EXPECT_TRUE(g.TryGo([&](int n) { sum += n; }, 8));
+    EXPECT_TRUE(g.TryGo(
+        GoOptions(), [&](int n) { sum += n; }, 16));
+    EXPECT_TRUE(g.Wait().ok());
+    EXPECT_EQ(sum, 31);
   });
 }
 

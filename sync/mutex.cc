@@ -2,6 +2,8 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
+#include "gort/context/context.h"
+#include "gort/context/internal/watch.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/proc.h"
 #include "gort/sync/internal/sema.h"
@@ -19,9 +21,37 @@ namespace {
 
 constexpr int64_t kStarvationNs = 1'000'000;
 
+// Ends a wait at a semaphore.
+struct LockWatch : rt::ContextWatch {
+  explicit LockWatch(const std::atomic<uint32_t>* a) : ContextWatch(&GiveUp), addr(a) {}
+  static rt::G* GiveUp(rt::ContextWatch* w) {
+    auto* self = static_cast<LockWatch*>(w);
+    return rt::SemGiveUp(self->addr, &self->wait);
+  }
+  const std::atomic<uint32_t>* const addr;
+  rt::SemWait wait;
+};
+
 }  // namespace
 
 GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
+  rt::SemWait wait;
+  LockOr(reason, &wait);
+}
+
+absl::Status Mutex::Lock(const Context& ctx) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  copied_.Use("sync.Mutex is copied");
+  if (absl::Status err = ctx.Err(); !err.ok()) return err;
+  // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
+  if ((state_.fetch_or(kLocked, std::memory_order_acquire) & kLocked) == 0) return absl::OkStatus();
+  LockWatch watch(&sema_);
+  if (!watch.Begin(ctx)) return ctx.Err();
+  const bool locked = LockOr(rt::WaitReason::kSyncMutexLock, &watch.wait);
+  watch.End();
+  return locked ? absl::OkStatus() : ctx.Err();
+}
+
+bool Mutex::LockOr(rt::WaitReason reason, rt::SemWait* wait) {
   int64_t waiting_since = 0;  // 0: has not slept yet
   bool starving = false;
   bool awake = false;  // this goroutine is the one that kWoken stands for
@@ -47,19 +77,58 @@ GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
                                       std::memory_order_relaxed)) {
       continue;
     }
-    if (!busy) return;
+    if (!busy) return true;
 
     // A goroutine that has waited before goes to the head of the queue.
     const bool again = waiting_since != 0;
     if (!again) waiting_since = rt::Nanotime();
-    rt::SemAcquire(&sema_, /*lifo=*/again, reason);
+    if (!rt::SemAcquireOr(&sema_, /*lifo=*/again, reason, wait)) return GiveUp();
     starving = starving || rt::Nanotime() - waiting_since > kStarvationNs;
     s = state_.load(std::memory_order_relaxed);
     // The waiter that set kStarving cannot have been served before this one, so this wake-up is a
     // hand-over.
-    if ((s & kStarving) != 0) return TakeHandedOver(starving);
+    if ((s & kStarving) != 0) {
+      TakeHandedOver(starving);
+      return true;
+    }
     awake = true;
     spins = 0;
+  }
+}
+
+// Of a waiter that sleeps no more, but is counted still. True: the lock came at the same moment.
+bool Mutex::GiveUp() {
+  while (true) {
+    uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
+    const uint32_t served = (s & kHandedOver) != 0 ? 1 : 0;
+    if (s / kOneWaiter > served) {
+      uint32_t wanted = s - kOneWaiter;
+      if (wanted < kOneWaiter) wanted &= ~kStarving;  // to hand over needs somebody who takes
+      if (state_.compare_exchange_weak(s, wanted, std::memory_order_relaxed)) return false;
+      continue;
+    }
+    // An Unlock has chosen the only waiter that there was. It counts on that one to keep this object
+    // until it has added the unit, which it is about to do.
+    if (rt::SemTryAcquire(&sema_)) return TakeOrPassOn();
+    rt::Gosched();
+  }
+}
+
+// Of the waiter that was chosen, with its unit, who would rather go.
+bool Mutex::TakeOrPassOn() {
+  uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
+  if ((s & kStarving) != 0) {
+    TakeHandedOver(/*starving=*/false);
+    return true;
+  }
+  while (true) {
+    const bool busy = (s & kLocked) != 0;
+    const uint32_t wanted = (s | kLocked) & ~kWoken;
+    // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
+    if (state_.compare_exchange_weak(s, wanted, std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+      return !busy;  // busy: its owner's Unlock finds nobody awake, and wakes the next
+    }
   }
 }
 

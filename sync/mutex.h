@@ -18,13 +18,19 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/sync/internal/copy_check.h"
 
 namespace gort {
 
+class Context;
 class Once;
 class RWMutex;
+
+namespace rt {
+struct SemWait;
+}  // namespace rt
 
 class ABSL_LOCKABLE Mutex {
  public:
@@ -34,6 +40,11 @@ class ABSL_LOCKABLE Mutex {
 
   // Go: Mutex.Lock
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { LockFor(rt::WaitReason::kSyncMutexLock); }
+  // Waits until ctx is cancelled at most. Ok: locked, also when ctx was cancelled at the same moment.
+  // Otherwise ctx.Err(), and not locked; also when ctx was cancelled before the call.
+  absl::Status Lock(const Context& ctx);
+  // Tells the compiler's check of annotations that it is locked, after Lock(ctx) has said so.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
   // True: locked. Never waits; fails while waiters are being served in turn. Go: Mutex.TryLock
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
   // Fatal when it is not locked: "sync: unlock of unlocked mutex". Go: Mutex.Unlock
@@ -80,6 +91,10 @@ class ABSL_LOCKABLE Mutex {
                                           std::memory_order_relaxed);
   }
   void LockSlow(rt::WaitReason reason);
+  // wait: what ends the waiting; null: nothing. False: it did, and this is not locked.
+  bool LockOr(rt::WaitReason reason, rt::SemWait* wait);
+  bool GiveUp();
+  bool TakeOrPassOn();
   void TakeHandedOver(bool starving);
   void UnlockSlow(uint32_t s);
 

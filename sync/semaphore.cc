@@ -3,24 +3,43 @@
 #include <utility>
 
 #include "gort/base/panic.h"
-#include "gort/chan/chan.h"
-#include "gort/chan/select.h"
+#include "gort/context/internal/watch.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/proc/proc.h"
 
 namespace gort {
 
-// A waiter, in the frame of its call. The frame stays until `granted` is set and the waiter has
-// been woken, or until the waiter has taken itself off the list.
+// A waiter, in the frame of its call. The frame stays until the waiter is off the list and has been
+// woken.
 struct Semaphore::Waiter {
-  int64_t k;               // units wanted
-  rt::G* gp = nullptr;     // parked, to be readied; null: waits in a select
-  Chan<Unit> ready = {};   // closed instead, if gp is null
-  bool granted = false;    // guarded by the semaphore's lock; off the list, the units are its own
+  enum State : uint8_t { kNew, kListed, kGranted, kGivenUp };
+
+  int64_t k = 0;           // units wanted
+  rt::G* gp = nullptr;     // to be readied
+  State state = kNew;      // guarded by the semaphore's lock; kGranted: the units are its own
   Waiter* prev = nullptr;  // guarded by the semaphore's lock
   Waiter* next = nullptr;  // guarded by the semaphore's lock; of those granted: the waker's
 };
+
+// Ends a wait. Those behind the waiter are served when it has woken up.
+struct Semaphore::Watch : rt::ContextWatch {
+  Watch(Semaphore* s, int64_t k) : ContextWatch(&GiveUp), sem(s) { waiter.k = k; }
+  static rt::G* GiveUp(rt::ContextWatch* w);
+  Semaphore* const sem;
+  Waiter waiter;
+};
+
+rt::G* Semaphore::Watch::GiveUp(rt::ContextWatch* w) {
+  auto* self = static_cast<Watch*>(w);
+  Waiter* waiter = &self->waiter;
+  rt::LockGuard guard(&self->sem->lock_);
+  const bool listed = waiter->state == Waiter::kListed;
+  if (waiter->state == Waiter::kGranted) return nullptr;
+  if (listed) self->sem->Remove(waiter);
+  waiter->state = Waiter::kGivenUp;
+  return listed ? waiter->gp : nullptr;
+}
 
 namespace {
 
@@ -31,6 +50,7 @@ void CheckUnits(int64_t k) {
 }  // namespace
 
 void Semaphore::Queue(Waiter* w) {
+  w->state = Waiter::kListed;
   w->prev = last_;
   (last_ != nullptr ? last_->next : first_) = w;
   last_ = w;
@@ -51,7 +71,7 @@ Semaphore::Waiter* Semaphore::Grant() {
     Waiter* w = first_;
     free_ -= w->k;
     Remove(w);
-    w->granted = true;
+    w->state = Waiter::kGranted;
     *tail = w;
     tail = &w->next;
   }
@@ -61,13 +81,7 @@ Semaphore::Waiter* Semaphore::Grant() {
 void Semaphore::Wake(Waiter* granted) {
   while (Waiter* w = granted) {
     granted = w->next;
-    // Once woken, w is gone.
-    if (w->gp != nullptr) {
-      rt::GoReady(w->gp);
-    } else {
-      Chan<Unit> ready = w->ready;
-      ready.Close();
-    }
+    rt::GoReady(w->gp);  // w may be gone now
   }
 }
 
@@ -79,65 +93,60 @@ bool Semaphore::TryAcquire(int64_t k) {
   return true;
 }
 
-void Semaphore::Acquire(int64_t k) {
-  CheckUnits(k);
-  rt::G* gp = rt::CurrentG();
-  if (k > size_) rt::GoPark(nullptr, nullptr, rt::WaitReason::kSyncSemaphore);
+// Takes the units, or parks until they are the waiter's or it has given up.
+void Semaphore::TakeOrPark(Waiter* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  w->gp = rt::CurrentG();
   lock_.Lock();
-  if (first_ == nullptr && free_ >= k) {
-    free_ -= k;
+  if (w->state == Waiter::kNew && first_ == nullptr && free_ >= w->k) {
+    free_ -= w->k;
+    w->state = Waiter::kGranted;
+  }
+  if (w->state != Waiter::kNew) {
     lock_.Unlock();
     return;
   }
-  Waiter w{k};
-  w.gp = gp;
-  Queue(&w);
+  Queue(w);
   rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncSemaphore);
+}
+
+void Semaphore::Acquire(int64_t k) {
+  CheckUnits(k);
+  if (k > size_) rt::GoPark(nullptr, nullptr, rt::WaitReason::kSyncSemaphore);
+  Waiter w;
+  w.k = k;
+  TakeOrPark(&w);
 }
 
 absl::Status Semaphore::Acquire(const Context& ctx, int64_t k) {
   CheckUnits(k);
   if (absl::Status err = ctx.Err(); !err.ok()) return err;
-  const RecvChan<Unit> done = ctx.Done();
-  if (!done) {
-    Acquire(k);
-    return absl::OkStatus();
-  }
   if (k > size_) {
-    done.Recv();
+    ctx.Done().Recv();
     return ctx.Err();
   }
   if (TryAcquire(k)) return absl::OkStatus();
-  Waiter w{k};
-  w.ready = MakeChan<Unit>();
-  Waiter* granted = nullptr;
-  {
-    rt::LockGuard guard(&lock_);
-    Queue(&w);
-    granted = Grant();  // what became free since TryAcquire
-  }
-  Wake(granted);
-  Select(OnRecv(w.ready), OnRecv(done));
+  Watch watch(this, k);
+  if (!watch.Begin(ctx)) return ctx.Err();
+  TakeOrPark(&watch.waiter);
+  watch.End();
   absl::Status err = ctx.Err();
   if (err.ok()) return err;
-  bool mine;
-  {
-    rt::LockGuard guard(&lock_);
-    mine = w.granted;
-    if (!mine) {
-      Remove(&w);
-      granted = Grant();  // serves those behind, if this waiter was in their way
-    }
-  }
-  if (mine) {
-    // Cancelled and served at the same time. The goroutine that served w uses it until the channel
-    // is closed.
-    w.ready.Recv();
-    Release(k);
+  if (watch.waiter.state == Waiter::kGranted) {
+    Release(k);  // cancelled and served at the same time
   } else {
-    Wake(granted);
+    ServeOthers();
   }
   return err;
+}
+
+// Of a waiter that has given up, and may have been in the way of those behind it.
+void Semaphore::ServeOthers() {
+  Waiter* granted;
+  {
+    rt::LockGuard guard(&lock_);
+    granted = Grant();
+  }
+  Wake(granted);
 }
 
 void Semaphore::Release(int64_t k) {

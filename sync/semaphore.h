@@ -5,7 +5,7 @@
 // Lifetime  May be destroyed when all Acquires have returned and all units are back.
 // Contract  | call                | goroutine | other thread | parks | allocates         |
 //           | Acquire(k)          |     x     | blocks it    |   x   |     -             |
-//           | Acquire(ctx, k)     |     x     | blocks it    |   x   | if it has to wait |
+//           | Acquire(ctx, k)     |     x     | blocks it    |   x   |     -             |
 //           | TryAcquire, Release |     x     |      x       |   -   |     -             |
 #ifndef GORT_SYNC_SEMAPHORE_H_
 #define GORT_SYNC_SEMAPHORE_H_
@@ -39,11 +39,14 @@ class Semaphore {
 
  private:
   struct Waiter;
+  struct Watch;
 
   void Queue(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void Remove(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   Waiter* Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   static void Wake(Waiter* granted);
+  void TakeOrPark(Waiter* w);
+  void ServeOthers();
 
   const int64_t size_;
   rt::Mutex lock_{rt::LockRank::kRoot};

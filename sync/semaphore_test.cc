@@ -124,7 +124,7 @@ TEST(SemaphoreTest, AcquireWithContext) {
     Probe first([&, ctx = ctx] { got[0] = s.Acquire(ctx, 3); });
     Probe behind([&] { got[1] = s.Acquire(WithValue(Background(), kKey, 1), 1); });
     Probe plain([&] { s.Acquire(1); });
-    EXPECT_EQ(first.Waits(), "select");
+    EXPECT_EQ(first.Waits(), "sync.Semaphore.Acquire");
     s.Release(2);
     EXPECT_EQ(behind.Waits(), "sync.Semaphore.Acquire") << "not overtaken";
     EXPECT_EQ(plain.Waits(), "sync.Semaphore.Acquire");
@@ -145,7 +145,7 @@ TEST(SemaphoreTest, AcquireWithContext) {
     auto [alive, cancel_alive] = WithCancel(Background());
     EXPECT_THROW(s.Acquire(alive, -1).IgnoreError(), Panic);
     Probe served([&, alive = alive] { got[2] = s.Acquire(alive, 2); });
-    EXPECT_EQ(served.Waits(), "select");
+    EXPECT_EQ(served.Waits(), "sync.Semaphore.Acquire");
     s.Release(3);
     EXPECT_TRUE(served.Finish());
     EXPECT_TRUE(got[2].ok());

@@ -1,10 +1,13 @@
 #include "gort/sync/wait_group.h"
 
+#include <utility>
+
 #include "gort/base/attributes.h"
 #include "gort/base/panic.h"
+#include "gort/context/context.h"
+#include "gort/context/internal/watch.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
-#include "gort/gmp/sudog.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/proc/proc.h"
 
@@ -13,8 +16,31 @@
 // object again. If there are, they, and with them the object, stay until the Add has taken their
 // list and released the lock. Go's counterpart releases a semaphore once per waiter and looks at
 // the object in between.
+//
+// A waiter that gives up leaves the list only while the counter is not 0: from then on the Add that
+// took it there is on its way to the list, and the waiter stays for it. The last to leave takes the
+// flag along, in a step that sees the counter.
 
 namespace gort {
+
+// A call that waits, in its frame: it stays until WakeAll has readied it, or until it has given up.
+struct WaitGroup::Waiter {
+  enum State : uint8_t { kNew, kListed, kServed, kGivenUp };
+
+  rt::G* gp = nullptr;
+  Waiter* prev = nullptr;  // guarded by the group's lock, as all below
+  Waiter* next = nullptr;
+  State state = kNew;
+  std::exception_ptr thrown;  // of the round; if kServed
+};
+
+// Ends a wait.
+struct WaitGroup::Watch : rt::ContextWatch {
+  explicit Watch(WaitGroup* wg) : ContextWatch(&GiveUp), group(wg) {}
+  static rt::G* GiveUp(rt::ContextWatch* w);
+  WaitGroup* const group;
+  Waiter waiter;
+};
 
 void WaitGroup::Add(int64_t delta) {
   copied_.Use("sync.WaitGroup is copied");
@@ -22,49 +48,116 @@ void WaitGroup::Add(int64_t delta) {
   const int64_t old = state_.fetch_add(delta * kOne, std::memory_order_acq_rel);
   const int64_t now = old + delta * kOne;
   if (GORT_UNLIKELY(now < 0)) throw Panic("sync: negative WaitGroup counter");
-  if (GORT_UNLIKELY(delta > 0 && old == kWaiters)) {
+  if (GORT_UNLIKELY(delta > 0 && old < kOne && (old & kWaiters) != 0)) {
     throw Panic("sync: WaitGroup misuse: Add called concurrently with Wait");
   }
-  if (delta < 0 && now == kWaiters) WakeAll();
+  if (delta < 0 && now < kOne && (now & kWaiters) != 0) WakeAll();
 }
 
 GORT_NOINLINE void WaitGroup::WakeAll() {
   rt::GQueue woken;
+  std::exception_ptr thrown;
   {
     rt::LockGuard guard(&lock_);
-    state_.fetch_and(~kWaiters, std::memory_order_acq_rel);  // pairs with: Add, Wait
-    for (rt::Sudog* s = first_; s != nullptr;) {
-      rt::Sudog* next = s->next;
-      s->next = nullptr;
-      woken.PushBack(s->g);
-      s = next;
+    thrown = thrown_.Take();
+    state_.fetch_and(~(kWaiters | kFailed), std::memory_order_acq_rel);  // pairs with: Add, Wait
+    for (Waiter* w = first_; w != nullptr; w = w->next) {
+      w->state = Waiter::kServed;
+      w->thrown = thrown;
+      woken.PushBack(w->gp);
     }
     first_ = last_ = nullptr;
   }
   while (rt::G* gp = woken.Pop()) rt::GoReady(gp);
 }
 
+void WaitGroup::Fail(std::exception_ptr e) {
+  rt::LockGuard guard(&lock_);
+  thrown_.Put(&e);
+  state_.fetch_or(kFailed, std::memory_order_acq_rel);  // pairs with: Wait
+}
+
+GORT_NOINLINE void WaitGroup::Rethrow() {
+  std::exception_ptr thrown;
+  {
+    rt::LockGuard guard(&lock_);
+    // The counter may stand at 1 again: what was thrown since is of another round.
+    if (state_.load(std::memory_order_relaxed) >= kOne) return;
+    thrown = thrown_.Take();
+    state_.fetch_and(~kFailed, std::memory_order_acq_rel);  // pairs with: Add, Wait
+  }
+  if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
+}
+
+bool WaitGroup::Park(Waiter* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  rt::G* gp = rt::CurrentG();
+  lock_.Lock();
+  int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
+  // The last Add comes for the list if it finds the flag set, and it waits for this lock then.
+  while (w->state == Waiter::kNew && s >= kOne && (s & kWaiters) == 0 &&
+         !state_.compare_exchange_weak(s, s | kWaiters, std::memory_order_acquire)) {
+  }
+  if (w->state != Waiter::kNew || s < kOne) {
+    lock_.Unlock();
+    return false;
+  }
+  w->gp = gp;
+  w->prev = last_;
+  (last_ != nullptr ? last_->next : first_) = w;
+  last_ = w;
+  w->state = Waiter::kListed;
+  rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncWaitGroupWait);
+  return true;
+}
+
+rt::G* WaitGroup::Watch::GiveUp(rt::ContextWatch* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  auto* self = static_cast<Watch*>(w);
+  WaitGroup* g = self->group;
+  Waiter* waiter = &self->waiter;
+  rt::LockGuard guard(&g->lock_);
+  if (waiter->state == Waiter::kNew) waiter->state = Waiter::kGivenUp;
+  if (waiter->state != Waiter::kListed) return nullptr;
+  const bool alone = g->first_ == waiter && g->last_ == waiter;
+  int64_t s = g->state_.load(std::memory_order_relaxed);  // the CAS confirms it
+  while (s >= kOne && alone &&
+         !g->state_.compare_exchange_weak(s, s & ~kWaiters, std::memory_order_acq_rel)) {
+  }
+  if (s < kOne) return nullptr;  // WakeAll is about to take the list
+  (waiter->prev != nullptr ? waiter->prev->next : g->first_) = waiter->next;
+  (waiter->next != nullptr ? waiter->next->prev : g->last_) = waiter->prev;
+  waiter->state = Waiter::kGivenUp;
+  return waiter->gp;
+}
+
 void WaitGroup::Wait() {
   copied_.Use("sync.WaitGroup is copied");
   int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
-  if (s / kOne == 0) return;
-  rt::G* gp = rt::CurrentG();
-  lock_.Lock();
-  s = state_.load(std::memory_order_acquire);  // pairs with: Add
-  // The last Add comes for the list if it finds the flag set, and it waits for this lock then.
-  while (s / kOne != 0 && (s & kWaiters) == 0 &&
-         !state_.compare_exchange_weak(s, s | kWaiters, std::memory_order_acquire)) {
+  if (s >= kOne) {
+    Waiter w;
+    if (Park(&w)) {
+      if (GORT_UNLIKELY(w.thrown != nullptr)) std::rethrow_exception(std::move(w.thrown));
+      return;
+    }
+    s = state_.load(std::memory_order_acquire);  // pairs with: Fail
   }
-  if (s / kOne == 0) {
-    lock_.Unlock();
-    return;
+  if (GORT_UNLIKELY((s & kFailed) != 0)) Rethrow();
+}
+
+absl::Status WaitGroup::Wait(const Context& ctx) {
+  copied_.Use("sync.WaitGroup is copied");
+  int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
+  if (s >= kOne) {
+    Watch watch(this);
+    if (!watch.Begin(ctx)) return ctx.Err();
+    Park(&watch.waiter);
+    watch.End();
+    if (watch.waiter.state == Waiter::kGivenUp) return ctx.Err();
+    if (watch.waiter.thrown != nullptr) std::rethrow_exception(std::move(watch.waiter.thrown));
+    if (watch.waiter.state == Waiter::kServed) return absl::OkStatus();
+    s = state_.load(std::memory_order_acquire);  // pairs with: Fail
   }
-  rt::Sudog sudog;  // who takes it off the list is done with it when it readies gp
-  sudog.g = gp;
-  sudog.next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = &sudog;
-  last_ = &sudog;
-  rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncWaitGroupWait);
+  if (GORT_UNLIKELY((s & kFailed) != 0)) Rethrow();
+  return absl::OkStatus();
 }
 
 }  // namespace gort

@@ -4,6 +4,9 @@
 // Layer     10.                                        Go: sync.WaitGroup
 // Lifetime  May be destroyed as soon as all Waits have returned, even if the last Done has not:
 //           Done does not touch the object once a Wait can return.
+// Errors    What a function of Go throws arrives at Wait: the first of a round, at every Wait of the
+//           round; others are dropped, and all are when nobody waits before the group goes. A Panic is
+//           an exception like any other. A Goexit is an end without a failure.
 // Contract  | call      | goroutine | other thread | parks | allocates          |
 //           | Add, Done |     x     |      x       |   -   |     -              |
 //           | Go        |     x     |      x       |   -   | as gort::Go        |
@@ -13,19 +16,20 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <type_traits>
+#include <exception>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "gort/lock/mutex.h"
 #include "gort/proc/go.h"
+#include "gort/sync/internal/call.h"
 #include "gort/sync/internal/copy_check.h"
+#include "gort/sync/internal/first_exception.h"
 
 namespace gort {
-namespace rt {
-struct Sudog;
-}  // namespace rt
+
+class Context;
 
 class WaitGroup {
  public:
@@ -38,18 +42,30 @@ class WaitGroup {
   // of the last round are being woken.
   void Add(int64_t delta);
   void Done() { Add(-1); }
-  // Returns when the counter is 0.
+  // Returns when the counter is 0. Throws what a function of Go has thrown.
   void Wait();
+  // The same, until ctx is cancelled at most. Ok: the counter is 0, also when ctx was cancelled at the
+  // same moment. Otherwise ctx.Err().
+  absl::Status Wait(const Context& ctx);
 
-  // Runs f() as a goroutine that the group counts until it has ended and f is destroyed.
-  template <class F>
-  requires std::is_invocable_v<std::decay_t<F>>
-  void Go(F&& f) {
+  // Runs f(args...) as a goroutine that the group counts until it has ended, and f and args are
+  // destroyed. They are copied or moved as by gort::Go. Go: WaitGroup.Go
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  void Go(const GoOptions& options, F&& f, A&&... args) {
     Add(1);
-    gort::Go(Task<std::decay_t<F>>{Counted(this), std::forward<F>(f)});
+    gort::Go(options, Task<rt::BoundCallOf<F, A...>>{
+                          .counted = Counted(this),
+                          .call = rt::Bind(std::forward<F>(f), std::forward<A>(args)...)});
   }
+  template <class F, class... A>
+  requires rt::kCallable<F, A...>
+  void Go(F&& f, A&&... args) { Go(GoOptions(), std::forward<F>(f), std::forward<A>(args)...); }
 
  private:
+  struct Waiter;
+  struct Watch;
+
   // One unit of the counter; the destructor gives it back.
   class Counted {
    public:
@@ -59,26 +75,38 @@ class WaitGroup {
     ~Counted() {
       if (wg_ != nullptr) wg_->Done();
     }
+    WaitGroup* group() const { return wg_; }
 
    private:
     WaitGroup* wg_;
   };
-  template <class F>
+  template <class Call>
   struct Task {
-    Counted counted;  // destroyed after f
-    F f;
-    void operator()() { static_cast<void>(std::invoke(std::move(f))); }
+    Counted counted;  // destroyed after call
+    Call call;
+    void operator()() {
+      rt::CallCatching([this] { static_cast<void>(call()); },
+                       [this](std::exception_ptr e) { counted.group()->Fail(std::move(e)); });
+    }
   };
 
+  // Requires: the caller is counted.
+  void Fail(std::exception_ptr e);
+  // Throws what was thrown in the round that is over, if nobody else has got it.
+  void Rethrow();
   void WakeAll();
+  // True: *w waits for WakeAll. False: the counter is 0, or w has given up.
+  bool Park(Waiter* w);
 
   static constexpr int64_t kWaiters = 1;  // somebody is on the list
-  static constexpr int64_t kOne = 2;      // the counter stands above the flag
+  static constexpr int64_t kFailed = 2;   // an exception is kept
+  static constexpr int64_t kOne = 4;      // the counter stands above the flags
 
   std::atomic<int64_t> state_{0};
   rt::Mutex lock_{rt::LockRank::kRoot};
-  rt::Sudog* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // waiters, linked by next
-  rt::Sudog* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  Waiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;
+  Waiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  rt::FirstException thrown_ ABSL_GUARDED_BY(lock_);
   [[no_unique_address]] rt::CopyCheck copied_;
 };
 

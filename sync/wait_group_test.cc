@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "gort/base/panic.h"
+#include "gort/chan/chan.h"
+#include "gort/context/context.h"
+#include "gort/proc/proc.h"
 #include "gort/sync/testing/ends_late.h"
 #include "gort/tests/support/goroutines.h"
 
@@ -19,6 +22,7 @@ using ::gort::testing::EndsLate;
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
 using ::gort::testing::Procs;
+using ::gort::testing::Yield;
 
 constexpr int kRounds = GORT_TEST_SANITIZED ? 1'000 : 20'000;
 
@@ -116,6 +120,74 @@ TEST(WaitGroupTest, GoDestroysTheFunctionBeforeDone) {
     } f;
     WaitGroup wg;
     EXPECT_THROW(wg.Go(f), std::runtime_error);
+    wg.Wait();
+  });
+}
+
+TEST(WaitGroupTest, WhatIsThrownArrivesAtWait) {
+  InGort([] {
+    WaitGroup wg;
+    wg.Go([] { throw std::runtime_error("thrown"); });
+    EXPECT_THROW(wg.Wait(), std::runtime_error);
+    wg.Wait();  // once
+    wg.Go([] { throw Panic("misuse"); });
+    wg.Go([] {});
+    EXPECT_THROW(wg.Wait(Background()).IgnoreError(), Panic);
+    EXPECT_TRUE(wg.Wait(Background()).ok());
+  });
+}
+
+TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
+  InGort([] {
+    WaitGroup wg;
+    Chan<int> c = MakeChan<int>();
+    for (int i = 0; i < 2; ++i) {
+      wg.Go([c] { throw *c.Recv(); });
+    }
+    std::atomic<int> caught{0};
+    auto wait = [&](int n) {
+      try {
+        wg.Wait();
+      } catch (int thrown) {
+        if (thrown == n) ++caught;
+      }
+    };
+    Probe a([&] { wait(1); });
+    Probe b([&] { wait(1); });
+    c.Send(1);
+    Yield();
+    Probe third([&] { wait(1); });
+    EXPECT_EQ(third.Waits(), "sync.WaitGroup.Wait");
+    c.Send(2);
+    EXPECT_TRUE(a.Finish() && b.Finish() && third.Finish());
+    EXPECT_EQ(caught, 3);
+    wg.Wait();
+  });
+}
+
+TEST(WaitGroupTest, GoexitIsAnEndWithoutAFailure) {
+  InGort([] {
+    WaitGroup wg;
+    wg.Go([] { rt::Goexit(); });
+    wg.Wait();
+  });
+}
+
+TEST(WaitGroupTest, GoTakesOptionsAndArguments) {
+  InGort([] {
+    WaitGroup wg;
+    std::atomic<int> sum{0};
+    wg.Go([&](std::unique_ptr<int> n, int m) { sum += *n + m; }, std::make_unique<int>(1), 2);
+    wg.Go(
+        GoOptions{.stack_size = 1 << 20, .name = "named"}, [&](int n) { sum += n; }, 4);
+    wg.Wait();
+    EXPECT_EQ(sum, 7);
+    struct CopyThrows {
+      CopyThrows() = default;
+      CopyThrows(const CopyThrows&) { throw std::runtime_error("copy"); }
+    };
+    CopyThrows arg;
+    EXPECT_THROW(wg.Go([](const CopyThrows&) {}, arg), std::runtime_error);
     wg.Wait();
   });
 }

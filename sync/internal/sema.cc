@@ -14,26 +14,20 @@
 // as a treap with one node per address: a search tree by address and a heap by a random ticket,
 // hence of logarithmic depth whatever the addresses are. The node is the sudog of the first waiter;
 // the others of that address hang off it in a list (waitlink, with waittail in the node).
-//   Sudog fields: elem = the address, prev = left child, next = right child, parent, ticket.
+//   Sudog fields: elem = the address while it is queued, prev = left child, next = right child,
+//   parent, ticket; of one in a list that is not the node, prev = the one before it.
 //
 // No wake-up is lost, because each side writes before it looks: a waiter counts itself in nwait and
 // then looks at *addr, a releaser adds to *addr and then looks at nwait. All four are sequentially
 // consistent, so at least one of the two sees the other.
 //
-// Of a sudog off the tree, ticket says whether the unit was handed over (1) or not (0).
+// Of a sudog off the tree, ticket says whether the unit was handed over, or its wait was given up.
 
 namespace gort::rt {
 namespace {
 
 constexpr uint32_t kHandedOver = 1;
-
-bool TryTake(std::atomic<uint32_t>* addr) {
-  uint32_t n = addr->load();
-  while (n > 0) {
-    if (addr->compare_exchange_weak(n, n - 1)) return true;
-  }
-  return false;
-}
+constexpr uint32_t kGivenUp = 2;
 
 class alignas(kCacheLine) SemaRoot {
  public:
@@ -43,8 +37,14 @@ class alignas(kCacheLine) SemaRoot {
   void Queue(const void* addr, Sudog* s, bool lifo) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The first waiter of addr, off the tree, its ticket 0; null: none.
   Sudog* Dequeue(const void* addr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Takes s, which is queued, off the tree.
+  void Remove(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
  private:
+  // The node of addr; null: nobody waits there.
+  Sudog* Find(const void* addr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Takes a node off; the next of its list becomes the node.
+  void RemoveNode(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The pointer that points to s.
   Sudog** Link(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // Turns the tree so that s and its parent change places.
@@ -106,8 +106,10 @@ void SemaRoot::Queue(const void* addr, Sudog* s, bool lifo) {
       s->waitlink = t;
       s->waittail = last;
       t->waittail = nullptr;
+      t->prev = s;
     } else {
       last->waitlink = s;
+      s->prev = last;
       t->waittail = s;
     }
     return;
@@ -118,28 +120,53 @@ void SemaRoot::Queue(const void* addr, Sudog* s, bool lifo) {
   while (s->parent != nullptr && s->ticket < s->parent->ticket) RotateUp(s);
 }
 
-Sudog* SemaRoot::Dequeue(const void* addr) {
+Sudog* SemaRoot::Find(const void* addr) {
   Sudog* s = treap_;
   while (s != nullptr && s->elem != addr) {
     s = std::less<>()(addr, static_cast<const void*>(s->elem)) ? s->prev : s->next;
   }
-  if (s == nullptr) return nullptr;
+  return s;
+}
+
+void SemaRoot::RemoveNode(Sudog* s) {
   if (Sudog* heir = s->waitlink) {
     Replace(s, heir);
     heir->waittail = heir->waitlink != nullptr ? s->waittail : nullptr;
-  } else {
-    // Turns the node down to a leaf, each time below its child of lower ticket, and takes it off.
-    while (s->prev != nullptr || s->next != nullptr) {
-      bool left = s->next == nullptr || (s->prev != nullptr && s->prev->ticket < s->next->ticket);
-      RotateUp(left ? s->prev : s->next);
-    }
-    *Link(s) = nullptr;
-    s->parent = nullptr;
-    s->ticket = 0;
+    return;
   }
+  // Turns the node down to a leaf, each time below its child of lower ticket, and takes it off.
+  while (s->prev != nullptr || s->next != nullptr) {
+    bool left = s->next == nullptr || (s->prev != nullptr && s->prev->ticket < s->next->ticket);
+    RotateUp(left ? s->prev : s->next);
+  }
+  *Link(s) = nullptr;
+  s->parent = nullptr;
+  s->ticket = 0;
+}
+
+Sudog* SemaRoot::Dequeue(const void* addr) {
+  Sudog* s = Find(addr);
+  if (s == nullptr) return nullptr;
+  RemoveNode(s);
   s->elem = nullptr;
   s->waitlink = s->waittail = nullptr;
   return s;
+}
+
+void SemaRoot::Remove(Sudog* s) {
+  Sudog* node = Find(s->elem);
+  if (node == s) {
+    RemoveNode(s);
+  } else {
+    s->prev->waitlink = s->waitlink;
+    if (s->waitlink != nullptr) {
+      s->waitlink->prev = s->prev;
+    } else {
+      node->waittail = s->prev != node ? s->prev : nullptr;
+    }
+  }
+  s->elem = nullptr;
+  s->prev = s->waitlink = s->waittail = nullptr;
 }
 
 constexpr size_t kRoots = 251;
@@ -151,26 +178,55 @@ SemaRoot& RootFor(const void* addr) {
 
 }  // namespace
 
+bool SemTryAcquire(std::atomic<uint32_t>* addr) {
+  uint32_t n = addr->load();
+  while (n > 0) {
+    if (addr->compare_exchange_weak(n, n - 1)) return true;
+  }
+  return false;
+}
+
 void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason) {
-  if (TryTake(addr)) return;
-  G* gp = CurrentG();
-  Sudog s;  // who takes it off the table is done with it when it readies gp
-  SemaRoot& root = RootFor(addr);
-  s.g = gp;
-  s.is_select = false;
+  if (SemTryAcquire(addr)) return;
+  SemWait wait;
+  SemAcquireOr(addr, lifo, reason, &wait);
+}
+
+// Who takes the sudog off the table is done with it when it readies the goroutine.
+bool SemAcquireOr(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason, SemWait* wait) {
+  if (SemTryAcquire(addr)) return true;
+  Sudog& s = wait->s;
+  s.g = CurrentG();
   s.ticket = 0;
+  SemaRoot& root = RootFor(addr);
   while (true) {
     root.lock.Lock();
+    if (wait->given_up) {
+      root.lock.Unlock();
+      return false;
+    }
     root.nwait.fetch_add(1);
-    if (TryTake(addr)) {
+    if (SemTryAcquire(addr)) {
       root.nwait.fetch_sub(1);
       root.lock.Unlock();
-      break;
+      return true;
     }
     root.Queue(addr, &s, lifo);
     GoParkUnlock(&root.lock, reason);
-    if (s.ticket == kHandedOver || TryTake(addr)) break;
+    if (s.ticket == kGivenUp) return false;
+    if (s.ticket == kHandedOver || SemTryAcquire(addr)) return true;
   }
+}
+
+G* SemGiveUp(const std::atomic<uint32_t>* addr, SemWait* wait) {
+  SemaRoot& root = RootFor(addr);
+  LockGuard guard(&root.lock);
+  wait->given_up = true;
+  if (wait->s.elem == nullptr) return nullptr;
+  root.Remove(&wait->s);
+  root.nwait.fetch_sub(1);
+  wait->s.ticket = kGivenUp;
+  return wait->s.g;
 }
 
 void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {
@@ -186,7 +242,7 @@ void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {
     root.nwait.fetch_sub(1);
   }
   // Somebody waits at addr, so what addr lies in still exists.
-  if (handoff && TryTake(addr)) s->ticket = kHandedOver;
+  if (handoff && SemTryAcquire(addr)) s->ticket = kHandedOver;
   GoReady(s->g);
 }
 

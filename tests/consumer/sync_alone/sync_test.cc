@@ -21,3 +21,20 @@ TEST(SyncAlone, CountsUnderALock) {
   });
   EXPECT_EQ(count, 100);
 }
+
+TEST(SyncAlone, ResultsComeOutWhereOneWaits) {
+  gort::Run([] {
+    gort::Future<int> sum = gort::Spawn([](int a, int b) { return a + b; }, 2, 3);
+    EXPECT_EQ(sum.Get(), 5);
+    gort::TaskGroup group;
+    group.Go([](const gort::Context& ctx) {
+      ctx.Done().Recv();
+      return ctx.Err();
+    });
+    group.Go([] { return absl::NotFoundError("first"); });
+    EXPECT_EQ(group.Wait(), absl::NotFoundError("first"));
+    gort::Mutex mu;
+    EXPECT_FALSE(mu.Lock(group.context()).ok());
+    return 0;
+  });
+}
