@@ -90,5 +90,39 @@ TEST(ChanAllocTest, Select) {
   });
 }
 
+TEST(ChanAllocTest, SelectorThatChangesItsCases) {
+  InGort([] {
+    auto ch = MakeChan<std::unique_ptr<int>>(1);
+    std::optional<std::unique_ptr<int>> got;
+    auto mine = std::make_unique<int>(7);
+    Selector s;
+    s.Recv(ch, &got).Send(ch, std::make_unique<int>(8)).Send(ch, &mine).Disable(1);
+    ExpectNoAllocations([&] {
+      EXPECT_EQ(s.Run(), 2);
+      EXPECT_EQ(s.Disable(2).Run(), 0);
+      s.Refill(1, *std::move(got)).Enable(1);
+      EXPECT_EQ(s.Run(), 1);
+      EXPECT_EQ(s.Disable(1).Run(), 0);
+      mine = *std::move(got);
+      s.Enable(2);
+    });
+    EXPECT_EQ(*mine, 7);
+  });
+}
+
+TEST(ChanAllocTest, Ranges) {
+  InGort([] {
+    auto ch = MakeChan<std::unique_ptr<int>>(1);
+    auto p = std::make_unique<int>(7);
+    ExpectNoAllocations([&] {
+      ch.Send(std::move(p));
+      for (std::unique_ptr<int> got : ch) {
+        p = std::move(got);
+        break;
+      }
+    });
+  });
+}
+
 }  // namespace
 }  // namespace gort

@@ -27,12 +27,16 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <ranges>
 #include <type_traits>
 #include <utility>
 
 #include "gort/base/panic.h"
 #include "gort/chan/internal/element.h"
+#include "gort/chan/internal/handle.h"
 #include "gort/chan/internal/hchan.h"
+#include "gort/chan/internal/lent.h"
+#include "gort/chan/internal/until_done.h"
 
 namespace gort {
 
@@ -42,6 +46,7 @@ struct Unit {
 };
 
 enum class RecvState { kValue, kEmpty, kClosed };
+enum class SendState { kSent, kFull, kClosed };
 
 template <class T>
 class Chan;
@@ -53,34 +58,6 @@ template <class T>
 Chan<T> MakeChan(size_t capacity = 0);
 
 namespace rt {
-
-// A counted reference to an HChan, or null. What the three kinds of handle have in common.
-class ChanHandle {
- public:
-  constexpr ChanHandle() = default;
-  ChanHandle(const ChanHandle& o) : c_(o.c_) { HChanRef(c_); }
-  ChanHandle(ChanHandle&& o) noexcept : c_(std::exchange(o.c_, nullptr)) {}
-  ChanHandle& operator=(ChanHandle o) noexcept {
-    std::swap(c_, o.c_);
-    return *this;
-  }
-  ~ChanHandle() { HChanUnref(c_); }
-
-  // Elements in the buffer, a snapshot; elements that fit into it. 0 for the nil channel.
-  size_t Len() const { return ChanLen(c_); }
-  size_t Cap() const { return ChanCap(c_); }
-  // False: the nil channel.
-  explicit operator bool() const { return c_ != nullptr; }
-
-  // The runtime's object; for the packages of gort.
-  HChan* hchan() const { return c_; }
-
- protected:
-  explicit ChanHandle(HChan* adopted) : c_(adopted) {}
-
- private:
-  HChan* c_ = nullptr;
-};
 
 // The sending half of the interface, for a handle class D.
 template <class D, class T>
@@ -98,31 +75,52 @@ class SendOps {
     SendFrom(v);
   }
 
-  // Sends if that is possible now; false: it would block, and v has its value still. Throws Panic
-  // as Send does. Nil: false. While the move of a boxed type runs a place in the channel is
-  // reserved for it, which others find taken.
-  bool TrySend(T&& v) const {
-    bool sent;
-    if constexpr (kElemBoxed<T>) {
-      sent = TrySendBoxed(chan(), v);
-    } else if constexpr (!kElemBytes<T>) {
-      sent = TrySendRelocated(chan(), v);
-    } else {
-      sent = ChanSend(chan(), std::addressof(v), /*block=*/false);
+  // The same, but gives up when ctx, a Context, is cancelled: returns ctx.Err(), and v has its value
+  // still. Ok: it was sent. A ctx that is cancelled already comes first, before a channel that has
+  // room and before Panic. No goroutine, no allocation; Background() costs nothing. Nil: waits for
+  // ctx. A T that can only be moved, and whose move may throw, is moved back when ctx ends the wait:
+  // what that throws leaves this call. Returns absl::Status. Include gort/context/context.h.
+  template <class C = Context>
+  typename Ends<C>::Status Send(const std::type_identity_t<C>& ctx, T&& v) const {
+    HChan* done = Ends<C>::Done(ctx);
+    if (done == nullptr) {
+      Send(std::move(v));
+      return {};
     }
-    if (!sent) PollFailed();
-    return sent;
+    if (ChanClosed(done)) return ctx.Err();
+    Lent<T> lent(std::addressof(v));
+    const bool sent = ChanSendUntilDone(chan(), lent.raw(), done);
+    if (sent) lent.SetSent();
+    lent.GiveBack();
+    return sent ? typename Ends<C>::Status() : ctx.Err();
   }
-  bool TrySend(const T& v) const requires std::is_copy_constructible_v<T> {
-    HChan* c = chan();
-    bool sent = false;
-    if (c != nullptr && !ChanSendWouldBlock(c)) {
-      Outgoing<T> out(v);
-      sent = ChanSend(c, out.raw(), /*block=*/false);
-      if (sent) out.SetSent();
+  template <class C = Context>
+  typename Ends<C>::Status Send(const std::type_identity_t<C>& ctx,
+                                const T& v) const requires std::is_copy_constructible_v<T> {
+    HChan* done = Ends<C>::Done(ctx);
+    if (done == nullptr) {
+      Send(v);
+      return {};
     }
-    if (!sent) PollFailed();
-    return sent;
+    if (ChanClosed(done)) return ctx.Err();
+    Outgoing<T> out(v);
+    if (!ChanSendUntilDone(chan(), out.raw(), done)) return ctx.Err();
+    out.SetSent();
+    return {};
+  }
+
+  // Sends if that is possible now; false: it would block, and v has its value still. Throws Panic
+  // as Send does, and v has its value then, too. Nil: false. While the move of a boxed type runs a
+  // place in the channel is reserved for it, which others find taken; if the channel is closed
+  // meanwhile v is moved back.
+  bool TrySend(T&& v) const { return SentOrPanic(Try(std::move(v))); }
+  bool TrySend(const T& v) const requires std::is_copy_constructible_v<T> {
+    return SentOrPanic(Try(v));
+  }
+  // The same, for callers that expect to find the channel closed: kClosed instead of Panic.
+  SendState TrySendState(T&& v) const { return StateOf(Try(std::move(v))); }
+  SendState TrySendState(const T& v) const requires std::is_copy_constructible_v<T> {
+    return StateOf(Try(v));
   }
 
   // No more sends; receivers get what is in the buffer and then see the end; everybody who waits
@@ -131,6 +129,35 @@ class SendOps {
 
  private:
   HChan* chan() const { return static_cast<const D*>(this)->hchan(); }
+
+  Attempt Try(T&& v) const {
+    if constexpr (kElemBoxed<T>) {
+      return TrySendBoxed(chan(), v);
+    } else if constexpr (!kElemBytes<T>) {
+      return TrySendRelocated(chan(), v);
+    } else {
+      return ChanTrySend(chan(), std::addressof(v));
+    }
+  }
+  Attempt Try(const T& v) const {
+    HChan* c = chan();
+    if (c == nullptr || ChanSendWouldBlock(c)) return Attempt::kWouldBlock;
+    Outgoing<T> out(v);
+    const Attempt attempt = ChanTrySend(c, out.raw());
+    if (attempt == Attempt::kDone) out.SetSent();
+    return attempt;
+  }
+  static bool SentOrPanic(Attempt attempt) {
+    if (attempt == Attempt::kDone) return true;
+    if (attempt == Attempt::kClosed) PanicSendOnClosed();
+    PollFailed();
+    return false;
+  }
+  static SendState StateOf(Attempt attempt) {
+    if (attempt == Attempt::kDone) return SendState::kSent;
+    PollFailed();
+    return attempt == Attempt::kClosed ? SendState::kClosed : SendState::kFull;
+  }
 
   template <class U>
   void SendFrom(U&& v) const {
@@ -159,6 +186,30 @@ class RecvOps {
     return v;
   }
 
+  // The same, but gives up when ctx, a Context, is cancelled: returns ctx.Err(), and received nothing.
+  // Ok: the next element, or nullopt. A ctx that is cancelled already comes first, before what waits
+  // in the channel. No goroutine, no allocation; Background() costs nothing. Nil: waits for ctx.
+  // Returns absl::StatusOr<std::optional<T>>. Include gort/context/context.h.
+  template <class C = Context>
+  typename Ends<C>::template StatusOr<std::optional<T>> Recv(
+      const std::type_identity_t<C>& ctx) const {
+    HChan* c = chan();
+    HChan* done = Ends<C>::Done(ctx);
+    typename Ends<C>::template StatusOr<std::optional<T>> got = std::optional<T>();
+    Incoming<T> in;
+    const RecvResult result = done != nullptr ? ChanRecvUntilDone(c, in.raw(), done)
+                              : ChanRecvAndWait<kWaitSize<T>>(c, in.raw()) ? RecvResult::kReceived
+                                                                           : RecvResult::kClosed;
+    if (result == RecvResult::kReceived) {
+      in.SetFull();
+      in.Take(c, &*got);
+    } else if (result == RecvResult::kWouldBlock) {
+      got = ctx.Err();
+    }
+    Opaque(&got);
+    return got;
+  }
+
   // Receives if that is possible now. kValue: *out was assigned the element; otherwise *out is as
   // it was. out may be null: the element is dropped. Nil: kEmpty. A T without assignment is
   // destroyed and made anew in its place; if making it throws then, std::terminate is called.
@@ -179,34 +230,54 @@ class RecvOps {
     return RecvState::kValue;
   }
 
-  // Receives one element at a time. *it is an rvalue, so that `for (T v : ch)` moves: T&&, or, when
-  // the move may throw, a T, so that a move that throws gives the element back to the channel. An
-  // element larger than 1 KiB is always a T&&: its loop may do with a reference, and needs no room
-  // for it in its frame.
+  // Receives one element at a time, when it is first looked at: `ch | std::views::take(3)` receives
+  // three, and leaves the fourth. *it is an rvalue, so that `for (T v : ch)` moves: T&&, or, when the
+  // move may throw, a T, so that a move that throws gives the element back to the channel; such a
+  // *it works once, so that channels of those are no ranges of <ranges>. An element larger than
+  // 1 KiB is always a T&&: its loop may do with a reference, and needs no room for it in its frame.
   class Iterator {
+    static constexpr bool kReference =
+        std::is_nothrow_move_constructible_v<T> || sizeof(T) > kMaxCarried;
+
    public:
-    explicit Iterator(HChan* c) : c_(c) { ++*this; }
-    Iterator(const Iterator&) = delete;
-    Iterator& operator=(const Iterator&) = delete;
-    decltype(auto) operator*() {
-      if constexpr (std::is_nothrow_move_constructible_v<T> || sizeof(T) > kMaxCarried) {
+    using iterator_concept = std::input_iterator_tag;
+    using difference_type = std::ptrdiff_t;
+    using value_type = std::conditional_t<kReference, T, void>;
+
+    explicit Iterator(HChan* c) : c_(c) {}
+    decltype(auto) operator*() const {
+      Receive();
+      if constexpr (kReference) {
         return std::move(in_.value());
       } else {
         return in_.Take(c_);
       }
     }
     Iterator& operator++() {
+      Receive();
       in_.Reset();
-      done_ = !ChanRecvAndWait<kWaitSize<T>>(c_, in_.raw());
-      if (!done_) in_.SetFull();
+      if (state_ == kHere) state_ = kAhead;
       return *this;
     }
-    friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.done_; }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+      it.Receive();
+      return it.state_ == kEnd;
+    }
 
    private:
+    enum State : unsigned char { kAhead, kHere, kEnd };
+
+    void Receive() const {
+      if (state_ != kAhead) return;
+      const bool received = ChanRecvAndWait<kWaitSize<T>>(c_, in_.raw());
+      if (received) in_.SetFull();
+      state_ = received ? kHere : kEnd;
+    }
+
     HChan* c_;
-    Incoming<T> in_;
-    bool done_ = false;
+    mutable Incoming<T> in_;
+    mutable State state_ = kAhead;  // kAhead: the element is still to be received
   };
   // for (T v : ch): until closed and drained. Go: range
   Iterator begin() const { return Iterator(chan()); }
@@ -278,5 +349,11 @@ Chan<T> MakeChan(size_t capacity) {
 }
 
 }  // namespace gort
+
+// A handle is its own view, and a view keeps the channel: `return ch | std::views::take(3);`.
+template <class T>
+inline constexpr bool std::ranges::enable_view<gort::Chan<T>> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_view<gort::RecvChan<T>> = true;
 
 #endif  // GORT_CHAN_CHAN_H_

@@ -317,6 +317,11 @@ const void* ContextValue(const ContextNode* n, const void* key) {
   return nullptr;
 }
 
+HChan* ContextDone(const ContextNode* n) {
+  const CancelNode* can = CancellerOf(n);
+  return can != nullptr ? can->done.hchan() : nullptr;
+}
+
 ContextHandle NewCancelNode(const Context& parent) { return NewNode(parent, parent.Deadline()); }
 
 ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left,

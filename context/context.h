@@ -31,8 +31,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "gort/chan/chan.h"
+#include "gort/chan/internal/hchan.h"
+#include "gort/chan/internal/until_done.h"
 #include "gort/timer/sleep.h"
 
 namespace gort {
@@ -124,6 +127,8 @@ struct ContextCallbackOf final : ContextCallback {
 };
 
 const void* ContextValue(const ContextNode* n, const void* key);
+// The channel of Done(), for as long as somebody keeps n; null: nil.
+HChan* ContextDone(const ContextNode* n);
 ContextHandle NewCancelNode(const Context& parent);
 ContextHandle NewDeadlineNode(const Context& parent, absl::Time deadline, absl::Duration left,
                               const absl::Status& cause);
@@ -287,6 +292,21 @@ requires std::is_invocable_v<std::decay_t<F>> StopFunc AfterFunc(const Context& 
       ctx, std::make_unique<rt::ContextCallbackOf<std::decay_t<F>>>(std::forward<F>(f))));
 }
 
+namespace rt {
+
+// For the sends and receives with a context (chan/internal/until_done.h).
+template <>
+struct Ends<Context> {
+  using Status = absl::Status;
+  template <class T>
+  using StatusOr = absl::StatusOr<T>;
+  static HChan* Done(const Context& ctx) {
+    const ContextNode* n = ctx.handle().get();
+    return n != nullptr ? ContextDone(n) : nullptr;
+  }
+};
+
+}  // namespace rt
 }  // namespace gort
 
 #endif  // GORT_CONTEXT_CONTEXT_H_

@@ -152,9 +152,13 @@ class Incoming {
   ~Incoming() {
     if (full_) value_.~T();
   }
-  // Only before anything was received.
-  Incoming(Incoming&&) noexcept {}
-  Incoming& operator=(Incoming&&) = delete;
+  Incoming(Incoming&& o) noexcept { TakeFrom(o); }
+  Incoming& operator=(Incoming&& o) noexcept {
+    if (this == &o) return *this;
+    Reset();
+    TakeFrom(o);
+    return *this;
+  }
 
   void* raw() { return std::addressof(value_); }
   // The receive filled raw().
@@ -165,10 +169,19 @@ class Incoming {
   }
   T& value() { return value_; }
 
+  T Take(HChan*) { return T(std::move(value_)); }
   void Take(HChan*, std::optional<T>* out) { out->emplace(std::move(value_)); }
   void TakeInto(HChan*, T* out) { Assign(out, value_); }
 
  private:
+  // What is carried as it is does not throw when it moves.
+  void TakeFrom(Incoming& o) noexcept {
+    if (!o.full_) return;
+    std::construct_at(std::addressof(value_), std::move(o.value_));
+    full_ = true;
+    o.Reset();
+  }
+
   union {
     T value_;
   };
@@ -180,8 +193,13 @@ class Incoming<T, true> {
  public:
   Incoming() = default;
   ~Incoming() { Reset(); }
-  Incoming(Incoming&&) noexcept {}
-  Incoming& operator=(Incoming&&) = delete;
+  Incoming(Incoming&& o) noexcept : box_(std::exchange(o.box_, nullptr)) {}
+  Incoming& operator=(Incoming&& o) noexcept {
+    if (this == &o) return *this;
+    Reset();
+    box_ = std::exchange(o.box_, nullptr);
+    return *this;
+  }
 
   void* raw() { return &box_; }
   void SetFull() {}
@@ -275,48 +293,12 @@ class Outgoing<T, true, false> {
   ~Outgoing() { delete static_cast<Box<T>*>(box_); }
 
   void* raw() { return &box_; }
+  T& value() { return static_cast<Box<T>*>(box_)->value; }
   void SetSent() { box_ = nullptr; }
 
  private:
   BoxBase* box_ = nullptr;
 };
-
-// A non-blocking send of a relocated type: v is moved into this frame, and back if it was not sent.
-template <class T>
-bool TrySendRelocated(HChan* c, T& v) {
-  if (c == nullptr || ChanSendWouldBlock(c)) return false;
-  struct Attempted {
-    Outgoing<T> out;
-    T* from;
-    bool sent = false;
-    ~Attempted() {
-      if (sent) {
-        out.SetSent();
-      } else {
-        Replace(from, out.value());
-      }
-    }
-  } a{Outgoing<T>(std::move(v)), std::addressof(v)};
-  return a.sent = ChanSend(c, a.out.raw(), /*block=*/false);
-}
-
-// A non-blocking send of a boxed type that leaves v alone unless the send happens: the memory comes
-// first, the move out of v once the send is certain.
-template <class T>
-bool TrySendBoxed(HChan* c, T& v) {
-  if (c == nullptr || ChanSendWouldBlock(c)) return false;
-  struct Pending {
-    std::unique_ptr<Box<T>> box;
-    T* from;
-  } p{std::make_unique<Box<T>>(), std::addressof(v)};
-  auto fill = [](void* arg) {
-    auto* pending = static_cast<Pending*>(arg);
-    pending->box->Fill(std::move(*pending->from));
-  };
-  if (!ChanTrySendBox(c, p.box.get(), fill, &p)) return false;
-  p.box.release();
-  return true;
-}
 
 }  // namespace rt
 }  // namespace gort

@@ -315,7 +315,7 @@ TEST(ElementTest, ThrowingRecvGivesTheElementBack) {
         auto receive = [&] {
           if (way == 0) ch.Recv();
           if (way == 1) ch.TryRecv(&out);
-          if (way == 2) Select(OnRecv(ch));
+          if (way == 2) Select(OnRecv(ch, [](std::optional<Throwing>) {}));
         };
         EXPECT_THROW(receive(), std::runtime_error);
         Throwing::fuse = -1;

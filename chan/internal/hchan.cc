@@ -241,18 +241,23 @@ template void ChanSendAndWait<8>(HChan* c, void* elem);
 template void ChanSendAndWait<16>(HChan* c, void* elem);
 template void ChanSendAndWait<kAnySize>(HChan* c, void* elem);
 
+Attempt ChanTrySend(HChan* c, void* elem) {
+  if (c == nullptr || ChanSendWouldBlock(c)) return Attempt::kWouldBlock;
+  G* wake = nullptr;
+  c->lock.Lock();
+  const Attempt attempt = SendLockedSized<kAnySize>(c, elem, &wake);
+  c->lock.Unlock();
+  if (wake != nullptr) GoReady(wake);
+  return attempt;
+}
+
 bool ChanSend(HChan* c, void* elem, bool block) {
   if (block) {
     ChanSendAndWait<kAnySize>(c, elem);
     return true;
   }
-  if (c == nullptr || ChanSendWouldBlock(c)) return false;
-  G* wake = nullptr;
-  c->lock.Lock();
-  const Attempt attempt = SendLockedSized<kAnySize>(c, elem, &wake);
-  c->lock.Unlock();
+  const Attempt attempt = ChanTrySend(c, elem);
   if (attempt == Attempt::kClosed) PanicSendOnClosed();
-  if (wake != nullptr) GoReady(wake);
   return attempt == Attempt::kDone;
 }
 
@@ -260,19 +265,15 @@ namespace {
 
 // What a send needs before its element exists: a receiver, which is taken off its queue because a
 // select that waits could be taken by another channel meanwhile, or a place in the ring, by which
-// everybody else finds less room. False: there is neither.
-bool Reserve(HChan* c, Sudog** receiver) {
-  c->lock.Lock();
-  const bool closed = c->closed.load(std::memory_order_relaxed);
-  bool found = false;
-  if (!closed) {
-    *receiver = c->recvq.Dequeue();
-    found = *receiver != nullptr || c->qcount.load(std::memory_order_relaxed) < c->limit;
-    if (found && *receiver == nullptr) --c->limit;
-  }
-  c->lock.Unlock();
-  if (closed) PanicSendOnClosed();
-  return found;
+// everybody else finds less room. kWouldBlock: there is neither.
+Attempt Reserve(HChan* c, Sudog** receiver) {
+  BriefGuard guard(&c->lock);
+  if (c->closed.load(std::memory_order_relaxed)) return Attempt::kClosed;
+  *receiver = c->recvq.Dequeue();
+  if (*receiver != nullptr) return Attempt::kDone;
+  if (c->qcount.load(std::memory_order_relaxed) >= c->limit) return Attempt::kWouldBlock;
+  --c->limit;
+  return Attempt::kDone;
 }
 
 // Takes a reservation back. The receiver is woken empty-handed and looks again; the place goes to
@@ -292,23 +293,23 @@ void GiveUp(HChan* c, Sudog* receiver) {
 }
 
 // Sends to the place reserved, or to a receiver that came since.
-bool SendReserved(HChan* c, void* elem) {
+Attempt SendReserved(HChan* c, void* elem) {
   G* wake = nullptr;
   c->lock.Lock();
   ++c->limit;
   const Attempt attempt = SendLocked(c, elem, &wake);
   c->lock.Unlock();
-  if (attempt == Attempt::kClosed) PanicSendOnClosed();
   if (wake != nullptr) GoReady(wake);
-  return true;
+  return attempt;
 }
 
 }  // namespace
 
-bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) {
-  if (c == nullptr || ChanSendWouldBlock(c)) return false;
+Attempt ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) {
+  if (c == nullptr || ChanSendWouldBlock(c)) return Attempt::kWouldBlock;
   Sudog* receiver = nullptr;
-  if (!Reserve(c, &receiver)) return false;
+  const Attempt reserved = Reserve(c, &receiver);
+  if (reserved != Attempt::kDone) return reserved;
   try {
     fill(arg);
   } catch (...) {
@@ -319,7 +320,7 @@ bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg) 
   // The receiver is off its queue and asleep: nobody but this call can touch its frame.
   CopyBytes(receiver->elem, &box, sizeof box);
   GoReady(Resolve(receiver, true));
-  return true;
+  return Attempt::kDone;
 }
 
 // ---- receiving ----

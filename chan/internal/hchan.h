@@ -117,11 +117,18 @@ bool ChanSend(HChan* c, void* elem, bool block);
 template <size_t kSize>
 void ChanSendAndWait(HChan* c, void* elem);
 
-// As a non-blocking ChanSend of a box that holds no element yet. Once a receiver or a place in the
-// ring is reserved fill(arg) constructs the element, without the lock; others find the channel so
-// much fuller meanwhile. What fill throws goes to the caller, and the reservation is taken back.
-// Throws Panic also when the channel is closed between fill and the send to the reserved place.
-bool ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
+// What an attempt came to.
+enum class Attempt : uint8_t { kDone, kClosed, kWouldBlock };
+
+// Sends *elem if that is possible now; it is taken exactly when the result is kDone. A null channel:
+// kWouldBlock.
+Attempt ChanTrySend(HChan* c, void* elem);
+
+// As ChanTrySend of a box that holds no element yet. Once a receiver or a place in the ring is
+// reserved fill(arg) constructs the element, without the lock; others find the channel so much
+// fuller meanwhile. What fill throws goes to the caller, and the reservation is taken back. kClosed
+// also when the channel is closed between fill and the send to the reserved place.
+Attempt ChanTrySendBox(HChan* c, BoxBase* box, void (*fill)(void* arg), void* arg);
 
 // Receives into *dst, which is raw memory, exactly when the result is kReceived. kWouldBlock: block
 // is false, and there is nothing now. Go: chanrecv
@@ -150,9 +157,6 @@ bool ChanRecvWouldBlock(const HChan* c);
 void PollFailed();
 
 // ---- for select.cc ----
-
-// What an attempt came to.
-enum class Attempt : uint8_t { kDone, kClosed, kWouldBlock };
 
 // Sends or receives if that is possible without waiting. When a peer was waiting, *wake is set to
 // it: GoReady it once the lock is released. Go: send, recv

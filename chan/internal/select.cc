@@ -1,5 +1,3 @@
-#include "gort/chan/select.h"
-
 #include <algorithm>
 #include <functional>
 #include <new>
@@ -8,6 +6,7 @@
 #include "gort/base/attributes.h"
 #include "gort/base/rand.h"
 #include "gort/base/throw.h"
+#include "gort/chan/internal/select_go.h"
 #include "gort/chan/internal/wait_queue.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/m.h"
@@ -260,25 +259,3 @@ int SelectGo(SelectCase* cases, uint32_t* order, int n, bool block, bool* receiv
 }
 
 }  // namespace gort::rt
-
-namespace gort {
-
-int Selector::Run() {
-  const int total = static_cast<int>(cases_.size());
-  scases_.assign(cases_.size(), rt::SelectCase{});
-  order_.resize(2 * cases_.size());
-  rt::SelectCase ignored;
-  int n = 0;
-  for (int i = 0; i < total; ++i) cases_[i]->Add(i == default_ ? &ignored : &scases_[n++]);
-  bool received = false;
-  int chosen = rt::SelectGo(scases_.data(), order_.data(), n, default_ < 0, &received);
-  if (chosen == rt::kSelectDefault) {
-    chosen = default_;
-  } else if (default_ >= 0 && chosen >= default_) {
-    ++chosen;
-  }
-  cases_[chosen]->Run(received);
-  return chosen;
-}
-
-}  // namespace gort
