@@ -378,6 +378,7 @@ bool ContextWatch::Begin(const Context& ctx) {
   if (node == nullptr) return true;
   LockGuard l(&node->lock);
   if (node->state.load(std::memory_order_relaxed) != kLive) return false;  // written under lock
+  prev = nullptr;  // it may have been listed before
   next = node->watches;
   if (next != nullptr) next->prev = this;
   node->watches = this;

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "gort/net/internal/adopt.h"
 #include "gort/net/internal/options.h"
 #include "gort/netpoll/internal/poller.h"
 
@@ -15,13 +16,50 @@ absl::StatusOr<size_t> Conn::Read(absl::Span<char> buf) {
   return fd_.get() != nullptr ? fd_.get()->Read(buf) : NoConnection("read");
 }
 
+absl::StatusOr<size_t> Conn::Read(const Context& ctx, absl::Span<char> buf) {
+  return fd_.get() != nullptr ? fd_.get()->Read(buf, &ctx) : NoConnection("read");
+}
+
 absl::StatusOr<size_t> Conn::Write(std::string_view data) {
   return fd_.get() != nullptr ? fd_.get()->Write(data) : NoConnection("write");
+}
+absl::StatusOr<size_t> Conn::Write(const Context& ctx, std::string_view data) {
+  return fd_.get() != nullptr ? fd_.get()->Write(data, &ctx) : NoConnection("write");
+}
+
+absl::StatusOr<size_t> Conn::Write(std::string_view data, size_t* written) {
+  *written = 0;
+  return fd_.get() != nullptr ? fd_.get()->Write(data, nullptr, written) : NoConnection("write");
+}
+absl::StatusOr<size_t> Conn::Write(const Context& ctx, std::string_view data, size_t* written) {
+  *written = 0;
+  return fd_.get() != nullptr ? fd_.get()->Write(data, &ctx, written) : NoConnection("write");
 }
 
 absl::StatusOr<size_t> Conn::Writev(absl::Span<const std::string_view> pieces) {
   return fd_.get() != nullptr ? fd_.get()->Writev(pieces) : NoConnection("writev");
 }
+absl::StatusOr<size_t> Conn::Writev(absl::Span<const std::string_view> pieces, size_t* written) {
+  *written = 0;
+  return fd_.get() != nullptr ? fd_.get()->Writev(pieces, written) : NoConnection("writev");
+}
+
+absl::StatusOr<Conn> Conn::FromFd(int fd) {
+  absl::StatusOr<rt::NetFd*> made = rt::AdoptFd(fd, rt::Adopted::kConn);
+  if (!made.ok()) return made.status();
+  return Conn(rt::FdHandle(*made));
+}
+
+absl::Status Conn::Lend(absl::FunctionRef<absl::Status(int fd)> f) {
+  return fd_.get() != nullptr ? fd_.get()->Lend(f, "lend") : NoConnection("lend");
+}
+
+absl::StatusOr<int> Conn::Release() {
+  if (fd_.get() == nullptr) return NoConnection("release");
+  return fd_.get()->Release();
+}
+
+absl::StatusOr<int> Conn::Dup() { return rt::DupFd(fd_.get()); }
 
 absl::Status Conn::CloseWrite() {
   return fd_.get() != nullptr ? fd_.get()->Shutdown(SHUT_WR) : NoConnection("close");

@@ -1,6 +1,6 @@
 // gort/net/conn.h: a connection.
 // What      Conn: a byte stream (TCP, unix), or a connected UDP socket, whose Read and Write are
-//           datagrams.
+//           datagrams. FromFd makes one of a descriptor: those, and pipes, FIFOs and ttys.
 // Layer     11. Move-only; closes when it is destroyed. Each method may be called from any
 //           goroutine or foreign thread at any time, except that nobody may begin a call on an
 //           object that is being destroyed or moved. Reads wait for each other in turn, so do
@@ -10,6 +10,9 @@
 //           what the kernel says, with absl's code for it, as "read tcp HERE->THERE: <text>".
 // Deadlines absolute. Infinite future: none. A deadline in the past ends every call at once, those
 //           that wait already included. A deadline stays until it is set anew.
+// Contexts  a call with a Context ends when the context does, with the code and text of its Err(), and
+//           so does its wait alone: other calls and later ones go on, and nothing that was read is lost. A
+//           context that is over ends the call at once, also when there are bytes to read.
 // Contract  | call        | goroutine | foreign thread | parks | allocates   |
 //           | Read, Write |     x     |  blocks it     |   x   | on an error |
 //           | Close       |     x     |       x        |   x   |      -      |
@@ -22,12 +25,15 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "gort/context/context.h"
 #include "gort/net/addr.h"
 #include "gort/net/internal/fd.h"
 
@@ -38,13 +44,25 @@ class Conn {
   // No connection: calls fail as after Close.
   Conn() = default;
 
+  // Takes fd over: a connected socket, a pipe, a FIFO, a tty, or whatever else epoll takes; it is made
+  // non-blocking, for everybody who shares the open file (another process, after dup). On an error
+  // fd stays the caller's, as it was: kInvalidArgument names what is wrong with it ("descriptor 7 is a
+  // listening socket; use Listener::FromFd"). Go: net.FileConn, os.NewFile
+  static absl::StatusOr<Conn> FromFd(int fd);
+
   // At most buf.size() bytes as soon as there are any; 0: the other side has ended its stream, or
   // buf is empty. Go: Conn.Read
   absl::StatusOr<size_t> Read(absl::Span<char> buf);
+  absl::StatusOr<size_t> Read(const Context& ctx, absl::Span<char> buf);
   // All of data, or an error, after which an unknown part has gone. Go: Conn.Write
   absl::StatusOr<size_t> Write(std::string_view data);
+  absl::StatusOr<size_t> Write(const Context& ctx, std::string_view data);
+  // The same; *written: the bytes that the kernel has taken, also when this fails.
+  absl::StatusOr<size_t> Write(std::string_view data, size_t* written);
+  absl::StatusOr<size_t> Write(const Context& ctx, std::string_view data, size_t* written);
   // The pieces one after the other, in one system call where the kernel takes them. Go: Buffers
   absl::StatusOr<size_t> Writev(absl::Span<const std::string_view> pieces);
+  absl::StatusOr<size_t> Writev(absl::Span<const std::string_view> pieces, size_t* written);
 
   // CloseWrite ends the stream to the other side, whose reads then find its end; CloseRead ends the
   // reads of this side. Go: CloseWrite, CloseRead
@@ -52,6 +70,19 @@ class Conn {
   absl::Status CloseRead();
   // Ends calls in progress, then closes; a second time is an error. Go: Conn.Close
   absl::Status Close();
+
+  // Calls f(fd) with the descriptor, which stays open until f returns: Close waits for that. f must
+  // not close it, nor make it block. The status is f's, or ok if f returns none; kFailedPrecondition:
+  // the connection is closed, and f is not called. Go: SyscallConn().Control
+  template <class F>
+  requires std::is_invocable_v<F&, int> absl::Status WithFd(F&& f) {
+    return Lend([&f](int fd) { return rt::StatusOf(f, fd); });
+  }
+  // Ends calls in progress as Close does, and gives the descriptor out, open and non-blocking: it is
+  // the caller's. This object is as after Close.
+  absl::StatusOr<int> Release();
+  // A second descriptor of the same open file, which exec closes; it is the caller's. Go: (*netFD).dup
+  absl::StatusOr<int> Dup();
 
   // Go: SetDeadline, SetReadDeadline, SetWriteDeadline
   absl::Status SetDeadline(absl::Time t);
@@ -87,6 +118,8 @@ class Conn {
   explicit Conn(rt::FdHandle fd) : fd_(std::move(fd)) {}
 
  private:
+  absl::Status Lend(absl::FunctionRef<absl::Status(int fd)> f);
+
   rt::FdHandle fd_;
 };
 

@@ -4,85 +4,55 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
+#include "gort/context/internal/watch.h"
+#include "gort/net/internal/dial_race.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"
 #include "gort/net/internal/syscalls.h"
 #include "gort/netpoll/internal/poll_desc.h"
 #include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
-#include "gort/platforms/clock.h"
-#include "gort/sync/sync.h"
 
 namespace gort {
-
-struct Dialer::State {
-  explicit State(const DialOptions& o) : options(o) {}
-  const DialOptions options;
-  Mutex mu;
-  bool closed ABSL_GUARDED_BY(mu) = false;
-  std::vector<Attempt*> attempts ABSL_GUARDED_BY(mu);  // that wait
-};
-
-// One call of Dial, as Close sees it. Close ends what the call waits for by a deadline in the past.
-class Dialer::Attempt : public rt::Watcher {
- public:
-  explicit Attempt(State* state) : state_(state) {}
-  ~Attempt() { Unwatch(); }  // also when an exception ends it
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
-
-  void Watch(rt::PollDesc* pd) override {
-    MutexLock l(&state_->mu);
-    if (state_->closed) {
-      End(pd);
-      return;
-    }
-    pd_ = pd;
-    state_->attempts.push_back(this);
-  }
-  void Unwatch() override {
-    MutexLock l(&state_->mu);
-    auto& all = state_->attempts;
-    all.erase(std::remove(all.begin(), all.end(), this), all.end());
-  }
-  void End() const { End(pd_); }
-
- private:
-  class ABSL_SCOPED_LOCKABLE MutexLock {
-   public:
-    explicit MutexLock(Mutex* mu) ABSL_EXCLUSIVE_LOCK_FUNCTION(mu) : mu_(mu) { mu_->Lock(); }
-    ~MutexLock() ABSL_UNLOCK_FUNCTION() { mu_->Unlock(); }
-
-   private:
-    Mutex* const mu_;
-  };
-  static void End(rt::PollDesc* pd) { rt::PollSetDeadline(pd, -1, rt::kPollRead | rt::kPollWrite); }
-
-  State* const state_;
-  rt::PollDesc* pd_ = nullptr;  // guarded by state_->mu
-};
-
 namespace {
 
-// What an address gets at the least, if so much is left.
-constexpr int64_t kLeastShareNs = 2'000'000'000;
+// Lets a context end what a Dial waits for, a look-up or a connection.
+class ContextWatcher : public rt::Watcher, private rt::ContextWatch {
+ public:
+  explicit ContextWatcher(const Context& ctx)
+      : ContextWatch([](rt::ContextWatch* w) { return static_cast<ContextWatcher*>(w)->Cancel(); }),
+        ctx_(ctx) {}
+  ~ContextWatcher() { Unwatch(); }  // also when an exception ends the call
+  ContextWatcher(const ContextWatcher&) = delete;
+  ContextWatcher& operator=(const ContextWatcher&) = delete;
 
-// When the next of n addresses has had its share of the time until `when` (0: there is no limit).
-// Go: partialDeadline
-int64_t ShareOf(int64_t when, size_t n) {
-  if (when <= 0) return when;
-  const int64_t now = rt::Nanotime();
-  const int64_t left = when - now;
-  if (left <= 0) return -1;
-  const int64_t share = std::max(left / static_cast<int64_t>(n), std::min(left, kLeastShareNs));
-  return now + share;
-}
+  void Watch(rt::PollDesc* pd) override {
+    pd_ = pd;
+    if (!Begin(ctx_)) Cancel();  // nobody waits for pd yet
+  }
+  void Unwatch() override {
+    if (pd_ == nullptr) return;
+    End();
+    rt::PollUncancel(pd_, rt::kPollRead);
+    rt::PollUncancel(pd_, rt::kPollWrite);
+    pd_ = nullptr;
+  }
+
+ private:
+  // A look-up waits for reading, a connection for writing; one of them is there.
+  rt::G* Cancel() {
+    rt::G* reader = rt::PollCancel(pd_, rt::kPollRead);
+    rt::G* writer = rt::PollCancel(pd_, rt::kPollWrite);
+    return reader != nullptr ? reader : writer;
+  }
+
+  const Context ctx_;
+  rt::PollDesc* pd_ = nullptr;
+};
 
 // Linux picks the port of a socket that dials. If that happens to be the dialled port, and nobody
 // listens there, the socket is connected to itself. Go: selfConnect
@@ -90,25 +60,38 @@ bool ConnectedToItself(const rt::NetFd& fd) {
   return fd.local().family() != AF_UNIX && fd.local() == fd.remote();
 }
 
+// Options that come before connect.
+absl::Status SetUp(int sysfd, bool tcp, bool datagrams, const DialOptions& options) {
+  if (tcp) rt::SysSetInt(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (datagrams) rt::SysSetInt(sysfd, SOL_SOCKET, SO_BROADCAST, 1);
+  return options.control ? options.control(sysfd) : absl::OkStatus();
+}
+
+absl::Status ConnectFd(rt::NetFd* fd, const SocketAddr& addr, int64_t when,
+                       ContextWatcher* watcher) {
+  absl::Status s = fd->Connect(
+      addr, when, [](void* arg, rt::PollDesc* pd) { static_cast<rt::Watcher*>(arg)->Watch(pd); },
+      static_cast<rt::Watcher*>(watcher));
+  watcher->Unwatch();
+  // The deadline of the Dial is not the connection's.
+  if (s.ok()) s = fd->SetDeadline(absl::InfiniteFuture(), rt::kPollRead | rt::kPollWrite);
+  return s;
+}
+
 absl::StatusOr<Conn> ConnectOne(const rt::Network& network, const SocketAddr& addr, int64_t when,
-                                const DialOptions& options, rt::Watcher* watcher) {
+                                const DialOptions& options, const Context& ctx) {
+  const bool tcp = network.type == SOCK_STREAM && addr.family() != AF_UNIX;
+  ContextWatcher watcher(ctx);
   for (int tries = 0;; ++tries) {
     const int sysfd = rt::SysSocket(addr.family(), network.type);
     if (sysfd < 0) {
       return rt::OpError("dial", network.name, addr.ToString(), "socket", -sysfd);
     }
-    const bool tcp = network.type == SOCK_STREAM && addr.family() != AF_UNIX;
-    if (tcp) rt::SysSetInt(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (network.type == SOCK_DGRAM) rt::SysSetInt(sysfd, SOL_SOCKET, SO_BROADCAST, 1);
     absl::StatusOr<rt::NetFd*> made = rt::NetFd::New(sysfd, network.name);
     if (!made.ok()) return made.status();
     rt::FdHandle fd(*made);
-    absl::Status s = fd.get()->Connect(
-        addr, when, [](void* arg, rt::PollDesc* pd) { static_cast<rt::Watcher*>(arg)->Watch(pd); },
-        watcher);
-    watcher->Unwatch();
-    // Takes the deadline off: the call's own, or the one by which Close tried, too late, to end it.
-    if (s.ok()) s = fd.get()->SetDeadline(absl::InfiniteFuture(), rt::kPollRead | rt::kPollWrite);
+    absl::Status s = SetUp(sysfd, tcp, network.type == SOCK_DGRAM, options);
+    if (s.ok()) s = ConnectFd(fd.get(), addr, when, &watcher);
     if (tcp && s.ok() && ConnectedToItself(*fd.get())) {
       if (tries < 2) continue;
       return rt::OpError("dial", network.name, addr.ToString(), "connect", ECONNREFUSED);
@@ -122,61 +105,59 @@ absl::StatusOr<Conn> ConnectOne(const rt::Network& network, const SocketAddr& ad
 }
 
 absl::StatusOr<Conn> DialAll(std::string_view network, std::string_view address,
-                             const DialOptions& options, rt::Watcher* watcher) {
+                             const DialOptions& options, const Context& ctx) {
   absl::StatusOr<rt::Network> kind = rt::ParseNetwork("dial", network);
   if (!kind.ok()) return kind.status();
   int64_t when = 0;
   if (options.timeout != absl::InfiniteDuration()) {
     when = rt::PollDeadlineIn(rt::SaturatedNanoseconds(options.timeout));
   }
+  ContextWatcher watcher(ctx);
   absl::StatusOr<std::vector<SocketAddr>> addrs =
-      rt::Resolve("dial", *kind, address, /*passive=*/false, when, watcher);
+      rt::Resolve("dial", *kind, address, /*passive=*/false, when, &watcher);
   if (!addrs.ok()) return addrs.status();
-  absl::Status first;
-  for (size_t i = 0; i < addrs->size(); ++i) {
-    absl::StatusOr<Conn> conn =
-        ConnectOne(*kind, (*addrs)[i], ShareOf(when, addrs->size() - i), options, watcher);
-    if (conn.ok()) return conn;
-    if (first.ok()) first = conn.status();
-    if (when != 0 && rt::Nanotime() >= when) break;
+  const auto connect = [&](const Context& own, const SocketAddr& addr, int64_t until) {
+    return ConnectOne(*kind, addr, until, options, own);
+  };
+  if (kind->type != SOCK_STREAM || options.attempt_delay == absl::InfiniteDuration()) {
+    return rt::ConnectInTurn(ctx, *addrs, when, connect);
   }
-  return first;
+  return rt::ConnectAny(ctx, rt::Interleaved(*addrs), when,
+                        rt::SaturatedNanoseconds(options.attempt_delay), connect);
+}
+
+std::string Dialling(std::string_view network, std::string_view address) {
+  return "dial " + std::string(network) + ' ' + std::string(address) + ": ";
 }
 
 }  // namespace
 
-Dialer::Dialer(const DialOptions& options) : state_(std::make_unique<State>(options)) {}
-
-Dialer::~Dialer() = default;
-
-absl::StatusOr<Conn> Dialer::Dial(std::string_view network, std::string_view address) {
-  Attempt attempt(state_.get());
-  absl::StatusOr<Conn> conn = DialAll(network, address, state_->options, &attempt);
-  if (conn.ok() || !absl::IsDeadlineExceeded(conn.status())) return conn;
-  state_->mu.Lock();
-  const bool closed = state_->closed;
-  state_->mu.Unlock();
-  if (!closed) return conn;
-  return absl::CancelledError("dial " + std::string(network) + ' ' + std::string(address) + ": " +
-                              rt::kClosedText);
-}
-
-void Dialer::Close() {
-  state_->mu.Lock();
-  state_->closed = true;
-  for (const Attempt* attempt : state_->attempts) attempt->End();
-  state_->mu.Unlock();
+absl::StatusOr<Conn> Dial(const Context& ctx, std::string_view network, std::string_view address,
+                          const DialOptions& options) {
+  absl::StatusOr<Conn> conn = absl::CancelledError();
+  if (ctx.Err().ok()) conn = DialAll(network, address, options, ctx);
+  if (conn.ok()) return conn;
+  const absl::Status over = ctx.Err();
+  const bool given_up = absl::IsCancelled(conn.status()) || absl::IsDeadlineExceeded(conn.status());
+  if (over.ok() || !given_up) return conn;  // the timeout of the options, or another error
+  return absl::Status(over.code(), Dialling(network, address) + std::string(over.message()));
 }
 
 absl::StatusOr<Conn> Dial(std::string_view network, std::string_view address,
                           absl::Duration timeout) {
-  struct Nobody : rt::Watcher {
-    void Watch(rt::PollDesc*) override {}
-    void Unwatch() override {}
-  } nobody;
   DialOptions options;
   options.timeout = timeout;
-  return DialAll(network, address, options, &nobody);
+  return DialAll(network, address, options, Background());
 }
+
+Dialer::Dialer(const DialOptions& options) : options_(options), open_(WithCancel(Background())) {}
+
+absl::StatusOr<Conn> Dialer::Dial(std::string_view network, std::string_view address) {
+  absl::StatusOr<Conn> conn = gort::Dial(open_.first, network, address, options_);
+  if (conn.ok() || !absl::IsCancelled(conn.status())) return conn;
+  return absl::CancelledError(Dialling(network, address) + rt::kClosedText);
+}
+
+void Dialer::Close() { open_.second(); }
 
 }  // namespace gort

@@ -1,11 +1,13 @@
 // gort/net/dial.h: making connections.
-// What      Dial, and Dialer for callers that want options or give up from outside.
+// What      Dial, with a timeout or a Context, and Dialer for callers that give up several at once.
 // Layer     11.
 // Addresses "host:port": a name is looked up by the C library, in a goroutine of its own; its
-//           addresses are tried in turn, each with its share of the time that is left.
+//           addresses are tried in turn, the two families by turns, each begun when the one before has
+//           failed or has taken attempt_delay; the first that answers is the connection, and the others are
+//           closed before Dial returns (RFC 8305).
 //           "localhost:http" works, too. A unix socket has a path, or "@name".
 // Errors    kInvalidArgument: the words cannot be understood; kNotFound: no such name;
-//           kDeadlineExceeded: the timeout; kCancelled "use of closed network connection": Close;
+//           kDeadlineExceeded: the timeout, or a context's; kCancelled "context canceled"; kCancelled "use of closed network connection": Close;
 //           else the first address's: "dial tcp 127.0.0.1:1: connect: Connection refused".
 // Contract  | call  | goroutine | foreign thread | parks | allocates |
 //           | Dial  |     x     |   blocks it    |   x   |     x     |
@@ -15,11 +17,14 @@
 #define GORT_NET_DIAL_H_
 
 #include <chrono>
-#include <memory>
+#include <functional>
 #include <string_view>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "gort/context/context.h"
 #include "gort/net/conn.h"
 #include "gort/timer/sleep.h"
 
@@ -38,22 +43,31 @@ absl::StatusOr<Conn> Dial(std::string_view network, std::string_view address,
 struct DialOptions {
   absl::Duration timeout = absl::InfiniteDuration();
   absl::Duration keep_alive = absl::Seconds(15);  // of TCP connections: Conn::SetKeepAlive
+  // TCP: how long an address is waited for before the next is tried beside it. Infinite: one after the
+  // other, each with its share of the time that is left.
+  absl::Duration attempt_delay = absl::Milliseconds(250);
+  // Called with each new socket before it is connected, for options that gort has no name for; an
+  // error ends the attempt. Several may run at once.
+  std::function<absl::Status(int fd)> control = {};
 };
+
+// Ends with ctx as well: kCancelled or kDeadlineExceeded, "dial tcp HOST:PORT: context canceled".
+// Go: Dialer.DialContext
+absl::StatusOr<Conn> Dial(const Context& ctx, std::string_view network, std::string_view address,
+                          const DialOptions& options = {});
 
 // Any number of goroutines and threads may dial at once. The Dialer must outlive their calls.
 class Dialer {
  public:
   explicit Dialer(const DialOptions& options = {});
-  ~Dialer();
 
   absl::StatusOr<Conn> Dial(std::string_view network, std::string_view address);
   // Ends every Dial in progress and later ones; connections that were made stay. Again is harmless.
   void Close();
 
  private:
-  struct State;
-  class Attempt;
-  const std::unique_ptr<State> state_;
+  const DialOptions options_;
+  std::pair<Context, CancelFunc> open_;
 };
 
 }  // namespace gort

@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "gort/context/context.h"
 #include "gort/net/listen.h"
 #include "gort/net/testing/fake_lookup.h"
 #include "gort/net/testing/testing.h"
@@ -223,9 +224,58 @@ TEST(DialAddresses, TheTimeIsSharedAndASmallRestIsNot) {
     EXPECT_TRUE(good.SetDeadline(absl::InfiniteFuture()).ok());
     // Enough for both: half of it, then the next.
     const absl::Time start = absl::Now();
-    Conn conn = Must(Dial("tcp", "slow:80", absl::Seconds(6)));
+    DialOptions options;
+    options.timeout = absl::Seconds(6);
+    options.attempt_delay = absl::InfiniteDuration();
+    Conn conn = Must(Dial(Background(), "tcp", "slow:80", options));
     EXPECT_EQ(conn.RemoteAddr(), good.Addr());
     EXPECT_GE(absl::Now() - start, absl::Seconds(2));
+  });
+}
+
+TEST(DialAddresses, ASlowOneIsOvertakenAndClosed) {
+  InGort([] {
+    FullListener hangs;
+    Listener good = Must(Listen("tcp", "127.0.0.1:0"));
+    Listener next = Must(Listen("tcp", "127.0.0.1:0"));
+    const int before = OpenSockets();
+    fake_lookup.Set("slow", {0, 0, {Addr(hangs.Addr()), Addr(good.Addr()), Addr(next.Addr())}});
+    absl::Time start = absl::Now();
+    Conn conn = Must(Dial("tcp", "slow:80"));
+    EXPECT_EQ(conn.RemoteAddr(), good.Addr());
+    EXPECT_GE(absl::Now() - start, absl::Milliseconds(250));
+    EXPECT_EQ(OpenSockets(), before + 1);
+    // The third was never begun.
+    EXPECT_TRUE(next.SetDeadline(absl::Now() - absl::Seconds(1)).ok());
+    EXPECT_EQ(next.Accept().status().code(), kTimeout);
+    // A short delay; one that fails does not take it.
+    DialOptions options;
+    options.attempt_delay = absl::Milliseconds(1);
+    EXPECT_EQ(Must(Dial(Background(), "tcp", "slow:80", options)).RemoteAddr(), good.Addr());
+    fake_lookup.Set("bad", {0, 0, {Addr(Nobody()), Addr(good.Addr())}});
+    options.attempt_delay = absl::Hours(1);
+    EXPECT_EQ(Must(Dial(Background(), "tcp", "bad:80", options)).RemoteAddr(), good.Addr());
+  });
+}
+
+TEST(DialAddresses, TheEndOfTheDialEndsAllOfThem) {
+  InGort([] {
+    FullListener hangs;
+    const int before = OpenSockets();
+    fake_lookup.Set("slow", {0, 0, std::vector<SocketAddr>(5, Addr(hangs.Addr()))});
+    DialOptions options;
+    options.attempt_delay = absl::Milliseconds(1);
+    auto scope = WithCancel(Background());
+    absl::Status got;
+    Probe dialling([&] { got = Dial(scope.first, "tcp", "slow:80", options).status(); });
+    EXPECT_TRUE(Parked(6));  // five attempts, and the caller
+    scope.second();
+    EXPECT_TRUE(dialling.Finish());
+    EXPECT_EQ(got, absl::CancelledError("dial tcp slow:80: context canceled"));
+    EXPECT_EQ(OpenSockets(), before);
+    options.timeout = absl::Milliseconds(20);
+    EXPECT_EQ(Dial(Background(), "tcp", "slow:80", options).status().code(), kTimeout);
+    EXPECT_EQ(OpenSockets(), before);
   });
 }
 

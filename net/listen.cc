@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "gort/net/internal/adopt.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"
 #include "gort/net/internal/sockets.h"
@@ -39,8 +40,10 @@ absl::StatusOr<Listener> Listen(std::string_view network, std::string_view addre
         if (options.reuse_port) error = rt::SysSetInt(sysfd, SOL_SOCKET, SO_REUSEPORT, 1);
         // Connections inherit it from the listener, which saves a system call for each.
         if (error == 0 && tcp) error = rt::SysSetInt(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
-        if (error == 0) return absl::OkStatus();
-        return rt::OpError("listen", network, std::string(address), "setsockopt", error);
+        if (error != 0) {
+          return rt::OpError("listen", network, std::string(address), "setsockopt", error);
+        }
+        return options.control ? options.control(sysfd) : absl::OkStatus();
       });
   if (!fd.ok()) return fd.status();
   rt::FdHandle handle(*fd);
@@ -54,12 +57,19 @@ absl::StatusOr<Listener> Listen(std::string_view network, std::string_view addre
   return Listener(std::move(handle));
 }
 
-absl::StatusOr<Conn> Listener::Accept() {
-  if (fd_.get() == nullptr) return rt::NoConnection("accept");
-  absl::StatusOr<rt::NetFd*> fd = fd_.get()->Accept();
+namespace {
+
+absl::StatusOr<Conn> AcceptOn(rt::NetFd* listener, const Context* ctx) {
+  if (listener == nullptr) return rt::NoConnection("accept");
+  absl::StatusOr<rt::NetFd*> fd = listener->Accept(ctx);
   if (!fd.ok()) return fd.status();
   return Conn(rt::FdHandle(*fd));
 }
+
+}  // namespace
+
+absl::StatusOr<Conn> Listener::Accept() { return AcceptOn(fd_.get(), nullptr); }
+absl::StatusOr<Conn> Listener::Accept(const Context& ctx) { return AcceptOn(fd_.get(), &ctx); }
 
 std::string Listener::Addr() const {
   return fd_.get() != nullptr ? fd_.get()->local().ToString() : "";
@@ -72,5 +82,22 @@ absl::Status Listener::SetDeadline(absl::Time t) {
 absl::Status Listener::Close() {
   return fd_.get() != nullptr ? fd_.get()->Close() : rt::NoConnection("close");
 }
+
+absl::StatusOr<Listener> Listener::FromFd(int fd) {
+  absl::StatusOr<rt::NetFd*> made = rt::AdoptFd(fd, rt::Adopted::kListener);
+  if (!made.ok()) return made.status();
+  return Listener(rt::FdHandle(*made));
+}
+
+absl::Status Listener::Lend(absl::FunctionRef<absl::Status(int fd)> f) {
+  return fd_.get() != nullptr ? fd_.get()->Lend(f, "lend") : rt::NoConnection("lend");
+}
+
+absl::StatusOr<int> Listener::Release() {
+  if (fd_.get() == nullptr) return rt::NoConnection("release");
+  return fd_.get()->Release();
+}
+
+absl::StatusOr<int> Listener::Dup() { return rt::DupFd(fd_.get()); }
 
 }  // namespace gort

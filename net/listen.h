@@ -16,10 +16,13 @@
 #ifndef GORT_NET_LISTEN_H_
 #define GORT_NET_LISTEN_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,8 +35,14 @@ class Listener {
  public:
   Listener() = default;
 
+  // Takes fd over: a socket that listens, inherited from another process for one. As Conn::FromFd.
+  // Close does not remove the file of a unix socket that came this way. Go: net.FileListener
+  static absl::StatusOr<Listener> FromFd(int fd);
+
   // The next connection. Go: Accept
   absl::StatusOr<Conn> Accept();
+  // Ends with ctx, too, as Conn::Read does.
+  absl::StatusOr<Conn> Accept(const Context& ctx);
   // "127.0.0.1:43121", "[::]:80", "/run/x.sock". Go: Addr
   std::string Addr() const;
   // For Accept. Go: SetDeadline
@@ -41,10 +50,20 @@ class Listener {
   // Ends Accepts in progress; connections that were accepted stay. Go: Close
   absl::Status Close();
 
+  // As of Conn. A unix socket whose listener was released keeps its file.
+  template <class F>
+  requires std::is_invocable_v<F&, int> absl::Status WithFd(F&& f) {
+    return Lend([&f](int fd) { return rt::StatusOf(f, fd); });
+  }
+  absl::StatusOr<int> Release();
+  absl::StatusOr<int> Dup();
+
   // From net's own.
   explicit Listener(rt::FdHandle fd) : fd_(std::move(fd)) {}
 
  private:
+  absl::Status Lend(absl::FunctionRef<absl::Status(int fd)> f);
+
   rt::FdHandle fd_;
 };
 
@@ -52,6 +71,9 @@ struct ListenOptions {
   bool reuse_port = false;  // several listeners of one port share its connections (SO_REUSEPORT)
   int backlog = 0;          // connections that wait for Accept; 0: as many as the kernel allows
   absl::Duration keep_alive = absl::Seconds(15);  // of connections: Conn::SetKeepAlive
+  // Called with the new socket before it is bound, for options that gort has no name for; an error
+  // ends Listen.
+  std::function<absl::Status(int fd)> control;
 };
 
 // A listener; kInvalidArgument: the address or network cannot be understood; else what the kernel

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "gort/net/internal/adopt.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"
 #include "gort/net/internal/sockets.h"
@@ -27,18 +28,31 @@ absl::StatusOr<PacketConn> ListenPacket(std::string_view network, std::string_vi
         if (error == 0 && options.reuse_port) {
           error = rt::SysSetInt(sysfd, SOL_SOCKET, SO_REUSEPORT, 1);
         }
-        if (error == 0) return absl::OkStatus();
-        return rt::OpError("listen", network, std::string(address), "setsockopt", error);
+        if (error != 0) {
+          return rt::OpError("listen", network, std::string(address), "setsockopt", error);
+        }
+        return options.control ? options.control(sysfd) : absl::OkStatus();
       });
   if (!fd.ok()) return fd.status();
   return PacketConn(rt::FdHandle(*fd));
 }
 
-absl::StatusOr<Datagram> PacketConn::ReadFrom(absl::Span<char> buf) {
-  if (fd_.get() == nullptr) return NoConnection("read");
-  absl::StatusOr<rt::Received> got = fd_.get()->ReadFrom(buf);
+namespace {
+
+absl::StatusOr<Datagram> ReadOne(rt::NetFd* fd, absl::Span<char> buf, const Context* ctx) {
+  if (fd == nullptr) return NoConnection("read");
+  absl::StatusOr<rt::Received> got = fd->ReadFrom(buf, ctx);
   if (!got.ok()) return got.status();
   return Datagram{got->size, got->from, got->truncated};
+}
+
+}  // namespace
+
+absl::StatusOr<Datagram> PacketConn::ReadFrom(absl::Span<char> buf) {
+  return ReadOne(fd_.get(), buf, nullptr);
+}
+absl::StatusOr<Datagram> PacketConn::ReadFrom(const Context& ctx, absl::Span<char> buf) {
+  return ReadOne(fd_.get(), buf, &ctx);
 }
 
 absl::StatusOr<size_t> PacketConn::WriteTo(std::string_view data, const SocketAddr& to) {
@@ -86,5 +100,22 @@ std::string PacketConn::LocalAddr() const {
 absl::Status PacketConn::Close() {
   return fd_.get() != nullptr ? fd_.get()->Close() : NoConnection("close");
 }
+
+absl::StatusOr<PacketConn> PacketConn::FromFd(int fd) {
+  absl::StatusOr<rt::NetFd*> made = rt::AdoptFd(fd, rt::Adopted::kPacket);
+  if (!made.ok()) return made.status();
+  return PacketConn(rt::FdHandle(*made));
+}
+
+absl::Status PacketConn::Lend(absl::FunctionRef<absl::Status(int fd)> f) {
+  return fd_.get() != nullptr ? fd_.get()->Lend(f, "lend") : rt::NoConnection("lend");
+}
+
+absl::StatusOr<int> PacketConn::Release() {
+  if (fd_.get() == nullptr) return rt::NoConnection("release");
+  return fd_.get()->Release();
+}
+
+absl::StatusOr<int> PacketConn::Dup() { return rt::DupFd(fd_.get()); }
 
 }  // namespace gort

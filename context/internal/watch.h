@@ -30,7 +30,7 @@ struct ContextWatch {
 
   // False: ctx is cancelled, and the function will not be called. The caller keeps ctx until End.
   bool Begin(const Context& ctx);
-  // Requires: Begin returned true. When this has returned the function neither runs nor will.
+  // After Begin. When this has returned the function neither runs nor will, and Begin may be called again.
   void End();
 
   const Cancelled cancelled;

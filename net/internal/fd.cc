@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "gort/base/attributes.h"
+#include "gort/net/internal/call_end.h"
 #include "gort/net/internal/syscalls.h"
 #include "gort/netpoll/internal/poller.h"
 #include "gort/netpoll/wait_fd.h"
@@ -82,18 +83,20 @@ class NetFd::Operation {
   const FdLock got_;
 };
 
-absl::StatusOr<NetFd*> NetFd::New(int sysfd, const char* network) {
+absl::StatusOr<NetFd*> NetFd::Adopt(int sysfd, const char* network, FdKind kind) {
   int error = 0;
   PollDesc* pd = PollOpen(sysfd, &error);
-  if (pd == nullptr) {
-    SysClose(sysfd);
-    if (error == ENOSYS) {
-      return absl::FailedPreconditionError(
-          "net: the runtime has not started; call gort::Run first");
-    }
-    return OpError("register", network, "", "epoll_ctl", error);
+  if (pd != nullptr) return new NetFd(sysfd, network, kind, pd);
+  if (error == ENOSYS) {
+    return absl::FailedPreconditionError("net: the runtime has not started; call gort::Run first");
   }
-  return new NetFd(sysfd, network, pd);
+  return OpError("register", network, "", "epoll_ctl", error);
+}
+
+absl::StatusOr<NetFd*> NetFd::New(int sysfd, const char* network) {
+  absl::StatusOr<NetFd*> made = Adopt(sysfd, network, FdKind::kSocket);
+  if (!made.ok()) SysClose(sysfd);
+  return made;
 }
 
 void NetFd::Unshare() {
@@ -107,19 +110,28 @@ void NetFd::Drop() {
 
 void NetFd::Destroy() {
   PollClose(pd_);
-  SysClose(sysfd_);
+  if (!keep_) SysClose(sysfd_);
   // The call of Close that waits for this has a share of its own.
   SemRelease(&close_sema_, false);
   Unshare();
 }
 
-absl::Status NetFd::Close() {
-  if (!mu_.IncRefAndClose()) return UseAfterClose("close");
+absl::Status NetFd::Close() { return CloseAs("close", /*keep=*/false); }
+
+absl::StatusOr<int> NetFd::Release() {
+  if (absl::Status s = CloseAs("release", /*keep=*/true); !s.ok()) return s;
+  return sysfd_;
+}
+
+absl::Status NetFd::CloseAs(const char* op, bool keep) {
+  if (!mu_.IncRefAndClose()) return UseAfterClose(op);
+  // One call of all comes here, and has a reference.
+  keep_ = keep;
   // A share for this call: a goroutine whose call ends here may drop the handle before Close
   // returns.
   owners_.fetch_add(1, std::memory_order_relaxed);
   // Removed while the socket still listens: afterwards the path may be another listener's.
-  if (unlink_ != nullptr) unlink(unlink_->c_str());
+  if (unlink_ != nullptr && !keep) unlink(unlink_->c_str());
   PollUnblock(pd_);
   Leave();
   SemAcquire(&close_sema_, false, WaitReason::kIoWait);
@@ -153,50 +165,82 @@ absl::Status NetFd::Failed(PollResult result, const char* op) const {
       return absl::DeadlineExceededError(Prefix(op) + kTimeoutText);
     case PollResult::kClosing:
       return absl::CancelledError(Prefix(op) + kClosedText);
+    case PollResult::kCancelled:
+      return absl::CancelledError(Prefix(op) + "given up");
     default:
       return absl::UnavailableError(Prefix(op) + "not pollable");
   }
 }
 
-absl::Status NetFd::Wait(uint32_t mode, const char* op) {
-  const PollResult result = PollWait(pd_, mode);
+absl::Status NetFd::Ended(const Context& ctx, const char* op) const {
+  const absl::Status err = ctx.Err();
+  return absl::Status(err.code(), Prefix(op) + std::string(err.message()));
+}
+
+absl::Status NetFd::Wait(CallEnd* ender, const char* op) {
+  const PollResult result = ender->Wait();
+  if (GORT_LIKELY(result == PollResult::kOk)) return absl::OkStatus();
+  if (result == PollResult::kCancelled && ender->context() != nullptr) {
+    return Ended(*ender->context(), op);
+  }
+  return Failed(result, op);
+}
+
+absl::Status NetFd::Prepare(CallEnd* ender, const char* op) {
+  if (ender->Ended()) return Ended(*ender->context(), op);
+  const PollResult result = PollPrepare(pd_, ender->mode());
   if (GORT_LIKELY(result == PollResult::kOk)) return absl::OkStatus();
   return Failed(result, op);
 }
 
-absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf) {
+absl::Status NetFd::Lend(absl::FunctionRef<absl::Status(int sysfd)> f, const char* op) {
+  if (!mu_.IncRef()) return UseAfterClose(op);
+  struct Reference {
+    NetFd* fd;
+    ~Reference() { fd->Leave(); }
+  } reference{this};
+  return f(sysfd_);
+}
+
+absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf, const Context* ctx) {
   Operation op(this, FdSide::kRead);
   if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
   if (buf.empty()) return 0;
   const size_t most = std::min(buf.size(), kMaxRw);
+  CallEnd ender(ctx, pd_, kPollRead);
   if (short_read_ && PollPlain(pd_)) {
     // The last read took all there was, and new data makes a new edge. To ask the kernel first
     // would mostly be a system call for nothing.
-    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
-  } else if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) {
-    return Failed(r, "read");
+    if (absl::Status s = Wait(&ender, "read"); !s.ok()) return s;
+  } else if (absl::Status s = Prepare(&ender, "read"); GORT_UNLIKELY(!s.ok())) {
+    return s;
   }
   for (;;) {
-    const ssize_t n = SysRecv(sysfd_, buf.data(), most);
+    const ssize_t n =
+        socket_ ? SysRecv(sysfd_, buf.data(), most) : SysRead(sysfd_, buf.data(), most);
     if (GORT_LIKELY(n >= 0)) {
       const auto got = static_cast<size_t>(n);
       short_read_ = tcp_ && n > 0 && got < most;
       return got;
     }
     if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
-    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    if (absl::Status s = Wait(&ender, "read"); !s.ok()) return s;
   }
 }
 
 // An empty datagram is sent like any other: the system call is made once, whatever the size.
-absl::StatusOr<size_t> NetFd::Write(std::string_view data) {
+absl::StatusOr<size_t> NetFd::Write(std::string_view data, const Context* ctx, size_t* written) {
+  size_t unwanted;
+  size_t& done = written != nullptr ? *written : unwanted;
+  done = 0;
   Operation op(this, FdSide::kWrite);
   if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("write");
-  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
-    return Failed(r, "write");
-  }
-  for (size_t done = 0;;) {
-    const ssize_t n = SysSend(sysfd_, data.data() + done, std::min(data.size() - done, kMaxRw));
+  CallEnd ender(ctx, pd_, kPollWrite);
+  if (absl::Status s = Prepare(&ender, "write"); GORT_UNLIKELY(!s.ok())) return s;
+  for (;;) {
+    const char* from = data.data() + done;
+    const size_t most = std::min(data.size() - done, kMaxRw);
+    const ssize_t n = socket_ ? SysSend(sysfd_, from, most) : SysWrite(sysfd_, from, most);
     if (GORT_LIKELY(n >= 0)) {
       done += static_cast<size_t>(n);
       if (GORT_LIKELY(done == data.size())) return done;
@@ -204,17 +248,18 @@ absl::StatusOr<size_t> NetFd::Write(std::string_view data) {
       continue;
     }
     if (n != -EAGAIN) return Failed(static_cast<int>(-n), "write");
-    if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
+    if (absl::Status s = Wait(&ender, "write"); !s.ok()) return s;
   }
 }
 
-absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces) {
-  size_t total = 0;
+absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces, size_t* written) {
+  size_t unwanted;
+  size_t& total = written != nullptr ? *written : unwanted;
+  total = 0;
   Operation op(this, FdSide::kWrite);
   if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("writev");
-  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) {
-    return Failed(r, "writev");
-  }
+  CallEnd ender(nullptr, pd_, kPollWrite);
+  if (absl::Status s = Prepare(&ender, "writev"); !s.ok()) return s;
   size_t skip = 0;  // bytes of pieces[0] that are gone
   for (;;) {
     while (!pieces.empty() && pieces[0].size() == skip) {
@@ -230,9 +275,9 @@ absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces) 
       iov[n_iov] = {const_cast<char*>(piece.data()), piece.size()};
       bytes += piece.size();
     }
-    const ssize_t n = SysSendv(sysfd_, iov, n_iov);
+    const ssize_t n = socket_ ? SysSendv(sysfd_, iov, n_iov) : SysWritev(sysfd_, iov, n_iov);
     if (n == -EAGAIN) {
-      if (absl::Status s = Wait(kPollWrite, "writev"); !s.ok()) return s;
+      if (absl::Status s = Wait(&ender, "writev"); !s.ok()) return s;
       continue;
     }
     if (n <= 0) return Failed(n == 0 ? EIO : static_cast<int>(-n), "writev");
@@ -250,23 +295,26 @@ absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces) 
   return total;
 }
 
-absl::StatusOr<Received> NetFd::ReadFrom(absl::Span<char> buf) {
+absl::StatusOr<Received> NetFd::ReadFrom(absl::Span<char> buf, const Context* ctx) {
   Operation op(this, FdSide::kRead);
   if (!op.ok()) return UseAfterClose("read");
-  if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "read");
+  CallEnd ender(ctx, pd_, kPollRead);
+  if (absl::Status s = Prepare(&ender, "read"); !s.ok()) return s;
   for (;;) {
     Received got{};
     const ssize_t n = SysRecvFrom(sysfd_, buf.data(), buf.size(), &got);
     if (n >= 0) return got;
     if (n != -EAGAIN) return Failed(static_cast<int>(-n), "read");
-    if (absl::Status s = Wait(kPollRead, "read"); !s.ok()) return s;
+    if (absl::Status s = Wait(&ender, "read"); !s.ok()) return s;
   }
 }
 
-absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& to) {
+absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& to,
+                                      const Context* ctx) {
   Operation op(this, FdSide::kWrite);
   if (!op.ok()) return UseAfterClose("write");
-  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) return Failed(r, "write");
+  CallEnd ender(ctx, pd_, kPollWrite);
+  if (absl::Status s = Prepare(&ender, "write"); !s.ok()) return s;
   for (;;) {
     const ssize_t n = SysSendTo(sysfd_, data, to);
     if (n >= 0) return static_cast<size_t>(n);
@@ -274,29 +322,32 @@ absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& t
       return OpError("write", network_, local_.ToString() + "->" + to.ToString(), nullptr,
                      static_cast<int>(-n));
     }
-    if (absl::Status s = Wait(kPollWrite, "write"); !s.ok()) return s;
+    if (absl::Status s = Wait(&ender, "write"); !s.ok()) return s;
   }
 }
 
 // Called when there is no descriptor or no memory. Waits, each time longer, so that a caller that
 // tries again at once does not burn the CPU; Close ends the pause. The pause is a wait for writing,
 // because a listener has no other use for that side of its poll descriptor.
-absl::Status NetFd::Exhausted(int error) {
+absl::Status NetFd::Exhausted(int error, const Context* ctx) {
   pause_ms_ = std::clamp(pause_ms_ * 2, kMinPauseMs, kMaxPauseMs);
   const int64_t until = Nanotime() + pause_ms_ * int64_t{1'000'000};
   PollSetDeadline(pd_, until, kPollWrite);
+  CallEnd ender(ctx, pd_, kPollWrite);
   PollResult result;
   do {
-    result = PollWait(pd_, kPollWrite);
+    result = ender.Wait();
   } while (result == PollResult::kOk);
+  if (result == PollResult::kCancelled) return Ended(*ctx, "accept");
   if (result == PollResult::kClosing) return Failed(result, "accept");
   return Failed(error, "accept");
 }
 
-absl::StatusOr<NetFd*> NetFd::Accept() {
+absl::StatusOr<NetFd*> NetFd::Accept(const Context* ctx) {
   Operation op(this, FdSide::kRead);
   if (!op.ok()) return UseAfterClose("accept");
-  if (PollResult r = PollPrepare(pd_, kPollRead); r != PollResult::kOk) return Failed(r, "accept");
+  CallEnd ender(ctx, pd_, kPollRead);
+  if (absl::Status s = Prepare(&ender, "accept"); !s.ok()) return s;
   for (;;) {
     SocketAddr from;
     const int n = SysAccept(sysfd_, &from);
@@ -312,7 +363,7 @@ absl::StatusOr<NetFd*> NetFd::Accept() {
     // the network that accept(2) passes on: the next connection is taken.
     switch (-n) {
       case EAGAIN:
-        if (absl::Status s = Wait(kPollRead, "accept"); !s.ok()) return s;
+        if (absl::Status s = Wait(&ender, "accept"); !s.ok()) return s;
         continue;
       case ECONNABORTED:
       case ENETDOWN:
@@ -324,7 +375,7 @@ absl::StatusOr<NetFd*> NetFd::Accept() {
       case ENETUNREACH:
         continue;
       default:
-        if (IsExhaustion(-n)) return Exhausted(-n);
+        if (IsExhaustion(-n)) return Exhausted(-n, ctx);
         return Failed(-n, "accept");
     }
   }
@@ -337,10 +388,11 @@ absl::Status NetFd::Connect(const SocketAddr& to, int64_t when, void (*started)(
   remote_ = to;
   if (when != 0) PollSetDeadline(pd_, when, kPollWrite);
   started(arg, pd_);
-  if (PollResult r = PollPrepare(pd_, kPollWrite); r != PollResult::kOk) return Failed(r, "dial");
+  CallEnd ender(nullptr, pd_, kPollWrite);
+  if (absl::Status s = Prepare(&ender, "dial"); !s.ok()) return s;
   int error = SysConnect(sysfd_, to);
   while (error == EINPROGRESS || error == EALREADY || error == EINTR) {
-    if (absl::Status s = Wait(kPollWrite, "dial"); !s.ok()) return s;
+    if (absl::Status s = Wait(&ender, "dial"); !s.ok()) return s;
     error = SysConnectResult(sysfd_);
   }
   if (error != 0 && error != EISCONN) return Failed(error, "dial", "connect");
@@ -349,6 +401,7 @@ absl::Status NetFd::Connect(const SocketAddr& to, int64_t when, void (*started)(
 }
 
 void NetFd::FetchLocal() { local_ = SysLocal(sysfd_); }
+void NetFd::FetchRemote() { remote_ = SysRemote(sysfd_); }
 
 absl::Status NetFd::Shutdown(int how) {
   if (!mu_.IncRef()) return UseAfterClose("close");

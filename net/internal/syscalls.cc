@@ -1,5 +1,7 @@
 #include "gort/net/internal/syscalls.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,52 @@ auto Retried(F f) -> decltype(f()) {
   }
 }
 
+// Keeps SIGPIPE from this thread while it lives. A signal that the thread's own write made meanwhile
+// is taken away; one that was waiting before stays.
+class NoSigPipe {
+ public:
+  NoSigPipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t waiting;
+    sigpending(&waiting);
+    waited_ = sigismember(&waiting, SIGPIPE) != 0;
+    if (!waited_) pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  // error: what the write came to.
+  void Forget(ssize_t error) {
+    const timespec now{};
+    if (waited_ || error != -EPIPE) return;
+    while (sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+  }
+  ~NoSigPipe() {
+    if (!waited_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigPipe(const NoSigPipe&) = delete;
+  NoSigPipe& operator=(const NoSigPipe&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool waited_;
+};
+
+template <class F>
+ssize_t WithoutSigPipe(F f) {
+  NoSigPipe guard;
+  const ssize_t n = Retried(f);
+  guard.Forget(n);
+  return n;
+}
+
+SocketAddr NameBy(int (*get)(int, sockaddr*, socklen_t*), int fd) {
+  sockaddr_storage addr{};
+  socklen_t n = sizeof addr;
+  if (get(fd, reinterpret_cast<sockaddr*>(&addr), &n) != 0) return SocketAddr();
+  return SocketAddr(reinterpret_cast<sockaddr*>(&addr), n);
+}
+
 }  // namespace
 
 int SysSocket(int family, int type) {
@@ -30,6 +78,18 @@ int SysSocket(int family, int type) {
 
 // Not repeated after EINTR: the descriptor is gone then, too.
 void SysClose(int fd) { close(fd); }
+
+ssize_t SysRead(int fd, void* buf, size_t n) {
+  return Retried([=] { return read(fd, buf, n); });
+}
+
+ssize_t SysWrite(int fd, const void* buf, size_t n) {
+  return WithoutSigPipe([=] { return write(fd, buf, n); });
+}
+
+ssize_t SysWritev(int fd, const iovec* iov, int n) {
+  return WithoutSigPipe([=] { return writev(fd, iov, n); });
+}
 
 ssize_t SysRecv(int fd, void* buf, size_t n) {
   return Retried([=] { return recv(fd, buf, n, 0); });
@@ -94,10 +154,11 @@ int SysConnectResult(int fd) {
 }
 
 SocketAddr SysLocal(int fd) {
-  sockaddr_storage addr{};
-  socklen_t n = sizeof addr;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&addr), &n) != 0) return SocketAddr();
-  return SocketAddr(reinterpret_cast<sockaddr*>(&addr), n);
+  return NameBy([](int s, sockaddr* a, socklen_t* n) { return getsockname(s, a, n); }, fd);
+}
+
+SocketAddr SysRemote(int fd) {
+  return NameBy([](int s, sockaddr* a, socklen_t* n) { return getpeername(s, a, n); }, fd);
 }
 
 int SysSetInt(int fd, int level, int name, int value) {

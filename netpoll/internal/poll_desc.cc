@@ -34,6 +34,8 @@ constexpr uint32_t kEventError = 2;
 constexpr uint32_t kReadExpired = 4;
 constexpr uint32_t kWriteExpired = 8;
 constexpr uint32_t kSpecial = 16;  // kPollSpecial has come
+constexpr uint32_t kReadCancelled = 32;
+constexpr uint32_t kWriteCancelled = 64;
 constexpr uint32_t kFlags = 0xff;
 constexpr int kSeqShift = 8;
 
@@ -109,12 +111,17 @@ std::atomic<uintptr_t>* WordOf(PollDesc* pd, uint32_t mode) {
 
 uint32_t ExpiredBit(uint32_t mode) { return mode == kPollRead ? kReadExpired : kWriteExpired; }
 
+uint32_t CancelledBit(uint32_t mode) {
+  return mode == kPollRead ? kReadCancelled : kWriteCancelled;
+}
+
 // Go: netpollcheckerr
 PollResult Check(PollDesc* pd, uint32_t mode) {
   const uint32_t info = pd->info.load();
   if (GORT_LIKELY((info & kFlags & ~kSpecial) == 0)) return PollResult::kOk;
   if ((info & kClosing) != 0) return PollResult::kClosing;
   if ((info & ExpiredBit(mode)) != 0) return PollResult::kTimeout;
+  if ((info & CancelledBit(mode)) != 0) return PollResult::kCancelled;
   if (mode == kPollRead && (info & kEventError) != 0) return PollResult::kNotPollable;
   return PollResult::kOk;
 }
@@ -282,7 +289,7 @@ PollResult PollWait(PollDesc* pd, uint32_t mode) {
     const PollResult result = Check(pd, mode);
     if (result != PollResult::kOk) return result;
     if (Block(pd, mode)) return PollResult::kOk;
-    // A deadline or PollUnblock ended the wait; or a deadline that was moved since, and then it
+    // A deadline, PollCancel or PollUnblock ended the wait; or a deadline that was moved since, and then it
     // goes on.
   }
 }
@@ -306,6 +313,13 @@ void PollSetDeadline(PollDesc* pd, int64_t when, uint32_t mode) {
   Wake(reader);
   Wake(writer);
 }
+
+G* PollCancel(PollDesc* pd, uint32_t mode) {
+  pd->info.fetch_or(CancelledBit(mode));
+  return TakeWaiter(WordOf(pd, mode), false);
+}
+
+void PollUncancel(PollDesc* pd, uint32_t mode) { pd->info.fetch_and(~CancelledBit(mode)); }
 
 void PollUnblock(PollDesc* pd) {
   G* reader;

@@ -1,7 +1,7 @@
 // netpoll/internal/poll_desc.h: one descriptor as the poller sees it, and those who wait for it.
 // What      PollOpen registers a descriptor once, edge-triggered in both directions. After a system
-//           call would block, PollWait parks the caller until the next edge, a deadline or
-//           PollUnblock. Works the same for goroutines and foreign threads.
+//           call would block, PollWait parks the caller until the next edge, a deadline,
+//           PollCancel or PollUnblock. Works the same for goroutines and foreign threads.
 // Layer     9.                                                  Go: pollDesc (netpoll.go)
 // Waiting   each direction has one word (rg, wg):
 //           | the word | says                                      |
@@ -25,6 +25,7 @@
 //           | PollWait            |   x    | -  |  -   |    -    |    x    |   x   |      -      |
 //           | PollSetDeadline     |   x    | -  |  -   |    -    |    x    |   -   | timer heap  |
 //           | PollUnblock, Close  |   x    | -  |  -   |    -    |    x    |   -   |      -      |
+//           | PollCancel, …       |   x    | x  |  x   |    -    |    x    |   -   |      -      |
 //           | PollReady           |   x    | x  |  x   |    -    |    x    |   -   |      -      |
 #ifndef GORT_NETPOLL_INTERNAL_POLL_DESC_H_
 #define GORT_NETPOLL_INTERNAL_POLL_DESC_H_
@@ -34,6 +35,7 @@
 namespace gort::rt {
 
 class GList;
+struct G;
 struct PollDesc;
 
 enum class PollResult : uint8_t {
@@ -41,6 +43,7 @@ enum class PollResult : uint8_t {
   kClosing,      // PollUnblock was called
   kTimeout,      // the direction's deadline has passed
   kNotPollable,  // the kernel reports nothing but an error for this descriptor
+  kCancelled,    // PollCancel was called
 };
 
 // Registers fd, which should not block (O_NONBLOCK) and stays the caller's. Null: *error is an
@@ -69,6 +72,12 @@ void PollNotify(PollDesc* pd, uint32_t mode);
 // past: passed, whoever waits is woken now. A deadline stays passed until it is set anew. Nothing
 // happens after PollUnblock. Go: poll_runtime_pollSetDeadline
 void PollSetDeadline(PollDesc* pd, int64_t when, uint32_t mode);
+// Ends the wait of one call in one direction, and no later one: PollCancel makes PollPrepare and
+// PollWait of that direction return kCancelled until PollUncancel. PollCancel may run under any lock:
+// it takes none, and returns the waiter, which the caller readies; null: nobody is parked. The
+// waiter itself calls PollUncancel, once no PollCancel for it can come any more.
+G* PollCancel(PollDesc* pd, uint32_t mode);
+void PollUncancel(PollDesc* pd, uint32_t mode);
 // Ends every wait with kClosing, those of now and later ones. Called once.
 // Go: poll_runtime_pollUnblock
 void PollUnblock(PollDesc* pd);
