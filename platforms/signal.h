@@ -41,6 +41,8 @@ bool SigInstall(int sig, SigHandler handler, struct sigaction* before);
 
 // What happens on sig now. False: no such signal. Go: getsig.
 bool SigGetAction(int sig, struct sigaction* sa);
+// Makes sa what happens on sig. False: no such signal, or none that can be caught.
+bool SigSetAction(int sig, const struct sigaction& sa);
 // Makes the default action what happens on sig. Go: setsig(sig, _SIG_DFL).
 void SigSetDefault(int sig);
 

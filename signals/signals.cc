@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <utility>
 
 #include "gort/base/throw.h"
 #include "gort/gmp/getg.h"
@@ -15,10 +17,42 @@ namespace {
 
 constexpr int kSignals = 65;  // 1 .. 64 on Linux
 
+// What the application has done with a signal, in one word, so that a handler that runs while
+// SignalTake changes it sees the old or the new.
+class Action {
+ public:
+  constexpr Action() = default;
+  explicit Action(const struct sigaction& sa)
+      : bits_((sa.sa_flags & SA_SIGINFO) != 0
+                  ? kSigInfo | reinterpret_cast<uintptr_t>(sa.sa_sigaction)
+                  : reinterpret_cast<uintptr_t>(sa.sa_handler)) {}
+  // Whether it names a function. (A sigaction of zeros may have SA_SIGINFO.)
+  bool IsHandler() const { return Address() != DefaultBits() && Address() != IgnoreBits(); }
+  bool Ignores() const { return Address() == IgnoreBits(); }
+  void Call(int sig, siginfo_t* info, void* ucontext) const {
+    if ((bits_ & kSigInfo) != 0) {
+      reinterpret_cast<SigHandler>(Address())(sig, info, ucontext);
+    } else {
+      reinterpret_cast<void (*)(int)>(Address())(sig);
+    }
+  }
+
+ private:
+  static constexpr uint64_t kSigInfo = uint64_t{1} << 63;  // no address of user space has it
+  static uintptr_t DefaultBits() { return reinterpret_cast<uintptr_t>(SIG_DFL); }
+  static uintptr_t IgnoreBits() { return reinterpret_cast<uintptr_t>(SIG_IGN); }
+  uintptr_t Address() const { return static_cast<uintptr_t>(bits_ & ~kSigInfo); }
+
+  uint64_t bits_ = 0;
+};
+
 struct Slot {
   std::atomic<SignalFn> fns[kMaxSignalFns] = {};  // in the order of registering; null: end
   std::atomic<bool> installed{false};             // the thread that sets it installs the handler
-  struct sigaction before = {};                   // written before the handler is in place
+  std::atomic<Action> before{};                   // written before the handler is in place
+  // Of SignalTake and SignalGiveBack, which take turns.
+  bool taken = false;
+  struct sigaction saved = {};
 };
 constinit Slot slots[kSignals];
 
@@ -94,29 +128,17 @@ bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
   return false;
 }
 
-// Whether it names a function. (A sigaction of zeros may have SA_SIGINFO.)
-bool IsHandler(const struct sigaction& action) {
-  if ((action.sa_flags & SA_SIGINFO) != 0) return action.sa_sigaction != nullptr;
-  return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
-}
-
 // The application's handler, if it had one. Go: sigfwd
-bool Forward(const struct sigaction& before, int sig, siginfo_t* info, void* ucontext) {
-  if (!IsHandler(before)) return false;
-  if ((before.sa_flags & SA_SIGINFO) != 0) {
-    before.sa_sigaction(sig, info, ucontext);
-  } else {
-    before.sa_handler(sig);
-  }
+bool Forward(Action before, int sig, siginfo_t* info, void* ucontext) {
+  if (!before.IsHandler()) return false;
+  before.Call(sig, info, ucontext);
   return true;
 }
 
 // Makes the system do what it does to a process without a handler.
-void DefaultAction(const SigEntry* entry, int sig, const siginfo_t* info,
-                   const struct sigaction& before) {
+void DefaultAction(const SigEntry* entry, int sig, const siginfo_t* info, Action before) {
   bool fault = IsFault(entry, info);
-  bool ignored =
-      before.sa_handler == SIG_IGN || (entry != nullptr && (entry->flags & kSigDefaultIgnore) != 0);
+  bool ignored = before.Ignores() || (entry != nullptr && (entry->flags & kSigDefaultIgnore) != 0);
   if (ignored && !fault) return;
   SigSetDefault(sig);
   // A fault happens again on return. Anything else is sent again, and arrives on return.
@@ -146,29 +168,44 @@ void Handler(int sig, siginfo_t* info, void* ucontext) {
   G* gsignal = gp != nullptr && gp->m != nullptr ? gp->m->gsignal : nullptr;
   if (gsignal != nullptr) Setg(gsignal);
   bool handled = CallRegistered(slot, info, ctx, gp);
+  const bool noted = !handled && !IsFault(entry, info) && signal_notify_hook(sig);
   // The application's handler may never return (siglongjmp).
   if (gsignal != nullptr) Setg(gp);
+  const Action before = slot.before.load(std::memory_order_acquire);  // pairs with: SignalTake
   if (!handled) {
     errno = saved_errno;
-    handled = Forward(slot.before, sig, info, ucontext);
+    handled = Forward(before, sig, info, ucontext) || noted;
   }
   if (!handled && entry != nullptr && IsOurs(*entry, gp)) Report(*entry, *info, ctx, gp);
-  if (!handled) DefaultAction(entry, sig, info, slot.before);
+  if (!handled) DefaultAction(entry, sig, info, before);
   errno = saved_errno;
+}
+
+bool HasOurHandler(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &Handler;
+}
+
+// Makes the handler ours. False: sig cannot be caught.
+bool TakeFrom(Slot& slot, int sig, const struct sigaction& now) {
+  // The handler reads slot.before, so it is stored before the handler is in place.
+  slot.before.store(Action(now), std::memory_order_release);  // pairs with: Handler
+  return SigInstall(sig, &Handler, nullptr);
 }
 
 void Install(int sig) {
   Slot& slot = slots[sig];
   if (slot.installed.exchange(true, std::memory_order_acq_rel)) return;
-  // The handler reads slot.before, so it is stored before the handler is in place.
-  if (!SigGetAction(sig, &slot.before) || !SigInstall(sig, &Handler, nullptr)) {
-    Throw("signal cannot be caught");
-  }
+  struct sigaction now {};
+  if (!SigGetAction(sig, &now)) Throw("signal cannot be caught");
+  if (!HasOurHandler(now) && !TakeFrom(slot, sig, now)) Throw("signal cannot be caught");
 }
+
+bool NobodyWaits(int) { return false; }
 
 }  // namespace
 
 constinit Hook<void(const G*, const SigCtx*, bool)> signal_report_hook{&HeaderOnly};
+constinit Hook<bool(int)> signal_notify_hook{&NobodyWaits};
 
 void SignalRegister(int sig, SignalFn fn) {
   if (sig < 1 || sig >= kSignals) Throw("no such signal");
@@ -183,14 +220,35 @@ void SignalRegister(int sig, SignalFn fn) {
   Throw("too many signal functions");
 }
 
+bool SignalTake(int sig) {
+  if (sig < 1 || sig >= kSignals) return false;
+  Slot& slot = slots[sig];
+  struct sigaction now {};
+  if (!SigGetAction(sig, &now)) return false;
+  if (HasOurHandler(now)) return true;
+  slot.saved = now;
+  slot.taken = TakeFrom(slot, sig, now);
+  return slot.taken;
+}
+
+void SignalGiveBack(int sig) {
+  Slot& slot = slots[sig];
+  if (!std::exchange(slot.taken, false)) return;
+  // Registered since: the signal stays with this package.
+  if (slot.installed.load(std::memory_order_acquire)) return;
+  struct sigaction now {};
+  if (SigGetAction(sig, &now) && HasOurHandler(now)) SigSetAction(sig, slot.saved);
+}
+
 bool AnotherHandlerBlocks(int sig) {
   for (int other = 1; other < kSignals; ++other) {
     struct sigaction action {};
     if (other == sig || !SigGetAction(other, &action)) continue;
-    const bool ours = (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &Handler;
+    const bool ours = HasOurHandler(action);
     // Ours blocks everything, also while it calls the application's.
-    const struct sigaction& applications = ours ? slots[other].before : action;
-    if (!IsHandler(applications)) continue;
+    const Action applications =
+        ours ? slots[other].before.load(std::memory_order_acquire) : Action(action);
+    if (!applications.IsHandler()) continue;
     if (ours || sigismember(&action.sa_mask, sig) != 0) return true;
   }
   return false;

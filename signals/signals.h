@@ -2,9 +2,10 @@
 // What      a signal goes to the first of these that takes it:
 //             1. the functions registered for it, the last registered first;
 //             2. the handler that the application had installed before;
-//             3. the report that sig_table.h names, and exit status 2 (on threads that run
-//                goroutines); after that of SIGABRT, which abort() and assert() send, step 4;
-//             4. the default action. To a fault that reaches this step the handler returns with
+//             3. those who wait for it (signal_notify_hook), who hear of it before step 2 too;
+//             4. the report that sig_table.h names, and exit status 2 (on threads that run
+//                goroutines); after that of SIGABRT, which abort() and assert() send, step 5;
+//             5. the default action. To a fault that reaches this step the handler returns with
 //                the default action in place, so that the core dump shows the faulting instruction.
 //           A sanitizer's handler counts as the application's: its report of a fault is the better
 //           one.
@@ -14,6 +15,7 @@
 //           the handler runs there, so that a fault on a full stack is handled too.
 // Contract  | call              | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | SignalRegister    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
+//           | SignalTake, …Back |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | MInitSignalStack  |   -    | x  |  x   |    -    |    x    |   -   |  from OS  |
 //           | MDropSignalStack  |   -    | x  |  x   |    -    |    x    |   -   |     -     |
 #ifndef GORT_SIGNALS_SIGNALS_H_
@@ -38,6 +40,17 @@ using SignalFn = bool (*)(siginfo_t* info, SigCtx& ctx, G* gp);
 // done yet. At most kMaxSignalFns per signal: fatal "too many signal functions". Never undone.
 inline constexpr int kMaxSignalFns = 4;
 void SignalRegister(int sig, SignalFn fn);
+
+// Takes sig over from whoever has it now, until SignalGiveBack: that puts back what was there,
+// unless somebody has installed a handler meanwhile. Both do nothing for a signal that this package
+// keeps anyhow (kSigInstall, SignalRegister). Calls for one signal take turns. False: sig cannot be
+// caught. Go: enableSignal, disableSignal
+bool SignalTake(int sig);
+void SignalGiveBack(int sig);
+
+// Called in the handler for a signal that no registered function took. True: somebody waits for it,
+// and no default action follows. Set by os/.
+extern Hook<bool(int sig)> signal_notify_hook;
 
 // Whether a handler of the application's, for a signal other than sig, blocks sig while it runs. Async-
 // signal-safe; one system call for each signal.

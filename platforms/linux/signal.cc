@@ -79,12 +79,17 @@ bool SigGetAction(int sig, struct sigaction* sa) {
   return ok;
 }
 
+bool SigSetAction(int sig, const struct sigaction& sa) {
+  int saved = errno;
+  bool ok = sigaction(sig, &sa, nullptr) == 0;
+  errno = saved;
+  return ok;
+}
+
 void SigSetDefault(int sig) {
   struct sigaction sa {};
   sa.sa_handler = SIG_DFL;
-  int saved = errno;
-  sigaction(sig, &sa, nullptr);
-  errno = saved;
+  SigSetAction(sig, sa);
 }
 
 }  // namespace gort::rt
