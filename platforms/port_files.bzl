@@ -15,6 +15,7 @@ PORT_FILES = [
     "platforms/linux/cgroup.cc",
     "platforms/linux/clock.cc",
     "platforms/linux/cpu.cc",
+    "platforms/linux/elf_sections.cc",
     "platforms/linux/elf_symbols.cc",
     "platforms/linux/futex.cc",
     "platforms/linux/held_pthreads.cc",

@@ -88,16 +88,25 @@ void LastPollInit() { sched.lastpoll.store(Nanotime()); }
 constinit const char* env_godebug = nullptr;
 constinit const char* env_gomaxprocs = nullptr;
 
+void SetTraceback(const char* level) {
+  if (level == nullptr) return;
+  const bool crash = strcmp(level, "crash") == 0;
+  const bool system = crash || strcmp(level, "system") == 0;
+  if (crash) CrashOnFatal();
+  if (system) ShowAllFrames();
+  if (system || strcmp(level, "all") == 0) ReportAllGoroutines();
+}
+
 void ReadEnvironment() {
   // Environment: settings `key=value`, separated by commas; the keys are below.
   env_godebug = getenv("GODEBUG");
   // Environment: how many goroutines run at once, from 1 to 1024; without it as many as the process
   // may use CPUs (affinity mask and cgroup quota), and the number follows them.
   env_gomaxprocs = getenv("GOMAXPROCS");
-  // Environment: `crash` ends a fatal report with SIGABRT, which may leave a core dump, instead of
+  // Environment: `all` shows every goroutine in a fatal report; `system` also the functions and the
+  // goroutines of the runtime; `crash` also ends with SIGABRT, which may leave a core dump, instead of
   // status 2.
-  const char* traceback = getenv("GOTRACEBACK");
-  if (traceback != nullptr && strcmp(traceback, "crash") == 0) CrashOnFatal();
+  SetTraceback(getenv("GOTRACEBACK"));
 }
 
 void ParseDebugVars() {

@@ -49,10 +49,11 @@ class WaitGroup {
   absl::Status Wait(const Context& ctx);
 
   // Runs f(args...) as a goroutine that the group counts until it has ended, and f and args are
-  // destroyed. They are copied or moved as by gort::Go. Go: WaitGroup.Go
+  // destroyed. They are copied or moved as by gort::Go. Inlined: who calls it is who created the
+  // goroutine. Go: WaitGroup.Go
   template <class F, class... A>
   requires rt::kCallable<F, A...>
-  void Go(const GoOptions& options, F&& f, A&&... args) {
+  __attribute__((always_inline)) void Go(const GoOptions& options, F&& f, A&&... args) {
     Add(1);
     gort::Go(options, Task<rt::BoundCallOf<F, A...>>{
                           .counted = Counted(this),
@@ -60,7 +61,9 @@ class WaitGroup {
   }
   template <class F, class... A>
   requires rt::kCallable<F, A...>
-  void Go(F&& f, A&&... args) { Go(GoOptions(), std::forward<F>(f), std::forward<A>(args)...); }
+  __attribute__((always_inline)) void Go(F&& f, A&&... args) {
+    Go(GoOptions(), std::forward<F>(f), std::forward<A>(args)...);
+  }
 
  private:
   struct Waiter;

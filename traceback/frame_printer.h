@@ -5,11 +5,24 @@
 
 #include <cstdint>
 
+#include "gort/base/hook.h"
 #include "gort/base/throw.h"
+#include "gort/traceback/lines.h"
+#include "gort/traceback/symbolize.h"
 #include "gort/traceback/unwind.h"
 
 namespace gort::rt {
 
+// The lines of an address. The default knows none; set by runtime/internal/boot.cc, so that a program
+// which links the scheduler alone has no reader of debug information.
+extern Hook<SourceLines(const Symbol&)> source_lines_hook;
+
+// Whether ShowAllFrames (traceback.h) was called.
+bool ShowsAllFrames();
+
+// Prints the functions of the program, and leaves out those by which the runtime and the standard
+// library call them (frame_filter.h), unless ShowAllFrames was called, or the runtime itself has failed:
+// the innermost frame is rt::Throw, or a signal interrupted the runtime.
 // Prints the first kInner frames as they come and the last kOuter at the end, with a line between
 // the two that says how many are missing.
 class FramePrinter {
@@ -24,15 +37,21 @@ class FramePrinter {
   // Counts a frame that is in the middle, and so is not printed.
   void Skip() { ++n_; }
   void Finish();
-  bool empty() const { return n_ == 0; }
+  // No frame was added.
+  bool empty() const { return !added_; }
 
   static constexpr int kInner = 50;
   static constexpr int kOuter = 50;
 
  private:
+  bool RuntimeFailed(const Frame& frame) const;
+
   Printer& p_;
   uintptr_t skip_to_ = 0;  // 0: nothing (any more)
   int n_ = 0;
+  bool added_ = false;
+  bool all_ = false;    // frames of the runtime are shown
+  Frame hidden_ = {};   // the outermost of those that were left out
   Frame last_[kOuter];  // a ring of those from number kInner on
 };
 

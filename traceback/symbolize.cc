@@ -12,7 +12,6 @@
 namespace gort::rt {
 namespace {
 
-constexpr int kMaxImages = 64;
 constexpr int kMaxCached = 512;
 
 // A mapped file. Filled by whoever moves state from kFree to kLoading; constant once kReady.
@@ -21,6 +20,7 @@ struct Image {
   std::atomic<int> state{kFree};
   uintptr_t base = 0;  // what the loader added to the file's addresses
   ElfSymbols symbols;
+  bool is_program = false;
   char path[sizeof Symbol::object] = {};
 };
 constinit Image images[kMaxImages];
@@ -70,6 +70,7 @@ const Image* ImageOf(uintptr_t base, const char* name) {
       }
       image.base = base;
       CopyPath(name, &image.path);
+      image.is_program = IsProgram(name);
       image.symbols = ElfSymbolsOf(IsProgram(name) ? kSelf : name);
       image.state.store(Image::kReady, std::memory_order_release);  // pairs with: the load above
       return &image;
@@ -105,6 +106,8 @@ const ElfSym* FindSym(const Image& image, uintptr_t addr) {
 
 }  // namespace
 
+const char* ImageFile(int image) { return images[image].is_program ? kSelf : images[image].path; }
+
 // _dl_find_object(3) takes no lock, unlike dl_iterate_phdr: this may run while other goroutines are
 // frozen, one of which may wait for a P with the loader's lock held.
 bool Symbolize(uintptr_t pc, Symbol* out) {
@@ -118,6 +121,7 @@ bool Symbolize(uintptr_t pc, Symbol* out) {
   const Image* image = ImageOf(object.l_addr, name);
   if (image != nullptr) {
     memcpy(out->object, image->path, sizeof out->object);
+    out->image = static_cast<int>(image - images);
   } else {
     CopyPath(name, &out->object);
   }

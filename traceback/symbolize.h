@@ -11,13 +11,19 @@
 
 namespace gort::rt {
 
+// How many objects are read; addresses in others have no names.
+inline constexpr int kMaxImages = 64;
+
 struct Symbol {
   const char* name = nullptr;  // mangled; null: unknown. Lives for ever
   uintptr_t start = 0;         // address of the function. Seam: profiles, which count by function
   char object[256] = {};       // path of the program or library; empty: unknown
   uintptr_t offset = 0;        // the address as the object's file has it, what addr2line -e wants
+  int image = -1;              // below kMaxImages: the object; -1: not read
 };
 
+// The path by which the file of Symbol::image can be opened.
+const char* ImageFile(int image);
 // Looks pc up (Frame::lookup_pc). False: not in any object; then *out is unchanged.
 bool Symbolize(uintptr_t pc, Symbol* out);
 

@@ -81,8 +81,10 @@ GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
   }
 }
 
+constinit std::atomic<bool> report_all{false};
+
 GORT_NO_TSAN bool Shown(const G* gp, const G* me) {
-  if (gp == me || gp->system || gp->goid == 0) return false;
+  if (gp == me || gp->goid == 0 || (gp->system && !ShowsAllFrames())) return false;
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
   return status != kGDead && status != kGIdle;
 }
@@ -165,6 +167,8 @@ GORT_NO_TSAN void PrintCreatedBy(Printer& p, const G* gp) {
   PrintCreator(p, gp->gopc - 1, gp->parent_goid);
 }
 
+void ReportAllGoroutines() { report_all.store(true, std::memory_order_relaxed); }
+
 void TracebackInit() {
   Symbol symbol;
   Symbolize(reinterpret_cast<uintptr_t>(&TracebackInit), &symbol);
@@ -197,7 +201,7 @@ void Report(const G* gp, const SigCtx* ctx, bool all, const void* skip_to) {
   Printer p;
   PrintCurrent(p, gp, ctx, skip_to);
   p.Flush();
-  if (all) TracebackOthers(p, gp, true);
+  if (all || report_all.load(std::memory_order_relaxed)) TracebackOthers(p, gp, true);
 }
 
 }  // namespace

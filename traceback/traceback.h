@@ -3,11 +3,13 @@
 //
 //             goroutine 7 [chan receive, 5 minutes]:
 //             worker(...)
-//                 /path/to/program+0x2f1c
+//                 server/worker.cc:41 +0x1c
 //             created by main() in goroutine 1
-//                 /path/to/program+0x1a80
+//                 server/main.cc:12 +0x80
 //
-//           An object with an offset is what `addr2line -e /path/to/program 0x2f1c` takes.
+//           With debug information a function has its line and the distance of the address from the
+//           function's beginning; an inlined one has no distance. Without, it has an object with an
+//           offset (/path/to/program+0x2f1c), which is what `addr2line -e /path/to/program 0x2f1c` takes.
 // Layer     5. Functions that print to a Printer allocate nothing and take no lock of ours; those
 //           marked (signal) may run in signal handlers.                      Go: traceback.go
 // Freezing  another goroutine's stack is read while its status carries the scan bit, which keeps
@@ -27,6 +29,12 @@ namespace gort::rt {
 
 // Reads the program's symbols, so that the first fatal report does not have to. Go: tracebackinit
 void TracebackInit();
+
+// From here on tracebacks show the functions and the goroutines of the runtime too. Any thread.
+// Go: GOTRACEBACK=system
+void ShowAllFrames();
+// From here on every fatal report shows all goroutines. Any thread. Go: GOTRACEBACK=all
+void ReportAllGoroutines();
 
 // "goroutine 7 [chan receive, 2 minutes, locked to thread]:" and a newline. (signal)
 // Go: goroutineheader

@@ -25,6 +25,9 @@ namespace {
 using gort::rt::testing::Coroutine;
 using gort::rt::testing::TestThread;
 
+// The functions of this test are in a namespace of the runtime.
+[[maybe_unused]] const bool show_all = (ShowAllFrames(), true);
+
 // Keeps a call from becoming a jump, so that the caller's frame stays.
 #define NOT_A_TAIL_CALL() asm volatile("" ::: "memory")
 

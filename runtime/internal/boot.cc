@@ -27,6 +27,8 @@
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/sysmon/sysmon.h"
 #include "gort/timer/internal/timers.h"
+#include "gort/traceback/frame_printer.h"
+#include "gort/traceback/lines.h"
 #include "gort/traceback/running.h"
 #include "gort/traceback/traceback.h"
 
@@ -88,6 +90,7 @@ bool RequestStack(int tid) {
 void InstallHooks() {
   TimersInstall();
   NetpollInstall();
+  source_lines_hook.Set(&LinesOf);
   fatal_report_hook.Set(&FatalReport);
   stack_request_hook.Set(&RequestStack);
   signal_report_hook.Set(&TracebackReport);

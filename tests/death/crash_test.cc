@@ -135,7 +135,7 @@ TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
   EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
   ExpectHas(r.output, "fatal error: abort\n[signal SIGABRT: abort code=");
   ExpectHas(r.output, "Abort(...)\n\t");
-  ExpectHas(r.output, "created by gort_main() in goroutine 1\n");
+  ExpectHas(r.output, "Run() in goroutine 1\n");
 }
 
 // Its thread would take the P along, and the program would stand still.
