@@ -19,6 +19,17 @@ constexpr Key kKeys[] = {
 #undef GORT_X
 };
 
+struct TextKey {
+  const char* name;
+  char (Godebug::*field)[kGodebugTextBytes];
+};
+
+constexpr TextKey kTextKeys[] = {
+#define GORT_X(name, meaning) {#name, &Godebug::name},
+    GORT_GODEBUG_TEXT_KEYS(GORT_X)
+#undef GORT_X
+};
+
 constexpr size_t kShownBytes = 64;  // of a bad value, so that the report stays one line
 
 void ReportBadValue(const Key& key, const char* value, size_t n) {
@@ -30,12 +41,29 @@ void ReportBadValue(const Key& key, const char* value, size_t n) {
   p << (n > kShownBytes ? "..." : "") << ": want an integer from 0 to " << key.max << '\n';
 }
 
+// True when it is one of those, and has been taken or reported.
+bool ParseText(const char* s, size_t name_len, const char* value, size_t n, Godebug* out) {
+  for (const TextKey& key : kTextKeys) {
+    if (strlen(key.name) != name_len || memcmp(key.name, s, name_len) != 0) continue;
+    if (n == 0 || n >= kGodebugTextBytes) {
+      Printer() << "gort: GODEBUG: ignoring " << key.name << ": want a text of 1 to "
+                << kGodebugTextBytes - 1 << " bytes\n";
+    } else {
+      memcpy(out->*key.field, value, n);
+      (out->*key.field)[n] = '\0';
+    }
+    return true;
+  }
+  return false;
+}
+
 // One "name=value" in [s, s + n).
 void ParsePair(const char* s, size_t n, Godebug* out) {
   const char* eq = static_cast<const char*>(memchr(s, '=', n));
   const size_t name_len = eq != nullptr ? static_cast<size_t>(eq - s) : n;
   const char* value = eq != nullptr ? eq + 1 : s + n;
   const size_t value_len = static_cast<size_t>(s + n - value);
+  if (ParseText(s, name_len, value, value_len, out)) return;
   for (const Key& key : kKeys) {
     if (strlen(key.name) != name_len || memcmp(key.name, s, name_len) != 0) continue;
     int64_t v = 0;

@@ -1,6 +1,6 @@
 // base/godebug.h: the GODEBUG environment variable.
-// What      comma separated key=value pairs with integer values, parsed once by schedinit. The keys
-//           are in base/godebug_keys.h.
+// What      comma separated key=value pairs, parsed once by schedinit. The keys are in
+//           base/godebug_keys.h.
 // Layer     1. Parsing is single-threaded, allocates nothing; afterwards the fields are read-only
 //           and may be read from any stack.                                Go: parsedebugvars
 // Errors    an unknown key is ignored. A known key whose value is missing, malformed or out of range
@@ -15,9 +15,14 @@
 
 namespace gort::rt {
 
+inline constexpr uint64_t kGodebugTextBytes = 512;  // of a text, its zero included
+
 struct Godebug {
 #define GORT_X(name, max, meaning) int64_t name = 0;
   GORT_GODEBUG_KEYS(GORT_X)
+#undef GORT_X
+#define GORT_X(name, meaning) char name[kGodebugTextBytes] = {};
+  GORT_GODEBUG_TEXT_KEYS(GORT_X)
 #undef GORT_X
 };
 

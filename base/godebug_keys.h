@@ -1,7 +1,7 @@
 // base/godebug_keys.h: every GODEBUG key, a row each.
 // What      the one list of them: struct Godebug, its parser, and the table of keys in README.md
-//           (tools/checks/knobs.py) come from here. Every key is an integer from 0 to its maximum,
-//           and 0 when the environment does not set it.
+//           (tools/checks/knobs.py) come from here. A key is an integer from 0 to its maximum,
+//           and 0 when the environment does not set it; or a text, empty when it is not set.
 // Layer     1. A macro only.
 #ifndef GORT_BASE_GODEBUG_KEYS_H_
 #define GORT_BASE_GODEBUG_KEYS_H_
@@ -18,5 +18,9 @@
   X(schedseed, INT64_MAX, "takes the scheduler's choices from this seed; 0: from random bytes") \
   X(stackguard, 2, "stack guards: 0 the best there is, 1 pages by mprotect, 2 canaries")        \
   X(tracebackancestors, 100, "tracebacks show the stacks of so many generations of creators")
+
+// X(name, meaning): keys whose value is a text, which ends at the next comma.
+#define GORT_GODEBUG_TEXT_KEYS(X) \
+  X(trace, "records what the scheduler does into this file, for Perfetto (trace/trace.h)")
 
 #endif  // GORT_BASE_GODEBUG_KEYS_H_

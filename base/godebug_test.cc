@@ -53,6 +53,25 @@ TEST(ParseInt64, ReadsNoByteBeyondItsLength) {
   EXPECT_FALSE(ParseInt64("123", 0, &v));
 }
 
+TEST(Godebug, ATextEndsAtTheCommaAndMayHoldAnEqualsSign) {
+  Godebug g;
+  ParseGodebug("scavtrace=1,trace=/tmp/a=b.trace,inittrace=1", &g);
+  EXPECT_STREQ(g.trace, "/tmp/a=b.trace");
+  EXPECT_EQ(g.inittrace, 1);
+}
+
+TEST(Godebug, ATextThatIsEmptyOrTooLongIsReportedAndIgnored) {
+  const std::string most(kGodebugTextBytes - 1, 'x');
+  Godebug g;
+  ParseGodebug(("trace=" + most).c_str(), &g);
+  EXPECT_EQ(g.trace, most);
+  EXPECT_EQ(Complaints("trace=" + most), "");
+  const std::string complaint = "gort: GODEBUG: ignoring trace: want a text of 1 to 511 bytes\n";
+  EXPECT_EQ(Complaints("trace=,scavtrace=1"), complaint);
+  EXPECT_EQ(Complaints("trace"), complaint);
+  EXPECT_EQ(Complaints("trace=x" + most), complaint);
+}
+
 TEST(Godebug, SetsTheKeysItIsGivenAndKeepsTheOthers) {
   Godebug g;
   g.scavtrace = 1;

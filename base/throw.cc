@@ -92,6 +92,7 @@ bool ClaimReport() {
 }  // namespace
 
 constinit Hook<void(bool)> fatal_report_hook{&IgnoreReport};
+constinit Hook<void()> fatal_exit_hook{[] {}};
 
 Printer& Printer::Str(const char* s, size_t n) {
   if (sink_ != nullptr) {
@@ -158,6 +159,8 @@ void BeginFatal() {
 void CrashOnFatal() { crash.store(true, std::memory_order_relaxed); }
 
 void ExitFatal() {
+  static constinit std::atomic<bool> called{false};
+  if (!called.exchange(true)) fatal_exit_hook();
   if (crash.load(std::memory_order_relaxed)) DieByAbort();
   while (true) syscall(SYS_exit_group, 2);
 }

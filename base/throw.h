@@ -84,6 +84,10 @@ extern Hook<void(bool all)> fatal_report_hook;
 // threads it does not return; a second call by the same thread exits at once with status 2.
 // Go: startpanic_m, dopanic_m.
 void BeginFatal();
+// Called by ExitFatal before the process ends, once; it may wait for other threads, for a moment. As
+// fatal_report_hook otherwise. Set by trace/.
+extern Hook<void()> fatal_exit_hook;
+
 // Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
 [[noreturn]] void ExitFatal();
 // From here on ExitFatal ends the process by SIGABRT's default action, which may leave a core dump,

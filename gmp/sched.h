@@ -44,6 +44,7 @@ struct Sched {
   Atomic<int32_t> nmspinning{0};
   Atomic<uint32_t> need_spinning{0};
   std::atomic<bool> gcwaiting{false};  // a stop of the world is wanted; set under lock
+  std::atomic<bool> tracing{false};    // what happens is recorded (gmp/trace_hook.h)
 
   // Global run queue (proc/global_runq.cc).
   alignas(64) GQueue runq ABSL_GUARDED_BY(lock);

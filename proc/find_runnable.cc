@@ -33,6 +33,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
@@ -100,7 +101,8 @@ Found FromPoller() {
   if (list.empty()) return None();
   G* gp = list.Pop();
   CasGStatus(gp, kGWaiting, kGRunnable);
-  InjectGList(&list);
+  TraceReady(gp, WokenBy::kPoller);
+  InjectGList(&list, WokenBy::kPoller);
   return Found{gp, false, false};
 }
 
@@ -179,7 +181,7 @@ bool SleepInPoller(Search* s, Found* found) {
     pp = PidleGet();
   }
   if (pp == nullptr) {
-    InjectGList(&list);
+    InjectGList(&list, WokenBy::kPoller);
     return false;
   }
   AcquireP(pp);
@@ -188,8 +190,9 @@ bool SleepInPoller(Search* s, Found* found) {
     BecomeSpinning(s->mp);  // look at everything again, timers above all
     return true;
   }
-  InjectGList(&list);
+  InjectGList(&list, WokenBy::kPoller);
   CasGStatus(gp, kGWaiting, kGRunnable);
+  TraceReady(gp, WokenBy::kPoller);
   *found = Found{gp, false, false};
   return true;
 }

@@ -9,6 +9,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/pins.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/schedule.h"
@@ -116,6 +117,7 @@ extern "C" GORT_NO_ASAN void gort_goexit1() {
 #if GORT_ASAN
   __asan_handle_no_return();  // the frames left behind here never return
 #endif
+  Trace(TraceEv::kGoEnd, gp);
   bool inherit_time = false;
   G* next = PickDirect(gp, mp, &inherit_time);
   if (next != nullptr) {

@@ -10,6 +10,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/persistentalloc.h"
 #include "gort/platforms/mem.h"
 #include "gort/platforms/pins.h"
@@ -200,6 +201,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 
 void NewProcCommit(G* gp) {
   PinnedWithP pinned;
+  Trace(TraceEv::kGoCreate, gp);
   if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
     BecomeRunnable(gp);
     Submit(pp, gp, true);

@@ -5,6 +5,7 @@
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/current_mcache.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/runq.h"
@@ -64,6 +65,7 @@ void AcquireP(P* pp) {
   pp->m.store(mp, std::memory_order_release);  // pairs with: PreemptOne
   SetPStatus(pp, kPRunning);
   SetThreadMCache(pp->mcache);
+  TraceAt(pp, TraceEv::kPStart, nullptr, static_cast<uint64_t>(mp->id));
 }
 
 P* ReleasePNoStatus() {
@@ -74,6 +76,7 @@ P* ReleasePNoStatus() {
       pp->status.load(std::memory_order_relaxed) != kPRunning) {
     Throw("releasep: invalid p state");
   }
+  TraceAt(pp, TraceEv::kPStop);
   mp->p.store(nullptr, std::memory_order_relaxed);
   pp->m.store(nullptr, std::memory_order_relaxed);
   SetThreadMCache(nullptr);

@@ -14,6 +14,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/held_pthreads.h"
 #include "gort/platforms/pins.h"
 #include "gort/proc/internal/goroutine.h"
@@ -43,6 +44,7 @@ void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   gp->waitlock = lock;
   gp->waitreason = reason;
   gp->waitsince = 0;
+  Trace(TraceEv::kGoPark, gp, static_cast<uint64_t>(reason));
   G* next = TakeDirect(gp, mp);
   SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
 }
@@ -59,6 +61,7 @@ void ParkCommit(G* gp) {
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf == nullptr || unlockf(gp, lock)) return;
   CasGStatus(gp, kGWaiting, kGRunnable);
+  TraceReady(gp, WokenBy::kItself);
   // A successor may run on this P already, and gp could run on an idle one: Submit wakes an M.
   Submit(mp->p.load(std::memory_order_relaxed), gp, true);
 }
@@ -89,10 +92,11 @@ void Ready(G* gp, bool next) {
   if (GORT_UNLIKELY(self == nullptr)) self = CurrentG();
   P* pp = self->m->p.load(std::memory_order_relaxed);
   CasGStatus(gp, kGWaiting, kGRunnable);
+  TraceReady(gp);
   Submit(pp, gp, next);
 }
 
-void InjectGList(GList* list) {
+void InjectGList(GList* list, WokenBy by) {
   PinnedWithP pinned;
   GQueue q;
   int32_t n = 0;
@@ -102,6 +106,7 @@ void InjectGList(GList* list) {
       continue;
     }
     CasGStatus(gp, kGWaiting, kGRunnable);
+    TraceReady(gp, by);
     q.PushBack(gp);
     ++n;
   }
@@ -162,6 +167,7 @@ void Gosched() {
   }
   M* mp = gp->m;
   if (mp->locks != 0) Throw("gosched: holding locks");
+  Trace(TraceEv::kGoSched, gp);
   // gp belongs at the end of the global queue. When that is empty and the local queue is not, the
   // end of the local queue is as good, and gp can switch to a local goroutine without g0.
   if (sched.runqsize.load(std::memory_order_relaxed) == 0) {

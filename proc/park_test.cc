@@ -74,7 +74,7 @@ TEST(Park, EveryWayToWaitAndToBeWoken) {
        [](G* gp) {
          GList list;
          list.Push(gp);
-         InjectGList(&list);
+         InjectGList(&list, WokenBy::kPoller);
          EXPECT_TRUE(list.empty());
        },
        "g runnable>running, g running>waiting, g waiting>runnable",

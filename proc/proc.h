@@ -22,6 +22,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/lock/mutex.h"
 
@@ -51,7 +52,7 @@ void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_UNLOCK_FUNCTION(mu);
 // May be called with runtime locks held that rank before sched. Go: goready
 void GoReady(G* gp);
 // As GoReady for a whole list of kGWaiting Gs; *list is left empty. Go: injectglist
-void InjectGList(GList* list);
+void InjectGList(GList* list, WokenBy by);
 
 // ---- pinning ----
 

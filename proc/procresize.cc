@@ -6,6 +6,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/current_mcache.h"
 #include "gort/malloc/internal/mcache.h"
 #include "gort/malloc/internal/persistentalloc.h"
@@ -59,6 +60,7 @@ void KeepOrMove(M* mp, int32_t n) {
     return;
   }
   if (own != nullptr) {
+    TraceAt(own, TraceEv::kPStop);
     own->m.store(nullptr, std::memory_order_relaxed);
     mp->p.store(nullptr, std::memory_order_relaxed);
     SetThreadMCache(nullptr);
@@ -67,6 +69,7 @@ void KeepOrMove(M* mp, int32_t n) {
   first->m.store(nullptr, std::memory_order_relaxed);
   SetPStatus(first, kPIdle);
   AcquireP(first);
+  if (G* gp = mp->curg.load(std::memory_order_relaxed)) TraceAt(first, TraceEv::kGoStart, gp);
 }
 
 }  // namespace
@@ -98,6 +101,7 @@ P* ProcResize(int32_t n) {
   }
   StealOrderReset(n);
   gomaxprocs.store(n);
+  Trace(TraceEv::kProcs, nullptr, static_cast<uint64_t>(n));
   return runnable;
 }
 

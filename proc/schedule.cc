@@ -12,6 +12,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/lock/held_locks.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/boot.h"
@@ -58,13 +59,17 @@ GORT_ALWAYS_INLINE void TieHere(M* mp, G* gp, bool inherit_time) {
 
 }  // namespace
 
-void Tie(M* mp, G* gp, bool inherit_time) { TieHere(mp, gp, inherit_time); }
+void Tie(M* mp, G* gp, bool inherit_time) {
+  TieHere(mp, gp, inherit_time);
+  Trace(TraceEv::kGoStart, gp);
+}
 
 void TieFresh(M* mp, G* gp, bool inherit_time) {
   mp->curg.store(gp, std::memory_order_release);  // pairs with: PreemptOne
   gp->m = mp;
   LeaveGFresh(gp);
   BeginTurn(mp, gp, inherit_time);
+  Trace(TraceEv::kGoStart, gp, kAtOnce);
 }
 
 namespace {
@@ -188,7 +193,9 @@ GORT_ALWAYS_INLINE G* Pick(G* gp, M* mp, bool* inherit_time) {
 G* TakeDirect(G* gp, M* mp) {
   bool inherit_time = false;
   G* next = Pick(gp, mp, &inherit_time);
-  if (next != nullptr) TieHere(mp, next, inherit_time);
+  if (next == nullptr) return nullptr;
+  TieHere(mp, next, inherit_time);
+  Trace(TraceEv::kGoStart, next, kAtOnce);
   return next;
 }
 

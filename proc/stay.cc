@@ -9,6 +9,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/current_mcache.h"
 #include "gort/platforms/pins.h"
 #include "gort/platforms/thread.h"
@@ -48,6 +49,7 @@ P* Lose(M* mp, G* gp, ThreadPins* pins, MCache** mcache)
   mp->p.store(nullptr, std::memory_order_relaxed);
   pp->m.store(nullptr, std::memory_order_relaxed);
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  TraceAt(pp, TraceEv::kGoLoseP, gp);
   ClearMCacheOf(mcache);
   mp->lost_cpu.store(kNotSeen, std::memory_order_relaxed);
   without_p.fetch_add(1, std::memory_order_relaxed);

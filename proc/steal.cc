@@ -5,6 +5,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
 #include "gort/proc/internal/ms_and_ps.h"
@@ -67,6 +68,7 @@ Stolen StealWork(P* pp, int64_t* now) {
       // A P becomes idle with an empty queue, and nothing is put there until it leaves the list.
       if (idlep_mask.Read(static_cast<int32_t>(id))) continue;
       if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
+        Trace(TraceEv::kSteal, gp, id);
         out.gp = gp;
         return out;
       }

@@ -7,6 +7,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sched_hooks.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
@@ -65,6 +66,7 @@ bool TakePs() {
     P* pp = allp[i].load(std::memory_order_relaxed);
     if (CasPStatus(pp, kPSyscall, kPGcStop)) {
       pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+      TraceAt(pp, TraceEv::kSysBlock);
       --sched.stopwait;
     }
   }
@@ -77,6 +79,7 @@ bool TakePs() {
 
 // Go: stopTheWorldWithSema
 void Stop() {
+  Trace(TraceEv::kStwBegin, nullptr);
   if (!TakePs()) {
     PreemptAll();  // without sched.lock: preempt_m may have to look functions up
     while (!sched.stopnote.TSleep(kRetryNs)) PreemptAll();
@@ -104,9 +107,10 @@ void AdoptTimers(int32_t n) {
 void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (sched_hooks.netpoll_inited && sched.netpoll_waiters.load() != 0) {
     GList list = sched_hooks.netpoll(0);
-    InjectGList(&list);
+    InjectGList(&list, WokenBy::kPoller);
   }
   int32_t n = new_procs != 0 ? new_procs : gomaxprocs.load(std::memory_order_relaxed);
+  Trace(TraceEv::kStwEnd, nullptr);
   AdoptTimers(n);
   sched.lock.Lock();
   P* runnable = ProcResize(n);

@@ -15,6 +15,7 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/current_mcache.h"
 #include "gort/platforms/pins.h"
 #include "gort/proc/internal/ms_and_ps.h"
@@ -31,6 +32,7 @@ GORT_COLD void StopForWorld(P* pp) {
   LockGuard l(&sched.lock);
   if (sched.stopwait > 0 && CasPStatus(pp, kPSyscall, kPGcStop)) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+    TraceAt(pp, TraceEv::kSysBlock);
     if (--sched.stopwait == 0) sched.stopnote.Wakeup();
   }
 }
@@ -68,6 +70,7 @@ void ExitSyscallCommit(G* gp) {
   gp->m = nullptr;
   mp->curg.store(nullptr, std::memory_order_relaxed);
   CasGStatus(gp, kGSyscall, kGRunnable);
+  TraceReady(gp, WokenBy::kReturn);
   P* pp;
   {
     LockGuard l(&sched.lock);
@@ -96,6 +99,7 @@ void EnterSyscall() {
     ++gp->nested_syscalls;
     return;
   }
+  Trace(TraceEv::kSysEnter, gp);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = pp;
   mp->p.store(nullptr, std::memory_order_relaxed);
@@ -117,6 +121,7 @@ void EnterSyscallBlock() {
     return;
   }
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  Trace(TraceEv::kSysEnter, gp);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = nullptr;
   OnSystemStack([] { HandoffP(ReleaseP()); });
@@ -135,6 +140,7 @@ void ExitSyscall() {
   mp->oldp = nullptr;
   if (GORT_LIKELY(TakeOldP(mp, old)) || TakeIdleP()) {
     CasGStatus(gp, kGSyscall, kGRunning);
+    Trace(TraceEv::kSysExit, gp);
     // The world may be waiting for this P.
     if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed)) && mp->locks == 0) Gosched();
     return;

@@ -5,6 +5,7 @@
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/platforms/thread.h"
 #include "gort/preempt/preempt.h"
 #include "gort/proc/monitor.h"
@@ -135,6 +136,7 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   bool taken = CasPStatus(pp, kPSyscall, kPIdle);
   if (taken) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+    TraceAt(pp, TraceEv::kSysBlock);
     HandoffP(pp);
   }
   IncIdleLocked(1);

@@ -191,7 +191,8 @@ TEST(Retake, TakesPsOfLongCalls) {
     if (row.global_work) {
       GList list;
       list.Push(waiting);
-      w.As(w.sysmon, [&] { InjectGList(&list); });  // it wakes nobody: no P is idle
+      w.As(w.sysmon,
+           [&] { InjectGList(&list, WokenBy::kPoller); });  // it wakes nobody: no P is idle
     }
     sched.nmspinning.store(row.spinning);
     pp->sysmon_syscallwhen = now - row.since;

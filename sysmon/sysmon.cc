@@ -137,7 +137,7 @@ void PollNetwork(int64_t now) {
   // sysmon counts as a running M meanwhile, so that an M that goes to sleep sees no deadlock.
   IncIdleLocked(-1);
   GList list = sched_hooks.netpoll(0);
-  InjectGList(&list);
+  InjectGList(&list, WokenBy::kPoller);
   IncIdleLocked(1);
 }
 

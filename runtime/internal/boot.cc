@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "gort/base/godebug.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/check.h"
 #include "gort/gmp/g.h"
@@ -27,6 +28,7 @@
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/sysmon/sysmon.h"
 #include "gort/timer/internal/timers.h"
+#include "gort/trace/internal/session.h"
 #include "gort/traceback/frame_printer.h"
 #include "gort/traceback/lines.h"
 #include "gort/traceback/running.h"
@@ -74,6 +76,7 @@ void MainGoroutine() {
   UnlockOSThread();
   sched.runtime_init_time = Nanotime();
   PrintInitTrace();
+  if (godebug.trace[0] != '\0') SessionFromEnvironment(godebug.trace);
   int result = boot_main->run(boot_main->arg);
   boot_main->done(boot_main->arg, result);
 }

@@ -128,7 +128,7 @@ void Run(const Batch& batch, bool alone) {
     PrefetchStack(gp);
     list.Push(gp);
   }
-  InjectGList(&list);
+  InjectGList(&list, WokenBy::kTimer);
 }
 
 // True when the caller's P has goroutines to run.

@@ -11,8 +11,10 @@ from tools.checks import blocks, cpp
 
 KEYS = os.path.join("base", "godebug_keys.h")
 README = "README.md"
+TEXT = -1  # in the place of a maximum: the value is a text
 
 _ROW = re.compile(r"\bX\(\s*(\w+)\s*,\s*([\w']+)\s*,\s*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
+_TEXT_ROW = re.compile(r"\bX\(\s*(\w+)\s*,\s*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
 _STRING = re.compile(r"\"((?:\\.|[^\"\\])*)\"")
 _GETENV = re.compile(r"((?:^[ \t]*//.*\n)*)^[^\n]*\bgetenv\(\"(\w+)\"\)", re.MULTILINE)
 _MEANING = re.compile(r"//\s*Environment:\s*(.*)", re.DOTALL)
@@ -22,7 +24,14 @@ def keys(root):
     """(name, maximum, meaning) of each key, in the order of base/godebug_keys.h."""
     with open(os.path.join(root, KEYS), encoding="utf-8") as f:
         text = cpp.without_comments(f.read())
-    return [(name, _number(maximum), "".join(_STRING.findall(strings))) for name, maximum, strings in _ROW.findall(text)]
+    numbers = [(name, _number(maximum), "".join(_STRING.findall(strings))) for name, maximum, strings in _ROW.findall(text)]
+    return numbers + [(name, TEXT, "".join(_STRING.findall(strings))) for name, strings in _TEXT_ROW.findall(text)]
+
+
+def _range(maximum):
+    if maximum == TEXT:
+        return "a text"
+    return "2^63 - 1" if maximum == 2**63 - 1 else maximum
 
 
 def _number(text):
@@ -45,7 +54,7 @@ def table(root):
     lines = ["", "| environment variable | meaning |", "|---|---|"]
     lines += ["| `%s` | %s |" % pair for pair in sorted(variables(root).items())]
     lines += ["", "| `GODEBUG` key | from 0 to | meaning |", "|---|---|---|"]
-    lines += ["| `%s` | %s | %s |" % (name, "2^63 - 1" if top == 2**63 - 1 else top, meaning) for name, top, meaning in keys(root)]
+    lines += ["| `%s` | %s | %s |" % (name, _range(top), meaning) for name, top, meaning in keys(root)]
     return "\n".join(lines) + "\n\n"
 
 

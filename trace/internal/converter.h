@@ -1,0 +1,94 @@
+// trace/internal/converter.h: from events to Perfetto's packets.
+// What      a track for each P, on which a goroutine's turn is a slice; arrows from who wakes to the turn
+//           that follows; a track for each goroutine and task that the program speaks of; counters.
+//           Field numbers are those of protos/perfetto/trace (trace/testing/perfetto.proto).
+// Layer     7. One thread.
+#ifndef GORT_TRACE_INTERNAL_CONVERTER_H_
+#define GORT_TRACE_INTERNAL_CONVERTER_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "gort/trace/internal/id_table.h"
+#include "gort/trace/internal/proto.h"
+#include "gort/trace/internal/recorder.h"
+#include "gort/trace/internal/sink.h"
+
+namespace gort::rt {
+
+class Converter {
+ public:
+  // Writes to *sink, which stays the caller's, beginning with what describes the trace.
+  explicit Converter(Sink* sink);
+
+  // The event of a record of a stream. Events come in the order of their times, save that one may be
+  // late by as much as its producer was held up.
+  void Event(int stream, int64_t ns, const uint64_t* record);
+  // Ends what is open.
+  void Finish(int64_t ns, uint64_t lost);
+
+ private:
+  // A goroutine that is alive, or of which the program has spoken.
+  struct Goroutine {
+    uint64_t flow;  // the arrow that leads to its next turn; 0: none
+    uint32_t name;  // of its slices; 0: not known
+    bool alive;
+    bool has_track;
+    uint16_t regions;  // that are open
+  };
+  struct Processor {
+    uint64_t goid;  // whose turn it is; 0: nobody's
+    int64_t ns;     // of the last event
+    uint32_t depth;
+    int64_t depth_ns;  // when depth was last written
+    bool described;
+    bool in_syscall;
+    bool stopping;  // the world
+  };
+
+  void Describe();
+  void DescribeP(int stream);
+  void DescribeGoroutine(uint64_t goid, Goroutine* g);
+  uint32_t NameOfPlace(uint64_t pc);
+  uint32_t NameOfText(std::string_view text);
+  uint32_t AddName(std::string_view text);
+  void AddTrack(uint64_t uuid, uint64_t parent, std::string_view name, bool counter);
+
+  void BeginTurn(int stream, uint64_t goid);
+  void EndTurn(int stream, uint32_t reason);
+  void EndSyscall(int stream);
+  void Born(uint64_t goid, uint64_t pc);
+  void Ready(int stream, uint64_t goid, uint8_t by);
+  void Depth(int stream, uint32_t depth);
+  void Counts();
+  void Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* words);
+  void Speaks(uint64_t goid, uint8_t kind, std::string_view text);
+  void OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t* words);
+
+  // A packet with a track event, to be ended with End.
+  struct Packet {
+    Proto proto;
+    char* packet;
+    char* event;
+  };
+  Packet Begin(uint64_t track, uint32_t type);
+  void End(Packet* p);
+  void Instant(uint64_t track, uint32_t name);
+  void Counter(uint64_t track, int64_t value);
+
+  Sink* const sink_;
+  int64_t ns_ = 0;  // of the event in hand
+  uint64_t next_flow_ = 1;
+  uint32_t next_name_;
+  int64_t alive_ = 0;
+  int64_t counts_ns_ = 0;
+  IdTable<Goroutine> goroutines_;
+  IdTable<uint32_t> places_;  // pc -> name
+  IdTable<uint32_t> texts_;   // hash -> name
+  IdTable<uint8_t> tasks_;
+  Processor processors_[kStreams] = {};
+};
+
+}  // namespace gort::rt
+
+#endif  // GORT_TRACE_INTERNAL_CONVERTER_H_

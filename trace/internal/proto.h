@@ -1,0 +1,62 @@
+// trace/internal/proto.h: messages of Protocol Buffers, byte by byte.
+// What      appends fields to a buffer in which there is room. The length of a message within
+//           another takes two bytes whatever it is, so that nothing is moved when it is known.
+// Layer     7. Pure.
+#ifndef GORT_TRACE_INTERNAL_PROTO_H_
+#define GORT_TRACE_INTERNAL_PROTO_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "gort/base/attributes.h"
+
+namespace gort::rt {
+
+class Proto {
+ public:
+  explicit Proto(char* at) : at_(at) {}
+  char* at() const { return at_; }
+
+  GORT_ALWAYS_INLINE void Varint(uint32_t field, uint64_t v) {
+    Raw(field << 3);
+    Raw(v);
+  }
+  void Fixed64(uint32_t field, uint64_t v) {
+    Raw(field << 3 | 1);
+    memcpy(at_, &v, sizeof v);
+    at_ += sizeof v;
+  }
+  void Bytes(uint32_t field, std::string_view s) {
+    Raw(field << 3 | 2);
+    Raw(s.size());
+    memcpy(at_, s.data(), s.size());
+    at_ += s.size();
+  }
+  // What is appended until Close(Open(field)) is the message's; at most 16383 bytes.
+  GORT_ALWAYS_INLINE char* Open(uint32_t field) {
+    Raw(field << 3 | 2);
+    at_ += 2;
+    return at_;
+  }
+  GORT_ALWAYS_INLINE void Close(char* begin) {
+    const auto n = static_cast<uint32_t>(at_ - begin);
+    begin[-2] = static_cast<char>(n | 0x80);
+    begin[-1] = static_cast<char>(n >> 7);
+  }
+
+ private:
+  GORT_ALWAYS_INLINE void Raw(uint64_t v) {
+    while (v >= 0x80) {
+      *at_++ = static_cast<char>(v | 0x80);
+      v >>= 7;
+    }
+    *at_++ = static_cast<char>(v);
+  }
+
+  char* at_;
+};
+
+}  // namespace gort::rt
+
+#endif  // GORT_TRACE_INTERNAL_PROTO_H_

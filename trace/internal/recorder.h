@@ -1,0 +1,53 @@
+// trace/internal/recorder.h: recording events without locks.
+// What      a stream of chunks for each P, written by whoever has the P, and one, under a lock, for
+//           those who have none.
+// Layer     7. Recording: any stack, pinned; see gmp/trace_hook.h. The rest: one thread at a time.
+// Invariant a stream's chunk is reused by a later recording only, which begins with the world
+//           stopped: so who is late with an event of an earlier one writes where nobody reads.
+#ifndef GORT_TRACE_INTERNAL_RECORDER_H_
+#define GORT_TRACE_INTERNAL_RECORDER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "gort/gmp/sched.h"
+#include "gort/trace/internal/record.h"
+
+namespace gort::rt {
+
+// The streams: of the Ps by their ids, then that of those without.
+inline constexpr int kStreams = kMaxProcs + 1;
+inline constexpr int kNoP = kMaxProcs;
+
+// What becomes of events when there is no room.
+enum class WhenFull : uint8_t { kLose, kForgetOldest };
+
+// The clock of events: the CPU's counter where it runs evenly, else nanoseconds.
+uint64_t TraceTicks();
+
+// Begins a recording in at most max_bytes, with the goroutines that there are. False: no memory. The
+// caller is a goroutine that has stopped the world.
+bool RecordingBegin(size_t max_bytes, WhenFull when_full);
+// Ends it: events from here on go nowhere. What was recorded stays until it is released. Any thread.
+void RecordingEnd();
+
+// For the one reader. The stream's first chunk; null: none yet.
+Chunk* StreamFirst(int stream);
+// Gives back a chunk that has been read and has a next one.
+void RecycleChunk(Chunk* chunk);
+// Events that were lost since the beginning.
+uint64_t EventsLost();
+// Gives back the memory of a recording that has ended and been read.
+void RecordingRelease();
+
+// What the program says. Nothing happens unless events are recorded.
+void RecordText(uint8_t kind, std::string_view text);
+void RecordEnd(uint8_t kind);
+void RecordTaskBegin(uint64_t id, uint64_t parent, std::string_view name);
+void RecordTaskEnd(uint64_t id);
+
+}  // namespace gort::rt
+
+#endif  // GORT_TRACE_INTERNAL_RECORDER_H_

@@ -1,0 +1,227 @@
+#include "gort/trace/internal/session.h"
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/switch.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/futex.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/boot.h"
+#include "gort/proc/monitor.h"
+#include "gort/proc/proc.h"
+#include "gort/trace/internal/converter.h"
+#include "gort/trace/internal/merge.h"
+#include "gort/trace/internal/recorder.h"
+#include "gort/trace/internal/sink.h"
+
+namespace gort::rt {
+namespace {
+
+constexpr size_t kMaxBytes = size_t{128} << 20;  // of events that are not in the file yet
+constexpr int64_t kBusyPauseNs = 1'000'000;      // between two looks at the streams
+constexpr int64_t kCalmPauseNs = 20'000'000;
+constexpr int64_t kManyEvents = 1000;
+constexpr int64_t kFlushNs = 2'000'000'000;
+
+// What the reader does. It sleeps on the word.
+enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone };
+constinit std::atomic<uint32_t> phase{kIdle};
+
+constinit Sink sink;
+constinit int result = 0;  // errno of the file; published by kDone
+constinit std::atomic<bool> reader_made{false};
+
+// A moment by both clocks. The counter is read before and after, for what lies between.
+struct Knot {
+  uint64_t ticks;
+  int64_t ns;
+};
+Knot Look() {
+  const uint64_t before = TraceTicks();
+  const int64_t ns = Nanotime();
+  return {before + (TraceTicks() - before) / 2, ns};
+}
+constinit Knot begin = {};
+
+// Nanoseconds of a moment near the line between two knots.
+struct Line {
+  Knot from;
+  double ns_per_tick = 1;
+  int64_t At(uint64_t ticks) const {
+    const auto d = static_cast<int64_t>(ticks - from.ticks);
+    return from.ns + static_cast<int64_t>(static_cast<double>(d) * ns_per_tick);
+  }
+  // Goes on to the next knot.
+  void To(Knot to) {
+    if (to.ticks <= from.ticks) return;
+    ns_per_tick = static_cast<double>(to.ns - from.ns) / static_cast<double>(to.ticks - from.ticks);
+  }
+};
+
+// What the reader works with, in memory of its own: too large for its stack.
+struct Work {
+  explicit Work(Sink* to) : converter(to) {}
+  Converter converter;
+  Merge merge;
+  Line line;
+};
+
+int64_t Convert(Work* w, Knot until, uint64_t limit) {
+  w->line.To(until);
+  const int64_t n = w->merge.UpTo(limit, [w](int stream, uint64_t ticks, const uint64_t* record) {
+    w->converter.Event(stream, w->line.At(ticks), record);
+  });
+  w->line.from = until;
+  return n;
+}
+
+// One recording, until somebody ends it.
+void ReadAll() {
+  alignas(Work) static char memory[sizeof(Work)];
+  Work* w = new (memory) Work(&sink);
+  w->line.from = begin;
+  while (phase.load(std::memory_order_acquire) == kRunning) {
+    const Knot now = Look();
+    const int64_t n = Convert(w, now, now.ticks);
+    FutexSleep(&phase, kRunning, n >= kManyEvents ? kBusyPauseNs : kCalmPauseNs);
+  }
+  const Knot end = Look();
+  Convert(w, end, UINT64_MAX);
+  w->converter.Finish(end.ns, EventsLost());
+  w->~Work();
+  result = sink.Close();
+}
+
+// The reader's thread: an M that never looks for goroutines.
+void Reader() {
+  ThreadSetName("gort-trace");
+  {
+    LockGuard l(&sched.lock);
+    ++sched.nmsys;
+    CheckDead();
+  }
+  while (true) {
+    const uint32_t now = phase.load(std::memory_order_acquire);
+    if (now != kRunning && now != kEnding) {
+      FutexSleep(&phase, now, -1);
+      continue;
+    }
+    ReadAll();
+    phase.store(kDone, std::memory_order_release);
+    FutexWake(&phase, INT32_MAX);
+  }
+}
+
+void MakeReader() {
+  if (!reader_made.exchange(true)) NewM(&Reader, nullptr, -1);
+}
+
+// Runs f as a system call, if the caller is a goroutine.
+template <class F>
+void InSyscall(F&& f) {
+  const bool on_goroutine = OnGoroutine();
+  if (on_goroutine) EnterSyscall();
+  f();
+  if (on_goroutine) ExitSyscall();
+}
+
+int OpenFile(const char* path, int* error) {
+  int fd = -1;
+  InSyscall([&] {
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    *error = fd < 0 ? errno : 0;
+  });
+  return fd;
+}
+
+bool BeginRecording() {
+  bool ok = false;
+  StopTheWorld(WaitReason::kStoppingTheWorld);
+  begin = Look();
+  OnSystemStack([&ok] { ok = RecordingBegin(kMaxBytes, WhenFull::kLose); });
+  StartTheWorld();
+  return ok;
+}
+
+// Waits for the reader; false: it took too long.
+bool AwaitDone(int64_t timeout_ns) {
+  const int64_t until = timeout_ns < 0 ? INT64_MAX : Nanotime() + timeout_ns;
+  while (true) {
+    const uint32_t now = phase.load(std::memory_order_acquire);
+    if (now == kDone) return true;
+    const int64_t left = until - Nanotime();
+    if (left <= 0) return false;
+    FutexSleep(&phase, now, timeout_ns < 0 ? -1 : left);
+  }
+}
+
+// True for the one who ends the recording.
+bool BeginEnding() {
+  uint32_t running = kRunning;
+  if (!phase.compare_exchange_strong(running, kEnding)) return false;
+  RecordingEnd();
+  FutexWake(&phase, INT32_MAX);
+  return true;
+}
+
+}  // namespace
+
+SessionResult SessionStart(const char* path) {
+  uint32_t idle = kIdle;
+  if (!phase.compare_exchange_strong(idle, kStarting)) return {SessionResult::kBusy, 0};
+  int error = 0;
+  const int fd = OpenFile(path, &error);
+  if (fd >= 0) {
+    MakeReader();
+    fatal_exit_hook.Set([] { SessionFlush(kFlushNs); });
+    if (sink.Open(fd) && BeginRecording()) {
+      phase.store(kRunning, std::memory_order_release);
+      FutexWake(&phase, INT32_MAX);
+      return {};
+    }
+    sink.Close();
+    error = ENOMEM;
+  }
+  phase.store(kIdle, std::memory_order_release);
+  return {SessionResult::kSystem, error};
+}
+
+SessionResult SessionStop() {
+  if (!BeginEnding()) return {SessionResult::kNone, 0};
+  InSyscall([] { AwaitDone(-1); });
+  const int error = result;
+  RecordingRelease();
+  phase.store(kIdle, std::memory_order_release);
+  FutexWake(&phase, INT32_MAX);
+  return error == 0 ? SessionResult{} : SessionResult{SessionResult::kSystem, error};
+}
+
+void SessionFlush(int64_t timeout_ns) {
+  if (BeginEnding()) AwaitDone(timeout_ns);
+}
+
+void SessionFromEnvironment(const char* path) {
+  const SessionResult r = SessionStart(path);
+  if (r.kind != SessionResult::kOk) {
+    Printer() << "gort: GODEBUG: trace=" << path << ": " << strerror(r.error) << '\n';
+    return;
+  }
+  atexit([] {
+    const SessionResult end = SessionStop();
+    if (end.kind == SessionResult::kSystem) {
+      Printer() << "gort: GODEBUG: trace: " << strerror(end.error) << '\n';
+    }
+  });
+}
+
+}  // namespace gort::rt

@@ -1,0 +1,39 @@
+// trace/internal/session.h: one recording from its beginning to its file.
+// What      a thread of the runtime's own reads the streams while they grow and writes the file. It has
+//           no P, so it takes no turn from a goroutine and appears in no trace.
+// Layer     7. Contract  | call         | goroutine | g0 | foreign thread | signal handler |
+//                        | SessionStart |     x     | -  |       -        |       -        |
+//                        | SessionStop  |     x     | x  |       x        |       -        |
+//                        | SessionFlush |     x     | x  |       x        |       x        |
+#ifndef GORT_TRACE_INTERNAL_SESSION_H_
+#define GORT_TRACE_INTERNAL_SESSION_H_
+
+#include <cstdint>
+
+namespace gort::rt {
+
+struct SessionResult {
+  enum Kind : uint8_t {
+    kOk,
+    kBusy,    // Start: one is on
+    kNone,    // Stop: none is on
+    kSystem,  // error says what the system said of the file
+  };
+  Kind kind = kOk;
+  int error = 0;  // an errno
+};
+
+// Begins to record to a file, which is made or emptied. Stops the world for a moment.
+SessionResult SessionStart(const char* path);
+// Ends the recording; returns when the file is complete. kSystem: it is not.
+SessionResult SessionStop();
+// The same for a process that is about to die: waits for so long at most.
+void SessionFlush(int64_t timeout_ns);
+
+// Starts what GODEBUG=trace=FILE asks for, to be stopped when the process exits or dies. Says on stderr
+// if it cannot. The main goroutine.
+void SessionFromEnvironment(const char* path);
+
+}  // namespace gort::rt
+
+#endif  // GORT_TRACE_INTERNAL_SESSION_H_
