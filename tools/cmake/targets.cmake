@@ -5,13 +5,16 @@ set(GORT_CORE_SOURCES
   base/godebug.cc
   base/throw.cc
   chan/internal/hchan.cc
-  chan/select.cc
+  chan/internal/select.cc
+  chan/internal/until_done.cc
+  chan/selector.cc
   gmp/check.cc
   gmp/sched.cc
   gmp/sched_hooks.cc
   gmp/status.cc
   gmp/switch.cc
   gmp/switch_${GORT_CPU}.S
+  gmp/trace_hook.cc
   gmp/wait_reason.cc
   lock/brief_mutex.cc
   lock/held_locks.cc
@@ -38,6 +41,7 @@ set(GORT_CORE_SOURCES
   platforms/${GORT_OS}/cgroup.cc
   platforms/${GORT_OS}/clock.cc
   platforms/${GORT_OS}/cpu.cc
+  platforms/${GORT_OS}/elf_sections.cc
   platforms/${GORT_OS}/elf_symbols.cc
   platforms/${GORT_OS}/futex.cc
   platforms/${GORT_OS}/held_pthreads.cc
@@ -105,9 +109,19 @@ set(GORT_CORE_SOURCES
   timer/internal/entries.cc
   timer/internal/timer_heap.cc
   timer/internal/timers.cc
+  trace/internal/converter.cc
+  trace/internal/merge.cc
+  trace/internal/recorder.cc
+  trace/internal/session.cc
+  trace/internal/sink.cc
   traceback/ancestors.cc
   traceback/demangle.cc
+  traceback/dwarf_forms.cc
+  traceback/dwarf_line.cc
+  traceback/dwarf_unit.cc
+  traceback/frame_filter.cc
   traceback/frame_printer.cc
+  traceback/lines.cc
   traceback/running.cc
   traceback/symbolize.cc
   traceback/traceback.cc
@@ -117,9 +131,12 @@ set(GORT_CORE_SOURCES
 
 set(GORT_SOURCES
   context/context.cc
+  context/stop_token.cc
   net/addr.cc
   net/conn.cc
   net/dial.cc
+  net/internal/adopt.cc
+  net/internal/dial_race.cc
   net/internal/fd.cc
   net/internal/lookup.cc
   net/internal/options.cc
@@ -129,8 +146,12 @@ set(GORT_SOURCES
   net/listen.cc
   net/packet.cc
   netpoll/wait_fd.cc
+  os/internal/incoming.cc
+  os/signal.cc
   sync/cond.cc
   sync/err_group.cc
+  sync/future.cc
+  sync/internal/group.cc
   sync/mutex.cc
   sync/pool.cc
   sync/rwmutex.cc
@@ -139,6 +160,7 @@ set(GORT_SOURCES
   testing/testing.cc
   timer/sleep.cc
   timer/timer.cc
+  trace/trace.cc
 )
 
 set(GORT_CORE_ABSL
@@ -167,11 +189,13 @@ set(GORT_CORE_TARGETS
 set(GORT_TARGETS
   gort
   sync
+  trace
   timer
   timer_sleep
   context
   net
   net_addr
+  os
   netpoll_wait_fd
   testing
 )
@@ -233,10 +257,18 @@ set(GORT_HEADERS
   gort/base/throw.h=base/throw.h
   gort/base/version.h=base/version.h
   gort/chan/chan.h=chan/chan.h
+  gort/chan/internal/cases.h=chan/internal/cases.h
   gort/chan/internal/element.h=chan/internal/element.h
+  gort/chan/internal/handle.h=chan/internal/handle.h
   gort/chan/internal/hchan.h=chan/internal/hchan.h
+  gort/chan/internal/lent.h=chan/internal/lent.h
+  gort/chan/internal/select_go.h=chan/internal/select_go.h
+  gort/chan/internal/until_done.h=chan/internal/until_done.h
   gort/chan/select.h=chan/select.h
+  gort/chan/selector.h=chan/selector.h
+  gort/context/cancel_scope.h=context/cancel_scope.h
   gort/context/context.h=context/context.h
+  gort/context/stop_token.h=context/stop_token.h
   gort/gmp/wait_reason.h=gmp/wait_reason.h
   gort/gort.h=runtime/gort.h
   gort/lock/brief_mutex.h=lock/brief_mutex.h
@@ -255,6 +287,8 @@ set(GORT_HEADERS
   gort/net/packet.h=net/packet.h
   gort/netpoll/internal/poll_desc.h=netpoll/internal/poll_desc.h
   gort/netpoll/wait_fd.h=netpoll/wait_fd.h
+  gort/os/os.h=os/os.h
+  gort/os/signal.h=os/signal.h
   gort/platforms/arch.h=platforms/arch_${GORT_CPU}.h
   gort/platforms/pins.h=platforms/pins.h
   gort/proc/go.h=proc/go.h
@@ -263,17 +297,23 @@ set(GORT_HEADERS
   gort/stack/stack.h=stack/stack.h
   gort/sync/cond.h=sync/cond.h
   gort/sync/err_group.h=sync/err_group.h
+  gort/sync/future.h=sync/future.h
+  gort/sync/internal/call.h=sync/internal/call.h
   gort/sync/internal/copy_check.h=sync/internal/copy_check.h
+  gort/sync/internal/first_exception.h=sync/internal/first_exception.h
+  gort/sync/internal/group.h=sync/internal/group.h
   gort/sync/mutex.h=sync/mutex.h
   gort/sync/once.h=sync/once.h
   gort/sync/pool.h=sync/pool.h
   gort/sync/rwmutex.h=sync/rwmutex.h
   gort/sync/semaphore.h=sync/semaphore.h
   gort/sync/sync.h=sync/sync.h
+  gort/sync/task_group.h=sync/task_group.h
   gort/sync/wait_group.h=sync/wait_group.h
   gort/testing/testing.h=testing/testing.h
   gort/timer/sleep.h=timer/sleep.h
   gort/timer/timer.h=timer/timer.h
+  gort/trace/trace.h=trace/trace.h
 )
 
 # Those of gort's own sources alone.
@@ -285,6 +325,7 @@ set(GORT_INNER_HEADERS
   gort/base/list.h=base/list.h
   gort/base/rand.h=base/rand.h
   gort/chan/internal/wait_queue.h=chan/internal/wait_queue.h
+  gort/context/internal/watch.h=context/internal/watch.h
   gort/gmp/arch.h=gmp/arch_${GORT_CPU}.h
   gort/gmp/check.h=gmp/check.h
   gort/gmp/g.h=gmp/g.h
@@ -298,6 +339,7 @@ set(GORT_INNER_HEADERS
   gort/gmp/status.h=gmp/status.h
   gort/gmp/sudog.h=gmp/sudog.h
   gort/gmp/switch.h=gmp/switch.h
+  gort/gmp/trace_hook.h=gmp/trace_hook.h
   gort/gmp/transitions.h=gmp/transitions.h
   gort/lock/note.h=lock/note.h
   gort/malloc/internal/current_mcache.h=malloc/internal/current_mcache.h
@@ -312,6 +354,9 @@ set(GORT_INNER_HEADERS
   gort/malloc/internal/persistentalloc.h=malloc/internal/persistentalloc.h
   gort/malloc/internal/scavenge.h=malloc/internal/scavenge.h
   gort/malloc/internal/size_classes.h=malloc/internal/size_classes.h
+  gort/net/internal/adopt.h=net/internal/adopt.h
+  gort/net/internal/call_end.h=net/internal/call_end.h
+  gort/net/internal/dial_race.h=net/internal/dial_race.h
   gort/net/internal/lookup.h=net/internal/lookup.h
   gort/net/internal/options.h=net/internal/options.h
   gort/net/internal/resolve.h=net/internal/resolve.h
@@ -319,11 +364,13 @@ set(GORT_INNER_HEADERS
   gort/net/internal/syscalls.h=net/internal/syscalls.h
   gort/netpoll/internal/netpoll.h=netpoll/internal/netpoll.h
   gort/netpoll/internal/poller.h=netpoll/internal/poller.h
+  gort/os/internal/incoming.h=os/internal/incoming.h
   gort/platforms/asm.h=platforms/asm.h
   gort/platforms/auxv.h=platforms/auxv.h
   gort/platforms/cgroup.h=platforms/cgroup.h
   gort/platforms/clock.h=platforms/clock.h
   gort/platforms/cpu.h=platforms/cpu.h
+  gort/platforms/elf_sections.h=platforms/elf_sections.h
   gort/platforms/elf_symbols.h=platforms/elf_symbols.h
   gort/platforms/futex.h=platforms/futex.h
   gort/platforms/held_pthreads.h=platforms/held_pthreads.h
@@ -365,6 +412,7 @@ set(GORT_INNER_HEADERS
   gort/stack/internal/stack_pool.h=stack/internal/stack_pool.h
   gort/sync/internal/sema.h=sync/internal/sema.h
   gort/sync/internal/spin.h=sync/internal/spin.h
+  gort/sync/internal/waking.h=sync/internal/waking.h
   gort/sysmon/follow_cpus.h=sysmon/follow_cpus.h
   gort/sysmon/retake.h=sysmon/retake.h
   gort/sysmon/sysmon.h=sysmon/sysmon.h
@@ -372,10 +420,24 @@ set(GORT_INNER_HEADERS
   gort/timer/internal/entries.h=timer/internal/entries.h
   gort/timer/internal/timer_heap.h=timer/internal/timer_heap.h
   gort/timer/internal/timers.h=timer/internal/timers.h
+  gort/trace/internal/converter.h=trace/internal/converter.h
+  gort/trace/internal/id_table.h=trace/internal/id_table.h
+  gort/trace/internal/merge.h=trace/internal/merge.h
+  gort/trace/internal/proto.h=trace/internal/proto.h
+  gort/trace/internal/record.h=trace/internal/record.h
+  gort/trace/internal/recorder.h=trace/internal/recorder.h
+  gort/trace/internal/session.h=trace/internal/session.h
+  gort/trace/internal/sink.h=trace/internal/sink.h
   gort/traceback/ancestors.h=traceback/ancestors.h
   gort/traceback/arch.h=traceback/arch_${GORT_CPU}.h
   gort/traceback/demangle.h=traceback/demangle.h
+  gort/traceback/dwarf_cursor.h=traceback/dwarf_cursor.h
+  gort/traceback/dwarf_forms.h=traceback/dwarf_forms.h
+  gort/traceback/dwarf_line.h=traceback/dwarf_line.h
+  gort/traceback/dwarf_unit.h=traceback/dwarf_unit.h
+  gort/traceback/frame_filter.h=traceback/frame_filter.h
   gort/traceback/frame_printer.h=traceback/frame_printer.h
+  gort/traceback/lines.h=traceback/lines.h
   gort/traceback/running.h=traceback/running.h
   gort/traceback/symbolize.h=traceback/symbolize.h
   gort/traceback/traceback.h=traceback/traceback.h

@@ -4,6 +4,7 @@
 #include "gort/runtime.h"
 
 int gort_main(int argc, char** argv) {
-  std::printf("goroutine %d of %s\n", static_cast<int>(gort::Goid() != 0), argc > 1 ? argv[1] : "nobody");
+  std::printf("goroutine %d of %s\n", static_cast<int>(gort::Goid() != 0),
+              argc > 1 ? argv[1] : "nobody");
   return 0;
 }
