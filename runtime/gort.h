@@ -23,5 +23,6 @@
 #include "gort/sync/sync.h"
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
+#include "gort/timer/timer_scope.h"
 
 #endif  // GORT_RUNTIME_GORT_H_
