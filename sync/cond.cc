@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "gort/context/context.h"
 #include "gort/context/internal/watch.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"

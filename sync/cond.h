@@ -15,14 +15,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "gort/context/context.h"
 #include "gort/lock/mutex.h"
 #include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
 namespace gort {
-
-class Context;
-
 namespace rt {
 
 struct G;

@@ -55,8 +55,13 @@ struct GroupCall {
 };
 template <class F, class... A>
 using GroupCallOf = GroupCall<std::decay_t<F>, std::decay_t<A>...>;
+template <bool kWithContext, class F, class... A>
+struct GroupResultOf : std::invoke_result<std::decay_t<F>, std::decay_t<A>...> {};
 template <class F, class... A>
-using GroupResult = decltype(std::declval<GroupCallOf<F, A...>&>()());
+struct GroupResultOf<true, F, A...>
+    : std::invoke_result<std::decay_t<F>, const Context&, std::decay_t<A>...> {};
+template <class F, class... A>
+using GroupResult = typename GroupResultOf<kTakesContext<F, A...>, F, A...>::type;
 
 template <class F, class... A>
 concept GroupFunction = kTakesContext<F, A...> || kCallable<F, A...>;
