@@ -6,7 +6,10 @@
 #include "benchmark/benchmark.h"
 #include "gort/bench/baseline.h"
 #include "gort/bench/benchmark_util.h"
+#include "gort/chan/chan.h"
 #include "gort/runtime.h"
+#include "gort/sync/future.h"
+#include "gort/sync/task_group.h"
 #include "gort/sync/wait_group.h"
 
 namespace gort::bench {
@@ -40,6 +43,39 @@ void BM_CreateGoroutinesSingle(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_CreateGoroutinesSingle)->Apply(Procs);
+
+// The same with a result, which comes by a Future, or by a channel made for it.
+void BM_SpawnAndGet(benchmark::State& state) {
+  InGort(static_cast<int>(state.range(0)), [&] {
+    for (auto _ : state) benchmark::DoNotOptimize(Spawn([] { return 1; }).Get());
+  });
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_SpawnAndGet)->Apply(Procs);
+
+void BM_GoAndOneChannel(benchmark::State& state) {
+  InGort(static_cast<int>(state.range(0)), [&] {
+    for (auto _ : state) {
+      const Chan<int> c = MakeChan<int>(1);
+      Go([c] { c.Send(1); });
+      benchmark::DoNotOptimize(c.Recv());
+    }
+  });
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_GoAndOneChannel)->Apply(Procs);
+
+void BM_TaskGroupSingle(benchmark::State& state) {
+  InGort(static_cast<int>(state.range(0)), [&] {
+    TaskGroup group;
+    for (auto _ : state) {
+      group.Go([] {});
+      group.Wait().IgnoreError();
+    }
+  });
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_TaskGroupSingle)->Apply(Procs);
 
 void BM_ThreadPoolSubmit(benchmark::State& state) {
   ThreadPool pool(static_cast<int>(state.range(0)));
