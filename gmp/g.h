@@ -20,6 +20,7 @@
 namespace gort::rt {
 
 struct Ancestors;
+struct G;
 struct M;
 struct Sudog;
 
@@ -37,6 +38,11 @@ inline constexpr uintptr_t kStackPreempt = ~uintptr_t{0} - 1313;
 struct EhGlobals {
   void* caught;
   unsigned uncaught;
+};
+
+// What package local keeps for a G. end destroys it, on the G itself: that runs code of the program.
+struct Locals {
+  void (*end)(G* gp);
 };
 
 // A goroutine's function with its captures and arguments lies in the G when it needs no more bytes.
@@ -88,12 +94,13 @@ struct alignas(64) G {
   WaitReason waitreason = WaitReason::kZero;  // status
 
   // 5. What most goroutines never need (rare).
-  bool system = false;           // const after newproc; GoSystem's, counted in sched.ngsys
-  bool is_main = false;          // owner G only; the main function of Run or rt0
-  bool goexiting = false;        // owner M only; Goexit is unwinding
-  bool closure_on_heap = false;  // status
-  size_t closure_align = 0;      // status; of a closure on the heap
-  M* lockedm = nullptr;          // status; LockOSThread
+  bool system = false;             // const after newproc; GoSystem's, counted in sched.ngsys
+  bool is_main = false;            // owner G only; the main function of Run or rt0
+  bool goexiting = false;          // owner M only; Goexit is unwinding
+  bool closure_on_heap = false;    // status
+  uint8_t closure_align_log2 = 0;  // status; of a closure on the heap
+  Locals* locals = nullptr;        // owner G only; null: has no values of a Local
+  M* lockedm = nullptr;            // status; LockOSThread
   // What a signal interrupted, of one that waits for a P in the handler; null: sched has the context.
   void* signal_context = nullptr;  // status; a ucontext_t
   // The creator's stack, its creator's, and so on (traceback/ancestors.h); null: not saved.
@@ -113,6 +120,7 @@ struct alignas(64) G {
 };
 #ifndef GORT_MODEL
 static_assert(offsetof(G, stack) == 64 && offsetof(G, closure_buf) == 128);
+static_assert(sizeof(G) == 384);
 #endif
 
 }  // namespace gort::rt

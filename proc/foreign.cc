@@ -52,6 +52,7 @@ M* Take() {
 // Gives the M of a thread that ends back to the free list.
 void Detach(void* arg) {
   M* mp = static_cast<M*>(arg);
+  EndLocals(mp->g0);
   CasGStatus(mp->g0, kGRunning, kGDead);
   mp->curg.store(nullptr, std::memory_order_relaxed);
   Setg(nullptr);

@@ -99,6 +99,11 @@ bool CanTakeOver(const G* dying, const G* next) {
 }
 
 }  // namespace
+
+void EndLocals(G* gp) {
+  if (gp->locals != nullptr) gp->locals->end(gp);
+}
+
 }  // namespace gort::rt
 
 #if GORT_ASAN
@@ -108,9 +113,12 @@ extern "C" void __asan_handle_no_return();
 // Its frame is left for good: not one whose variables stand between poisoned bytes.
 extern "C" GORT_NO_ASAN void gort_goexit1() {
   using namespace gort::rt;  // NOLINT(google-build-using-namespace): a C function
-  FreeHeapParts(Getg());
-  PinWithP();  // for good: a new goroutine begins with its own count
   G* gp = Getg();
+  if (GORT_UNLIKELY(gp->rare)) {
+    EndLocals(gp);
+    FreeHeapParts(gp);
+  }
+  PinWithP();  // for good: a new goroutine begins with its own count
   M* mp = gp->m;
   if (mp->locks != 0) Throw("goexit: holding locks");
   if (GORT_UNLIKELY(gp->rare) && gp->is_main && gp->goexiting) sched.main_goexited.store(true);

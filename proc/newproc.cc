@@ -1,4 +1,5 @@
 // proc/newproc.cc: making goroutines.
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -180,7 +181,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
   }
   if (GORT_UNLIKELY(on_heap)) {
     gp->closure_on_heap = true;
-    gp->closure_align = closure_align;
+    gp->closure_align_log2 = static_cast<uint8_t>(std::countr_zero(closure_align));
     gp->rare = true;
   }
   gp->entry = entry;
@@ -241,7 +242,7 @@ void FreeHeapParts(G* gp) {
     gp->ancestors = nullptr;
   }
   if (!gp->closure_on_heap) return;
-  ::operator delete(gp->closure, static_cast<std::align_val_t>(gp->closure_align));
+  ::operator delete (gp->closure, std::align_val_t{size_t{1} << gp->closure_align_log2});
   gp->closure_on_heap = false;
 }
 

@@ -34,6 +34,9 @@ namespace gort::rt {
 // and the G is taken back when the thread ends, so that the thread can wait and be woken like a
 // goroutine. Fatal on g0. Go: getg, needm
 G* CurrentG();
+// Destroys what gp, the current G, has of Locals (package local): runs code of the program, and may
+// park. At the end of a goroutine, of a main function, and of a foreign thread.
+void EndLocals(G* gp);
 // True on a goroutine's stack (not g0, not a foreign thread).
 bool OnGoroutine();
 

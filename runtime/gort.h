@@ -1,6 +1,7 @@
 // gort/gort.h: everything of gort that programs use.
 // What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers and
-//           tickers, contexts, the network, signals, and the types that appear in them. A program that
+//           tickers, contexts, values for each goroutine, the network, signals, and the types that
+//           appear in them. A program that
 //           wants less includes the parts.
 // Layer     12. Public: #include "gort/gort.h".
 #ifndef GORT_RUNTIME_GORT_H_
@@ -17,6 +18,7 @@
 #include "gort/context/cancel_scope.h"
 #include "gort/context/context.h"
 #include "gort/context/stop_token.h"
+#include "gort/local/local.h"
 #include "gort/net/net.h"
 #include "gort/os/os.h"
 #include "gort/runtime.h"

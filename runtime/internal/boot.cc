@@ -78,6 +78,7 @@ void MainGoroutine() {
   PrintInitTrace();
   if (godebug.trace[0] != '\0') SessionFromEnvironment(godebug.trace);
   int result = boot_main->run(boot_main->arg);
+  EndLocals(Getg());  // before the process exits: what is static may be gone after
   boot_main->done(boot_main->arg, result);
 }
 

@@ -31,6 +31,7 @@ class Call {
   int Invoke() {
     MainBegin();
     int result = main_();
+    EndLocals(CurrentG());  // before the caller goes on
     MainEnd();
     return result;
   }
