@@ -33,8 +33,6 @@ using testing::Probe;
 using testing::ReadN;
 using testing::SocketOf;
 
-constexpr absl::StatusCode kInvalid = absl::StatusCode::kInvalidArgument;
-
 bool IsOpen(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 struct Fds {

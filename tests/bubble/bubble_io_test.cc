@@ -9,6 +9,7 @@
 #include "gort/netpoll/wait_fd.h"
 #include "gort/runtime.h"
 #include "gort/testing/testing.h"
+#include "gort/timer/sleep.h"
 
 namespace gort {
 namespace {
@@ -42,6 +43,30 @@ TEST(BubbleIo, DialWithATimeoutConnects) {
       const absl::Status s = Dial("tcp", listener.Addr(), absl::Seconds(30)).status();
       EXPECT_TRUE(s.ok()) << s;
     });
+    return 0;
+  });
+}
+
+// A Pipe, unlike a connection, lives by the bubble's clock.
+TEST(BubbleIo, APipesDeadlinesAreVirtual) {
+  gort::Run([&] {
+    const absl::Time start = absl::Now();
+    testing::Run([&] {
+      auto [a, b] = Pipe();
+      char c;
+      EXPECT_TRUE(a.SetReadDeadline(Now() + absl::Hours(1)).ok());
+      const absl::Time before = Now();
+      EXPECT_EQ(a.Read(absl::MakeSpan(&c, 1)).status().code(), absl::StatusCode::kDeadlineExceeded);
+      EXPECT_EQ(Now() - before, absl::Hours(1));
+      EXPECT_TRUE(a.SetReadDeadline(Now() + absl::Hours(3)).ok());
+      Go([&b = b] {
+        Sleep(absl::Hours(2));
+        EXPECT_TRUE(b.Write("x").ok());
+      });
+      EXPECT_EQ(*a.Read(absl::MakeSpan(&c, 1)), 1u);
+      EXPECT_EQ(Now() - before, absl::Hours(3));
+    });
+    EXPECT_LT(absl::Now() - start, absl::Minutes(1));
     return 0;
   });
 }
