@@ -18,6 +18,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/os/internal/incoming.h"
+#include "gort/os/internal/signal_name.h"
 #include "gort/preempt/preempt.h"
 #include "gort/proc/go.h"
 #include "gort/sync/mutex.h"
@@ -34,15 +35,11 @@ namespace os {
 
 using rt::SignalBit;
 using rt::SignalBits;
+using rt::SignalName;
 
 namespace {
 
 constexpr int kMostSignal = 64;
-
-std::string NameOf(int sig) {
-  const char* name = sig > 0 && sig < SIGRTMIN ? sigabbrev_np(sig) : nullptr;
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(sig);
-}
 
 // Why nobody may wait for sig; null: everybody may.
 const char* Refusal(int sig) {
@@ -66,7 +63,7 @@ SignalBits BitsOf(std::initializer_list<int> signals) {
   if (signals.size() == 0) throw Panic("os: Notify of no signal");
   SignalBits bits = 0;
   for (int sig : signals) {
-    if (const char* why = Refusal(sig)) throw Panic("os: Notify: " + NameOf(sig) + ' ' + why);
+    if (const char* why = Refusal(sig)) throw Panic("os: Notify: " + SignalName(sig) + ' ' + why);
     bits |= SignalBit(sig);
   }
   return bits;
@@ -191,7 +188,7 @@ void Subscribers::End(const std::vector<Ending>& ends) {
   for (const Ending& e : ends) {
     int none = 0;
     if (!e.end->came.compare_exchange_strong(none, e.sig)) continue;
-    e.end->cancel(absl::CancelledError("signal: " + NameOf(e.sig)));
+    e.end->cancel(absl::CancelledError("signal: " + SignalName(e.sig)));
   }
 }
 

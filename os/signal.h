@@ -1,7 +1,7 @@
 // gort/os/signal.h: signals as values of channels.
 // What      Notify gives a channel with the signals that were asked for, Stop takes that back;
 //           NotifyContext gives a context that ends by a signal.
-// Layer     11.                                       Go: package os/signal
+// Layer     12.                                       Go: package os/signal
 // Default   a signal that somebody waits for no longer has its default action. It has it again once
 //           the last who asked for it has stopped. A handler that the program or a library had
 //           installed before the first Notify still runs, and is what is put back after the last

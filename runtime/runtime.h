@@ -1,6 +1,6 @@
 // runtime/runtime.h: gort without channels and network: goroutines and the scheduler.
 // What      Go, Run, Gosched, Goexit, GOMAXPROCS, SetMaxThreads, LockOSThread, Blocking.
-// Layer     12. Public: #include "gort/runtime.h".
+// Layer     13. Public: #include "gort/runtime.h".
 // Contract  | call                      | goroutine | foreign thread |
 //           | Go, Run, GOMAXPROCS       |     x     |       x        |
 //           | SetMaxThreads             |     x     |       x        |

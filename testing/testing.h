@@ -11,7 +11,7 @@
 //           made in a bubble stay in it, and are dropped when it ends; one that is Reset later goes
 //           by its caller's time, as does a timer from outside that is Reset in a bubble. Deadlines
 //           of connections and descriptors go by real time.
-// Layer     13. Public, for tests: a program should not link it.
+// Layer     14. Public, for tests: a program should not link it.
 // Go        package testing/synctest
 #ifndef GORT_TESTING_TESTING_H_
 #define GORT_TESTING_TESTING_H_

@@ -2,7 +2,7 @@
 // What      a set of signals that are wanted, and a set of those that have come. The handler puts a
 //           signal that is wanted into the second set and makes an eventfd readable, for which one
 //           goroutine waits in the poller.
-// Layer     11, used by os only.                          Go: sigqueue.go
+// Layer     12, used by os only.                          Go: sigqueue.go
 // Handler   async-signal-safe, on any thread: atomics, and write(2) for the first signal of a set.
 // Ordering  all seq_cst. The handler counts itself in `noting` before it looks at `wanted`, and out
 //           after it has added to `pending`; Unwant takes the signal off `wanted` and then waits for

@@ -3,7 +3,7 @@
 //           schedinit, makes the first goroutine and enters the loop. Both ways into gort end here:
 //           rt0's main with the process's first thread, Run with a thread of its own
 //           (docs/adr/0003).
-// Layer     12.
+// Layer     13.
 #ifndef GORT_RUNTIME_INTERNAL_BOOT_H_
 #define GORT_RUNTIME_INTERNAL_BOOT_H_
 

@@ -1,5 +1,5 @@
 // runtime/internal/run.h: a main function as a goroutine, from an ordinary program.
-// Layer     12.
+// Layer     13.
 #ifndef GORT_RUNTIME_INTERNAL_RUN_H_
 #define GORT_RUNTIME_INTERNAL_RUN_H_
 

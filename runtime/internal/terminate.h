@@ -1,5 +1,5 @@
 // runtime/internal/terminate.h: the report for an exception that nobody caught.
-// Layer     12.
+// Layer     13.
 #ifndef GORT_RUNTIME_INTERNAL_TERMINATE_H_
 #define GORT_RUNTIME_INTERNAL_TERMINATE_H_
 

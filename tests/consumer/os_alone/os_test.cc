@@ -28,3 +28,15 @@ TEST(OsAlone, AContextEndsByASignal) {
     return 0;
   });
 }
+
+TEST(OsAlone, AChild) {
+  gort::Run([] {
+    gort::os::Command command;
+    command.args = {"cat"};
+    absl::StatusOr<gort::os::CommandOutput> got =
+        gort::os::Output(gort::Background(), command, "hello");
+    EXPECT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ(got->out, "hello");
+    return 0;
+  });
+}
