@@ -1,9 +1,8 @@
 #include "gort/gmp/wait_reason.h"
 
 namespace gort::rt {
-namespace {
 
-constexpr const char* kText[] = {
+constexpr const char* const wait_reason_texts[] = {
     "",
     "chan receive (nil chan)",
     "chan send (nil chan)",
@@ -26,13 +25,13 @@ constexpr const char* kText[] = {
     "preempted",
     "stopping the world",
 };
-static_assert(sizeof kText / sizeof *kText == static_cast<int>(WaitReason::kCount),
-              "edit kText together with WaitReason");
-
-}  // namespace
+static_assert(sizeof wait_reason_texts / sizeof *wait_reason_texts ==
+                  static_cast<int>(WaitReason::kCount),
+              "edit wait_reason_texts together with WaitReason");
 
 const char* WaitReasonText(WaitReason reason) {
-  return reason < WaitReason::kCount ? kText[static_cast<int>(reason)] : "unknown wait reason";
+  return reason < WaitReason::kCount ? wait_reason_texts[static_cast<int>(reason)]
+                                     : "unknown wait reason";
 }
 
 }  // namespace gort::rt

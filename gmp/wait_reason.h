@@ -32,6 +32,8 @@ enum class WaitReason : uint8_t {
   kCount,
 };
 
+// The texts, by number, for debuggers.
+extern const char* const wait_reason_texts[];
 // "chan receive", "select", …
 const char* WaitReasonText(WaitReason reason);
 

@@ -16,6 +16,13 @@
 
 namespace gort::rt::arch {
 
+// clang-format off
+// X(the debugger's name of a register, field of a SwitchFrame).
+#define GORT_DEBUG_REGISTERS(X) \
+  X("rbx", rbx) X("rbp", rbp) X("r12", r12) X("r13", r13) X("r14", r14) X("r15", r15) \
+  X("rip", pc)
+// clang-format on
+
 // Stores the registers that gort_switch saved in f, but for sp and pc, by number.
 inline void SavedToDwarf(const SwitchFrame& f, uintptr_t* r) {
   r[3] = f.rbx;

@@ -29,6 +29,7 @@
 #include "gort/sysmon/sysmon.h"
 #include "gort/timer/internal/timers.h"
 #include "gort/trace/internal/session.h"
+#include "gort/traceback/debug_fields.h"
 #include "gort/traceback/frame_printer.h"
 #include "gort/traceback/lines.h"
 #include "gort/traceback/running.h"
@@ -94,6 +95,7 @@ bool RequestStack(int tid) {
 void InstallHooks() {
   TimersInstall();
   NetpollInstall();
+  KeepDebugFields();
   source_lines_hook.Set(&LinesOf);
   fatal_report_hook.Set(&FatalReport);
   stack_request_hook.Set(&RequestStack);

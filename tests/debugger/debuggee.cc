@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "gort/chan/chan.h"
+#include "gort/context/context.h"
 #include "gort/proc/go.h"
 #include "gort/runtime.h"
 #include "gort/sync/mutex.h"
@@ -110,7 +111,10 @@ __attribute__((noinline)) void Deadlock() {
 __attribute__((noinline)) void Wait() {
   Shop s;
   s.Open();
+  gort::Context background = gort::Background();
+  asm volatile("" : : "r"(&background) : "memory");
   EverybodyWaits();
+  if (std::getenv("DEBUGGEE_ABORTS") != nullptr) std::abort();
   std::puts("over");
 }
 
