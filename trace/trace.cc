@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 
 #include "gort/gmp/sched.h"
 #include "gort/gmp/trace_hook.h"
@@ -16,15 +17,17 @@ namespace {
 
 using rt::SessionResult;
 
-// The calling thread has no P to stop the world from: a goroutine starts the recording for it.
-SessionResult StartForThread(const char* path) {
+// start(), which needs a P to stop the world from: where the caller has none, a goroutine calls it.
+template <class F>
+SessionResult OnAGoroutine(const F& start) {
+  if (rt::OnGoroutine()) return start();
   struct Call {
     SessionResult result;
     std::atomic<uint32_t> done{0};
   } call;
   // A system goroutine: one that is there for a moment is no goroutine of the program's.
-  rt::GoSystem([&call, path] {
-    call.result = rt::SessionStart(path);
+  rt::GoSystem([&call, &start] {
+    call.result = start();
     call.done.store(1, std::memory_order_release);
     rt::FutexWake(&call.done, 1);
   });
@@ -32,35 +35,62 @@ SessionResult StartForThread(const char* path) {
   return call.result;
 }
 
+// of: what the system's complaint is about.
+absl::Status ToStatus(SessionResult r, const std::string& of) {
+  switch (r.kind) {
+    case SessionResult::kOk:
+      return absl::OkStatus();
+    case SessionResult::kSystem:
+      return absl::ErrnoToStatus(r.error, "trace: " + of);
+    case SessionResult::kBusy:
+      return absl::FailedPreconditionError("trace: already recording");
+    case SessionResult::kNone:
+      break;
+  }
+  return absl::FailedPreconditionError("trace: not recording");
+}
+
+bool RuntimeStarted() { return rt::sched.main_started.load(); }
+
+absl::Status NotStarted() {
+  return absl::FailedPreconditionError("trace: the runtime has not started");
+}
+
 }  // namespace
 
 absl::Status Start(std::string_view path) {
-  if (!rt::sched.main_started.load()) {
-    return absl::FailedPreconditionError("trace: the runtime has not started");
-  }
+  if (!RuntimeStarted()) return NotStarted();
   const std::string name(path);
-  const SessionResult r =
-      rt::OnGoroutine() ? rt::SessionStart(name.c_str()) : StartForThread(name.c_str());
-  switch (r.kind) {
-    case SessionResult::kOk:
-      return absl::OkStatus();
-    case SessionResult::kSystem:
-      return absl::ErrnoToStatus(r.error, "trace: " + name);
-    default:
-      return absl::FailedPreconditionError("trace: already recording");
-  }
+  return ToStatus(OnAGoroutine([&] { return rt::SessionStart(name.c_str()); }), name);
 }
 
-absl::Status Stop() {
-  const SessionResult r = rt::SessionStop();
-  switch (r.kind) {
-    case SessionResult::kOk:
-      return absl::OkStatus();
-    case SessionResult::kSystem:
-      return absl::ErrnoToStatus(r.error, "trace: the file is not complete");
-    default:
-      return absl::FailedPreconditionError("trace: not recording");
-  }
+absl::Status Stop() { return ToStatus(rt::SessionStop(), "the file is not complete"); }
+
+FlightRecorder::FlightRecorder() : FlightRecorder(Options{}) {}
+FlightRecorder::FlightRecorder(Options options) : options_(std::move(options)) {}
+FlightRecorder::~FlightRecorder() {
+  if (on_.exchange(false)) static_cast<void>(rt::FlightStop());
+}
+
+absl::Status FlightRecorder::Start() {
+  if (!RuntimeStarted()) return NotStarted();
+  const SessionResult r =
+      OnAGoroutine([this] { return rt::FlightStart(options_.bytes, options_.on_failure.c_str()); });
+  if (r.kind == SessionResult::kOk) on_.store(true);
+  return ToStatus(r, options_.on_failure);
+}
+
+absl::Status FlightRecorder::WriteTo(std::string_view path) {
+  const std::string name(path);
+  return ToStatus(on_.load() ? rt::FlightWrite(name.c_str()) : SessionResult{SessionResult::kNone},
+                  name);
+}
+
+absl::Status FlightRecorder::Stop() {
+  if (!on_.load()) return ToStatus({SessionResult::kNone}, "");
+  const SessionResult r = rt::FlightStop();
+  if (r.kind == SessionResult::kOk) on_.store(false);
+  return ToStatus(r, "");
 }
 
 bool Recording() { return rt::Tracing(); }

@@ -9,11 +9,15 @@
 //           | Start             |     x     |       x        |       -        |
 //           | Stop              |     x     |       x        |       -        |
 //           | Region, Log, Task |     x     |       x        |       -        |
+//           | FlightRecorder    |     x     |       x        |       -        |
 // Go        runtime/trace
 #ifndef GORT_TRACE_TRACE_H_
 #define GORT_TRACE_TRACE_H_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -61,6 +65,36 @@ class Task {
 
  private:
   uint64_t id_;
+};
+
+// Keeps the last events in memory, and writes them when something has gone wrong: on demand, or when the
+// program dies of a fatal error (a deadlock is one), a fault or an exception that nobody catches. Either
+// one of these keeps events, or Start records. Go: trace.FlightRecorder
+class FlightRecorder {
+ public:
+  struct Options {
+    size_t bytes = size_t{16} << 20;  // what is kept: some 900,000 events
+    std::string on_failure = {};      // the file to write when the program dies; empty: none
+  };
+
+  FlightRecorder();
+  explicit FlightRecorder(Options options);
+  // Stops, if it has not been stopped.
+  ~FlightRecorder();
+  FlightRecorder(const FlightRecorder&) = delete;
+  FlightRecorder& operator=(const FlightRecorder&) = delete;
+
+  // Codes as Start's.
+  absl::Status Start();
+  // Writes what is kept into the file `path`, and goes on. kFailedPrecondition: nothing is kept, or
+  // another call is at it. Otherwise the code of what the system said, with the path.
+  absl::Status WriteTo(std::string_view path);
+  // kFailedPrecondition: it was not started, or WriteTo is at it.
+  absl::Status Stop();
+
+ private:
+  const Options options_;
+  std::atomic<bool> on_{false};
 };
 
 }  // namespace gort::trace

@@ -24,6 +24,8 @@ class Converter {
   // The event of a record of a stream. Events come in the order of their times, save that one may be
   // late by as much as its producer was held up.
   void Event(int stream, int64_t ns, const uint64_t* record);
+  // A goroutine that lives, of which no event may tell how it came.
+  void Known(uint64_t goid, uint64_t pc) { Born(goid, pc); }
   // Ends what is open.
   void Finish(int64_t ns, uint64_t lost);
 

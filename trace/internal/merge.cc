@@ -11,7 +11,7 @@ void Merge::Settle(int stream) {
     c.used = c.chunk->used.load(std::memory_order_acquire);       // pairs with: Publish
     if (c.at < c.used) break;
     if (next == nullptr) return;
-    RecycleChunk(c.chunk);
+    if (firsts_ == nullptr) RecycleChunk(c.chunk);
     c.chunk = next;
     c.at = 0;
     c.used = 0;
@@ -24,7 +24,7 @@ void Merge::Refresh() {
   for (int s = 0; s < kStreams; ++s) {
     Cursor& c = cursors_[s];
     if (c.chunk == nullptr) {
-      c.chunk = StreamFirst(s);
+      c.chunk = firsts_ != nullptr ? firsts_[s] : StreamFirst(s);
       if (c.chunk == nullptr) continue;
       active_[n_active_++] = s;
     }

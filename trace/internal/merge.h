@@ -11,6 +11,11 @@ namespace gort::rt {
 
 class Merge {
  public:
+  // The recording that is on; what has been read is given back.
+  Merge() = default;
+  // A copy of one (SnapshotRecording), by the first chunks of its streams.
+  explicit Merge(Chunk* const* firsts) : firsts_(firsts) {}
+
   // f(stream, ticks, record) for each event that happened at `limit` ticks or before and has not been
   // given yet. One that was recorded late is given the next time. Returns how many.
   template <class F>
@@ -49,6 +54,7 @@ class Merge {
   int First() const;
   uint64_t OthersFrom(int stream, uint64_t limit) const;
 
+  Chunk* const* const firsts_ = nullptr;
   Cursor cursors_[kStreams] = {};
   int active_[kStreams];  // streams that have chunks
   int n_active_ = 0;

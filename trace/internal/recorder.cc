@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "absl/base/thread_annotations.h"
 #include "gort/gmp/g.h"
@@ -283,6 +284,44 @@ void RecycleChunk(Chunk* chunk) {
   chunk->next.store(pool.free, std::memory_order_relaxed);
   pool.free = chunk;
   pool.empty.store(false, std::memory_order_relaxed);
+}
+
+namespace {
+
+// Copies one stream, beginning at *to, which moves on.
+Chunk* CopyStream(const Stream& s, char** to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
+  Chunk* first = nullptr;
+  Chunk* last = nullptr;
+  for (const Chunk* c = s.first.load(std::memory_order_relaxed); c != nullptr;
+       c = c->next.load(std::memory_order_relaxed)) {
+    auto* copy = new (*to) Chunk;
+    *to += kChunkBytes;
+    const uint32_t used = c->used.load(std::memory_order_acquire);  // pairs with: Publish
+    copy->used.store(used, std::memory_order_relaxed);
+    copy->base = c->base;
+    memcpy(copy->words, c->words, used * sizeof *c->words);
+    (last != nullptr ? last->next.store(copy, std::memory_order_relaxed) : void(first = copy));
+    last = copy;
+  }
+  return first;
+}
+
+}  // namespace
+
+bool SnapshotRecording(Snapshot* out) {
+  LockGuard l(&pool.mu);
+  out->bytes = pool.fresh;
+  if (pool.fresh == 0) return true;
+  out->memory = MemMap(pool.fresh, kChunkBytes);
+  if (out->memory == nullptr) return false;
+  char* to = static_cast<char*>(out->memory);
+  for (int i = 0; i < kStreams; ++i) out->firsts[i] = CopyStream(streams[i], &to);
+  return true;
+}
+
+void DropSnapshot(Snapshot* s) {
+  if (s->memory != nullptr) MemUnmap(s->memory, s->bytes);
+  *s = Snapshot{};
 }
 
 uint64_t EventsLost() { return pool.lost.load(std::memory_order_relaxed); }

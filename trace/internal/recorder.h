@@ -37,6 +37,15 @@ void RecordingEnd();
 Chunk* StreamFirst(int stream);
 // Gives back a chunk that has been read and has a next one.
 void RecycleChunk(Chunk* chunk);
+// A copy of all that is kept, made while events are recorded.
+struct Snapshot {
+  Chunk* firsts[kStreams] = {};
+  void* memory = nullptr;
+  size_t bytes = 0;
+};
+// False: no memory. Who needs a new chunk meanwhile waits.
+bool SnapshotRecording(Snapshot* out);
+void DropSnapshot(Snapshot* s);
 // Events that were lost since the beginning.
 uint64_t EventsLost();
 // Gives back the memory of a recording that has ended and been read.

@@ -1,6 +1,7 @@
 #include "gort/trace/internal/session.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -33,8 +34,10 @@ constexpr int64_t kCalmPauseNs = 20'000'000;
 constexpr int64_t kManyEvents = 1000;
 constexpr int64_t kFlushNs = 2'000'000'000;
 
-// What the reader does. It sleeps on the word.
-enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone };
+// What is on, and what the reader does. It sleeps on the word.
+//   kIdle -> kStarting -> kRunning -> kEnding -> kDone -> kIdle    a file that is written meanwhile
+//   kIdle -> kStarting -> kFlight -> kWriting -> kDone -> kFlight  what is kept is written when asked for
+enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone, kFlight, kWriting };
 constinit std::atomic<uint32_t> phase{kIdle};
 
 constinit Sink sink;
@@ -71,6 +74,7 @@ struct Line {
 // What the reader works with, in memory of its own: too large for its stack.
 struct Work {
   explicit Work(Sink* to) : converter(to) {}
+  Work(Sink* to, Chunk* const* firsts) : converter(to), merge(firsts) {}
   Converter converter;
   Merge merge;
   Line line;
@@ -85,10 +89,11 @@ int64_t Convert(Work* w, Knot until, uint64_t limit) {
   return n;
 }
 
+alignas(Work) constinit char work_memory[sizeof(Work)] = {};
+
 // One recording, until somebody ends it.
 void ReadAll() {
-  alignas(Work) static char memory[sizeof(Work)];
-  Work* w = new (memory) Work(&sink);
+  Work* w = new (work_memory) Work(&sink);
   w->line.from = begin;
   while (phase.load(std::memory_order_acquire) == kRunning) {
     const Knot now = Look();
@@ -102,6 +107,33 @@ void ReadAll() {
   result = sink.Close();
 }
 
+// What a goroutine is may change while it is looked at; then it is named wrongly.
+GORT_NO_TSAN void TellNames(Converter* to) {
+  for (const G* gp = allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
+    const uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
+    if (status != kGDead && status != kGIdle && gp->goid != 0) to->Known(gp->goid, gp->gopc);
+  }
+}
+
+// What is kept, into the file.
+void WriteKept() {
+  Snapshot kept;
+  if (!SnapshotRecording(&kept)) {
+    sink.Close();
+    result = ENOMEM;
+    return;
+  }
+  const Knot end = Look();
+  Work* w = new (work_memory) Work(&sink, kept.firsts);
+  w->line.from = begin;
+  TellNames(&w->converter);
+  Convert(w, end, UINT64_MAX);
+  w->converter.Finish(end.ns, EventsLost());
+  w->~Work();
+  DropSnapshot(&kept);
+  result = sink.Close();
+}
+
 // The reader's thread: an M that never looks for goroutines.
 void Reader() {
   ThreadSetName("gort-trace");
@@ -112,11 +144,14 @@ void Reader() {
   }
   while (true) {
     const uint32_t now = phase.load(std::memory_order_acquire);
-    if (now != kRunning && now != kEnding) {
+    if (now == kRunning || now == kEnding) {
+      ReadAll();
+    } else if (now == kWriting) {
+      WriteKept();
+    } else {
       FutexSleep(&phase, now, -1);
       continue;
     }
-    ReadAll();
     phase.store(kDone, std::memory_order_release);
     FutexWake(&phase, INT32_MAX);
   }
@@ -144,11 +179,11 @@ int OpenFile(const char* path, int* error) {
   return fd;
 }
 
-bool BeginRecording() {
+bool BeginRecording(size_t bytes, WhenFull when_full) {
   bool ok = false;
   StopTheWorld(WaitReason::kStoppingTheWorld);
   begin = Look();
-  OnSystemStack([&ok] { ok = RecordingBegin(kMaxBytes, WhenFull::kLose); });
+  OnSystemStack([&ok, bytes, when_full] { ok = RecordingBegin(bytes, when_full); });
   StartTheWorld();
   return ok;
 }
@@ -184,7 +219,7 @@ SessionResult SessionStart(const char* path) {
   if (fd >= 0) {
     MakeReader();
     fatal_exit_hook.Set([] { SessionFlush(kFlushNs); });
-    if (sink.Open(fd) && BeginRecording()) {
+    if (sink.Open(fd) && BeginRecording(kMaxBytes, WhenFull::kLose)) {
       phase.store(kRunning, std::memory_order_release);
       FutexWake(&phase, INT32_MAX);
       return {};
@@ -206,8 +241,67 @@ SessionResult SessionStop() {
   return error == 0 ? SessionResult{} : SessionResult{SessionResult::kSystem, error};
 }
 
+namespace {
+
+constinit char on_failure_path[4096] = {};
+
+// Has the reader write what is kept to fd. False: nothing is kept, or the reader is at it already.
+bool BeginWriting(int fd) {
+  uint32_t flight = kFlight;
+  if (!phase.compare_exchange_strong(flight, kStarting)) return false;
+  if (!sink.Open(fd)) Throw("out of memory (trace)");
+  phase.store(kWriting, std::memory_order_release);
+  FutexWake(&phase, INT32_MAX);
+  return true;
+}
+
+}  // namespace
+
+SessionResult FlightStart(size_t bytes, const char* on_failure) {
+  const size_t n = strlen(on_failure);
+  if (n >= sizeof on_failure_path) return {SessionResult::kSystem, ENAMETOOLONG};
+  uint32_t idle = kIdle;
+  if (!phase.compare_exchange_strong(idle, kStarting)) return {SessionResult::kBusy, 0};
+  memcpy(on_failure_path, on_failure, n + 1);
+  MakeReader();
+  fatal_exit_hook.Set([] { SessionFlush(kFlushNs); });
+  const bool ok = BeginRecording(bytes, WhenFull::kForgetOldest);
+  phase.store(ok ? kFlight : kIdle, std::memory_order_release);
+  return ok ? SessionResult{} : SessionResult{SessionResult::kSystem, ENOMEM};
+}
+
+SessionResult FlightWrite(const char* path) {
+  if (phase.load(std::memory_order_acquire) != kFlight) return {SessionResult::kNone, 0};
+  int error = 0;
+  const int fd = OpenFile(path, &error);
+  if (fd < 0) return {SessionResult::kSystem, error};
+  if (!BeginWriting(fd)) {
+    close(fd);
+    return {SessionResult::kNone, 0};
+  }
+  InSyscall([] { AwaitDone(-1); });
+  error = result;
+  phase.store(kFlight, std::memory_order_release);
+  return error == 0 ? SessionResult{} : SessionResult{SessionResult::kSystem, error};
+}
+
+SessionResult FlightStop() {
+  uint32_t flight = kFlight;
+  if (!phase.compare_exchange_strong(flight, kStarting)) return {SessionResult::kNone, 0};
+  RecordingEnd();
+  RecordingRelease();
+  phase.store(kIdle, std::memory_order_release);
+  return {};
+}
+
 void SessionFlush(int64_t timeout_ns) {
-  if (BeginEnding()) AwaitDone(timeout_ns);
+  if (BeginEnding()) {
+    AwaitDone(timeout_ns);
+    return;
+  }
+  if (phase.load(std::memory_order_acquire) != kFlight || on_failure_path[0] == '\0') return;
+  const int fd = open(on_failure_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd >= 0 && BeginWriting(fd)) AwaitDone(timeout_ns);
 }
 
 void SessionFromEnvironment(const char* path) {

@@ -3,11 +3,13 @@
 //           no P, so it takes no turn from a goroutine and appears in no trace.
 // Layer     7. Contract  | call         | goroutine | g0 | foreign thread | signal handler |
 //                        | SessionStart |     x     | -  |       -        |       -        |
-//                        | SessionStop  |     x     | x  |       x        |       -        |
+//                        | FlightStart  |     x     | -  |       -        |       -        |
+//                        | SessionStop, FlightWrite, FlightStop | x | x  | x  |       -        |
 //                        | SessionFlush |     x     | x  |       x        |       x        |
 #ifndef GORT_TRACE_INTERNAL_SESSION_H_
 #define GORT_TRACE_INTERNAL_SESSION_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gort::rt {
@@ -27,7 +29,14 @@ struct SessionResult {
 SessionResult SessionStart(const char* path);
 // Ends the recording; returns when the file is complete. kSystem: it is not.
 SessionResult SessionStop();
-// The same for a process that is about to die: waits for so long at most.
+// Begins to keep the last events, as many as fit into so many bytes. on_failure: the file that they are
+// written to when the process dies of a fatal error, a fault or an exception; empty: none. It is copied.
+SessionResult FlightStart(size_t bytes, const char* on_failure);
+// Writes what is kept to a file. kNone: nothing is.
+SessionResult FlightWrite(const char* path);
+SessionResult FlightStop();
+
+// Completes the file of a process that is about to die, if there is one: waits for so long at most.
 void SessionFlush(int64_t timeout_ns);
 
 // Starts what GODEBUG=trace=FILE asks for, to be stopped when the process exits or dies. Says on stderr

@@ -1,0 +1,195 @@
+// Traces of many goroutines on many Ps, interrupted often, begun and ended in the middle of it.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gort/chan/chan.h"
+#include "gort/runtime.h"
+#include "gort/sync/mutex.h"
+#include "gort/sync/wait_group.h"
+#include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
+#include "gort/timer/sleep.h"
+#include "gort/trace/testing/decoded.h"
+#include "gort/trace/trace.h"
+
+namespace gort {
+namespace {
+
+using ::gort::testing::DecodedTrace;
+using ::gort::testing::DecodeTraceFile;
+using ::gort::testing::Inconsistency;
+using ::gort::testing::InGort;
+using ::gort::testing::Procs;
+using ::gort::testing::TraceItem;
+
+std::string FileFor(const std::string& name) {
+  return ::testing::TempDir() + "/" + name + "." + std::to_string(getpid()) + ".trace";
+}
+
+// Goroutines that do a little of everything until they are told to stop.
+class Storm {
+ public:
+  explicit Storm(int n) {
+    for (int i = 0; i < n; ++i) {
+      wg_.Go([this] { Channels(); });
+      wg_.Go([this] { Short(); });
+      wg_.Go([this] { Compute(); });
+      wg_.Go([this] { Calls(); });
+    }
+  }
+  ~Storm() {
+    stop_ = true;
+    wg_.Wait();
+  }
+
+ private:
+  bool Stopped() const { return stop_.load(std::memory_order_relaxed); }
+  void Channels() {
+    const Chan<int> c = MakeChan<int>(1);
+    WaitGroup wg;
+    wg.Go([c] {
+      while (c.Recv()) {
+      }
+    });
+    while (!Stopped()) c.Send(1);
+    c.Close();
+    wg.Wait();
+  }
+  void Short() {
+    while (!Stopped()) {
+      WaitGroup wg;
+      for (int i = 0; i < 10; ++i) wg.Go([] {});
+      wg.Wait();
+    }
+  }
+  void Compute() {
+    while (!Stopped()) {
+      for (int i = 0; i < 100'000; ++i) asm volatile("" ::: "memory");
+      trace::Region region("locked");
+      mu_.Lock();
+      mu_.Unlock();
+    }
+  }
+  void Calls() {
+    while (!Stopped()) {
+      Blocking([] { usleep(50); });
+      Sleep(absl::Microseconds(50));
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  Mutex mu_;
+  WaitGroup wg_;
+};
+
+// Whoever runs, runs on one P at a time.
+void CheckTurns(const DecodedTrace& t) {
+  std::set<uint64_t> running;
+  std::map<std::string, std::vector<uint64_t>> open;
+  for (const TraceItem& i : t.items) {
+    if (i.track.empty() || i.track[0] != 'P') continue;
+    std::vector<uint64_t>& stack = open[i.track];
+    if (i.type == TraceItem::kBegin) {
+      if (i.goid() != 0) {
+        ASSERT_TRUE(running.insert(i.goid()).second) << "twice: " << i.goid();
+      }
+      stack.push_back(i.goid());
+    } else if (i.type == TraceItem::kEnd) {
+      ASSERT_FALSE(stack.empty());
+      if (stack.back() != 0) running.erase(stack.back());
+      stack.pop_back();
+    }
+  }
+}
+
+TEST(TraceStorm, IsConsistentWhateverHappens) {
+  Procs eight(8);
+  const std::string path = FileFor("storm");
+  InGort([&] {
+    Storm storm(8);
+    ASSERT_TRUE(trace::Start(path).ok());
+    Sleep(absl::Milliseconds(50));
+    ASSERT_TRUE(trace::Stop().ok());
+  });
+  const DecodedTrace t = DecodeTraceFile(path);
+  unlink(path.c_str());
+  ASSERT_EQ(Inconsistency(t), "");
+  if (t.Named("lost events").empty()) CheckTurns(t);
+  EXPECT_GT(t.items.size(), 1000u);
+}
+
+TEST(TraceStorm, StartAndStopAreGoodAtAnyMoment) {
+  Procs four(4);
+  const std::string path = FileFor("again");
+  InGort([&] {
+    Storm storm(1);
+    for (int i = 0; i < (testing::Slow() ? 40 : 200); ++i) {
+      ASSERT_TRUE(trace::Start(path).ok());
+      for (int k = 0; k < i % 5; ++k) Gosched();
+      ASSERT_TRUE(trace::Stop().ok());
+      if (i % 10 == 0) {
+        ASSERT_EQ(Inconsistency(DecodeTraceFile(path)), "") << "round " << i;
+      }
+    }
+  });
+  unlink(path.c_str());
+}
+
+TEST(TraceStorm, OneOfManyStartersWins) {
+  Procs four(4);
+  const std::string path = FileFor("race");
+  InGort([&] {
+    Storm storm(1);
+    std::atomic<int> started{0}, stopped{0};
+    WaitGroup wg;
+    for (int g = 0; g < 8; ++g) {
+      wg.Go([&] {
+        for (int i = 0; i < 10; ++i) {
+          if (trace::Start(path).ok()) ++started;
+          Gosched();
+          if (trace::Stop().ok()) ++stopped;
+        }
+      });
+    }
+    wg.Wait();
+    EXPECT_EQ(started.load(), stopped.load());
+    EXPECT_GT(started.load(), 0);
+    EXPECT_FALSE(trace::Recording());
+  });
+  unlink(path.c_str());
+}
+
+TEST(TraceStorm, AFlightRecorderWritesWhileItRecords) {
+  Procs four(4);
+  const std::string path = FileFor("flight");
+  InGort([&] {
+    Storm storm(1);
+    trace::FlightRecorder::Options options;
+    options.bytes = 1 << 20;
+    trace::FlightRecorder recorder(options);
+    EXPECT_EQ(recorder.WriteTo(path).code(), absl::StatusCode::kFailedPrecondition);
+    ASSERT_TRUE(recorder.Start().ok());
+    EXPECT_EQ(trace::Start(path).code(), absl::StatusCode::kFailedPrecondition);
+    for (int i = 0; i < 10; ++i) {
+      Sleep(absl::Milliseconds(5));
+      trace::Log("mark");
+      ASSERT_TRUE(recorder.WriteTo(path).ok());
+      const DecodedTrace t = DecodeTraceFile(path);
+      ASSERT_EQ(Inconsistency(t), "");
+      EXPECT_FALSE(t.Named("mark").empty());
+    }
+    EXPECT_EQ(recorder.WriteTo("/nowhere/x").code(), absl::StatusCode::kNotFound);
+    EXPECT_TRUE(recorder.Stop().ok());
+    EXPECT_EQ(recorder.Stop().code(), absl::StatusCode::kFailedPrecondition);
+  });
+  unlink(path.c_str());
+}
+
+}  // namespace
+}  // namespace gort
