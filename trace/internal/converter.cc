@@ -256,9 +256,15 @@ uint32_t Converter::NameOfText(std::string_view text) {
 Converter::Packet Converter::Begin(uint64_t track, uint32_t type) {
   Packet p{Proto(sink_->Room()), nullptr, nullptr};
   p.packet = p.proto.Open(field::kPacket);
-  p.proto.Varint(field::kTimestamp, static_cast<uint64_t>(ns_));
-  p.proto.Varint(field::kSequenceId, 1);
-  p.proto.Varint(field::kSequenceFlags, kNeeds);
+  // Nanoseconds since the machine began: of most events in a row only the lowest bits differ.
+  const auto ns = static_cast<uint64_t>(ns_);
+  if (ns >> 21 != stamp_) {
+    stamp_ = ns >> 21;
+    stamp_bytes_ = Proto::Encode(stamp_, &stamp_code_);
+  }
+  p.proto.VarintOfParts(field::kTimestamp, ns, stamp_code_, stamp_bytes_);
+  static constexpr char kSame[] = {field::kSequenceId << 3, 1, field::kSequenceFlags << 3, kNeeds};
+  p.proto.Fixed(kSame, sizeof kSame);
   p.event = p.proto.Open(field::kTrackEvent);
   p.proto.Varint(field::kType, type);
   p.proto.Varint(field::kTrackUuid, track);

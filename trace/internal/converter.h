@@ -80,6 +80,10 @@ class Converter {
 
   Sink* const sink_;
   int64_t ns_ = 0;  // of the event in hand
+  // The upper bits of the last time that was written, and their encoding (Proto::VarintOfParts).
+  uint64_t stamp_ = 0;
+  uint64_t stamp_code_ = 0;
+  uint32_t stamp_bytes_ = 1;
   uint64_t next_flow_ = 1;
   uint32_t next_name_;
   int64_t alive_ = 0;

@@ -33,6 +33,29 @@ class Proto {
     memcpy(at_, s.data(), s.size());
     at_ += s.size();
   }
+  // A number of 28 bits at least, in parts: `first` has its lowest 21, and the n bytes of rest are the
+  // encoding of the others. One byte stands for the field and the type.
+  GORT_ALWAYS_INLINE void VarintOfParts(uint32_t field, uint64_t first, uint64_t rest, uint32_t n) {
+    at_[0] = static_cast<char>(field << 3);
+    at_[1] = static_cast<char>(first | 0x80);
+    at_[2] = static_cast<char>(first >> 7 | 0x80);
+    at_[3] = static_cast<char>(first >> 14 | 0x80);
+    memcpy(at_ + 4, &rest, sizeof rest);
+    at_ += 4 + n;
+  }
+  // The encoding of v as the bytes of *rest, lowest first; how many.
+  static uint32_t Encode(uint64_t v, uint64_t* rest) {
+    char bytes[16] = {};
+    Proto p(bytes);
+    p.Raw(v);
+    memcpy(rest, bytes, sizeof *rest);
+    return static_cast<uint32_t>(p.at() - bytes);
+  }
+  // n bytes that have been encoded before; 4 at most, and 4 are written.
+  GORT_ALWAYS_INLINE void Fixed(const char* bytes, uint32_t n) {
+    memcpy(at_, bytes, 4);
+    at_ += n;
+  }
   // What is appended until Close(Open(field)) is the message's; at most 16383 bytes.
   GORT_ALWAYS_INLINE char* Open(uint32_t field) {
     Raw(field << 3 | 2);
