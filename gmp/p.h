@@ -62,6 +62,9 @@ struct alignas(64) P {
   alignas(64) Atomic<int64_t> timer0_when{0};  // atomic; earliest timer, 0: none
   std::atomic<uint32_t> num_timers{0};         // atomic
 
+  // Goroutines that this P has taken from others' queues. Owner P writes; atomic for metrics.
+  std::atomic<uint64_t> steals{0};
+
   // sysmon's notes; sysmon only.
   uint32_t sysmon_schedtick = 0;
   uint32_t sysmon_syscalltick = 0;

@@ -75,6 +75,18 @@ struct Sched {
   int32_t stopwait ABSL_GUARDED_BY(lock) = 0;
   Note stopnote;
 
+  // How often, and for how long in all and at most, the world was stopped; from the request until it goes
+  // on. Written with the world stopped, atomic for metrics.
+  int64_t stop_began = 0;  // owner: who stops it
+  std::atomic<int64_t> stops{0};
+  std::atomic<int64_t> stop_ns{0};
+  std::atomic<int64_t> stop_longest_ns{0};
+
+  // Ps that sysmon has taken from system calls, and from threads that slept. sysmon writes, atomic for
+  // metrics.
+  std::atomic<int64_t> taken_syscall{0};
+  std::atomic<int64_t> taken_asleep{0};
+
   // sysmon.
   std::atomic<bool> sysmonwait{false};  // sysmon sleeps deeply; changed under lock
   Note sysmonnote;

@@ -79,6 +79,7 @@ bool TakePs() {
 
 // Go: stopTheWorldWithSema
 void Stop() {
+  sched.stop_began = Nanotime();
   Trace(TraceEv::kStwBegin, nullptr);
   if (!TakePs()) {
     PreemptAll();  // without sched.lock: preempt_m may have to look functions up
@@ -103,6 +104,16 @@ void AdoptTimers(int32_t n) {
   }
 }
 
+// Just before the world goes on.
+void CountStop() {
+  const int64_t ns = Nanotime() - sched.stop_began;
+  sched.stops.fetch_add(1, std::memory_order_relaxed);
+  sched.stop_ns.fetch_add(ns, std::memory_order_relaxed);
+  if (ns > sched.stop_longest_ns.load(std::memory_order_relaxed)) {
+    sched.stop_longest_ns.store(ns, std::memory_order_relaxed);
+  }
+}
+
 // Go: startTheWorldWithSema
 void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (sched_hooks.netpoll_inited && sched.netpoll_waiters.load() != 0) {
@@ -110,6 +121,7 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     InjectGList(&list, WokenBy::kPoller);
   }
   int32_t n = new_procs != 0 ? new_procs : gomaxprocs.load(std::memory_order_relaxed);
+  CountStop();
   Trace(TraceEv::kStwEnd, nullptr);
   AdoptTimers(n);
   sched.lock.Lock();

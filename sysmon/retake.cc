@@ -101,7 +101,10 @@ bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
   if (!use.busy && ThreadIsAsleep(tid, true)) {
     pp->sysmon_slept_when = now;
     if (use.still) {
-      if (TakePFromSleeper(pp, cpu) == Sleeper::kTaken) return true;
+      if (TakePFromSleeper(pp, cpu) == Sleeper::kTaken) {
+        sched.taken_asleep.fetch_add(1, std::memory_order_relaxed);
+        return true;
+      }
       // Locks of gort's are held for less.
       if (now - pp->sysmon_schedwhen > TimeSliceNs()) HelpPinned(mp);
     }
@@ -136,6 +139,7 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   bool taken = CasPStatus(pp, kPSyscall, kPIdle);
   if (taken) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+    sched.taken_syscall.fetch_add(1, std::memory_order_relaxed);
     TraceAt(pp, TraceEv::kSysBlock);
     HandoffP(pp);
   }
