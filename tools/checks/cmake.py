@@ -150,7 +150,7 @@ def text(root):
     """What the file should hold."""
     graph = Graph(root)
     listed = public.read_list(read(root, public.LIST))[0]
-    faces = {label: graph.library(label) for label in listed}
+    faces = {label: face for label, face in ((label, graph.library(label)) for label in listed) if face is not None}
     parts = {label: graph.closure(face) for label, face in faces.items()}
     own = [label for label, face in faces.items() if "alwayslink" in face.attributes]
     shared = {t.label: t for label in faces if label not in own for t in parts[label]}

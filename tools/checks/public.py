@@ -79,8 +79,8 @@ def consumer_deps(root):
         with open(path, encoding="utf-8") as f:
             targets = deps.read_build(f.read(), CONSUMER, path)[0]
         for target in targets:
-            if target.rule == "cc_test":
-                found |= {canonical(d) for d in target.attributes.get("deps", []) if d.startswith("@gort//")}
+            if target.rule in ("cc_test", "sh_test"):
+                found |= {canonical(d) for d in target.labels if d.startswith("@gort//")}
     return found
 
 

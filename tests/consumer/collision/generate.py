@@ -70,6 +70,8 @@ def main(folder):
     build = ["cc_library(name = 'mine', hdrs = glob(['**/*.h']))"]
     programs = {"program": [], "program_rt0": []}
     for target, included in targets.items():
+        if target.endswith(".so"):
+            continue
         uses = "use_" + re.sub(r"\W+", "_", target).strip("_")
         programs["program_rt0" if target == "//rt0:main" else "program"].append(uses)
         write(os.path.join(folder, uses + ".cc"), "".join('#include "%s"\n' % h for h in included))
