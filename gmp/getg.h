@@ -19,7 +19,8 @@
 #include "gort/gmp/g.h"
 
 extern "C" {
-__attribute__((tls_model("initial-exec"),
+// Hidden, as gort_tls_pins is: each library with gort inside has its own.
+__attribute__((tls_model("initial-exec"), visibility("hidden"),
                used)) inline thread_local constinit gort::rt::G* gort_tls_g = nullptr;
 }
 

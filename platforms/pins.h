@@ -47,8 +47,9 @@ struct ThreadPins {
 }  // namespace gort::rt
 
 extern "C" {
-// Used: the asm of arch_<cpu>.h is the one to name it.
-__attribute__((tls_model("initial-exec"),
+// Used: the asm of arch_<cpu>.h is the one to name it. Hidden: each of several libraries that have
+// gort inside has its own, where the dynamic linker would make one of all inline variables.
+__attribute__((tls_model("initial-exec"), visibility("hidden"),
                used)) inline thread_local constinit gort::rt::ThreadPins gort_tls_pins;
 }
 

@@ -26,6 +26,11 @@ extern "C" int count_to(int n) {
   });
 }
 
+// Calls f(n) on a goroutine.
+extern "C" int call_on_goroutine(int (*f)(int), int n) {
+  return gort::Run([=] { return f(n); });
+}
+
 // Two goroutines on one processor: the first loops without a call until the second, which only pre-emption lets run, ends it. 1: it did.
 extern "C" int interrupt_loop() {
   return gort::Run([] {

@@ -1,11 +1,11 @@
-"""from_python.py LIBRARY: loads a library with gort inside, and calls it again and again, from two threads of Python's at once."""
+"""from_python.py LIBRARY...: loads libraries with a gort inside each, and calls them again and again, from two threads of Python's at once."""
 
 import ctypes
 import subprocess
 import sys
 import threading
 
-library = ctypes.CDLL(sys.argv[1])
+libraries = [ctypes.CDLL(path) for path in sys.argv[1:]]
 wrong = []
 
 
@@ -16,8 +16,14 @@ def expect(got, want, what):
 
 def calls(first):
     for i in range(20):
-        expect(library.count_to(first + i), first + i, "count_to")
-    expect(library.catch_exceptions(), 2, "catch_exceptions")
+        for library in libraries:
+            expect(library.count_to(first + i), first + i, "count_to")
+    for library in libraries:
+        expect(library.catch_exceptions(), 2, "catch_exceptions")
+        # From a goroutine of one into the other, for which this is a thread like any other.
+        for other in libraries:
+            if other is not library:
+                expect(library.call_on_goroutine(other.count_to, 5), 5, "call_on_goroutine")
 
 
 threads = [threading.Thread(target=calls, args=(100 * (i + 1),)) for i in range(2)]
@@ -25,7 +31,8 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-expect(library.interrupt_loop(), 1, "interrupt_loop")
+for library in libraries:
+    expect(library.interrupt_loop(), 1, "interrupt_loop")
 # The process is still one that can start others.
 expect(subprocess.run(["true"], check=False).returncode, 0, "true")
 calls(7)
