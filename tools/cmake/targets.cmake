@@ -16,6 +16,7 @@ set(GORT_CORE_SOURCES
   gmp/switch_${GORT_CPU}.S
   gmp/trace_hook.cc
   gmp/wait_reason.cc
+  local/internal/local_values.cc
   lock/brief_mutex.cc
   lock/held_locks.cc
   lock/mutex.cc
@@ -33,6 +34,7 @@ set(GORT_CORE_SOURCES
   malloc/internal/size_classes.cc
   malloc/malloc.cc
   malloc/pmr.cc
+  metrics/metrics.cc
   net/internal/fd_mutex.cc
   netpoll/internal/netpoll.cc
   netpoll/internal/poll_desc.cc
@@ -115,12 +117,14 @@ set(GORT_CORE_SOURCES
   trace/internal/session.cc
   trace/internal/sink.cc
   traceback/ancestors.cc
+  traceback/debug_fields.cc
   traceback/demangle.cc
   traceback/dwarf_forms.cc
   traceback/dwarf_line.cc
   traceback/dwarf_unit.cc
   traceback/frame_filter.cc
   traceback/frame_printer.cc
+  traceback/gdb_script.S
   traceback/lines.cc
   traceback/running.cc
   traceback/symbolize.cc
@@ -145,8 +149,11 @@ set(GORT_SOURCES
   net/internal/syscalls.cc
   net/listen.cc
   net/packet.cc
+  net/pipe.cc
   netpoll/wait_fd.cc
+  os/command.cc
   os/internal/incoming.cc
+  os/internal/spawn.cc
   os/signal.cc
   sync/cond.cc
   sync/err_group.cc
@@ -160,6 +167,7 @@ set(GORT_SOURCES
   testing/testing.cc
   timer/sleep.cc
   timer/timer.cc
+  timer/timer_scope.cc
   trace/trace.cc
 )
 
@@ -182,6 +190,8 @@ set(GORT_CORE_TARGETS
   base_panic
   base_version
   chan
+  local
+  metrics
   malloc
   stack
 )
@@ -271,12 +281,15 @@ set(GORT_HEADERS
   gort/context/stop_token.h=context/stop_token.h
   gort/gmp/wait_reason.h=gmp/wait_reason.h
   gort/gort.h=runtime/gort.h
+  gort/local/internal/local_values.h=local/internal/local_values.h
+  gort/local/local.h=local/local.h
   gort/lock/brief_mutex.h=lock/brief_mutex.h
   gort/lock/held_locks.h=lock/held_locks.h
   gort/lock/lock_rank.gen.h=lock/lock_rank.gen.h
   gort/lock/mutex.h=lock/mutex.h
   gort/malloc/malloc.h=malloc/malloc.h
   gort/malloc/pmr.h=malloc/pmr.h
+  gort/metrics/metrics.h=metrics/metrics.h
   gort/net/addr.h=net/addr.h
   gort/net/conn.h=net/conn.h
   gort/net/dial.h=net/dial.h
@@ -285,8 +298,11 @@ set(GORT_HEADERS
   gort/net/listen.h=net/listen.h
   gort/net/net.h=net/net.h
   gort/net/packet.h=net/packet.h
+  gort/net/pipe.h=net/pipe.h
+  gort/net/stream.h=net/stream.h
   gort/netpoll/internal/poll_desc.h=netpoll/internal/poll_desc.h
   gort/netpoll/wait_fd.h=netpoll/wait_fd.h
+  gort/os/command.h=os/command.h
   gort/os/os.h=os/os.h
   gort/os/signal.h=os/signal.h
   gort/platforms/arch.h=platforms/arch_${GORT_CPU}.h
@@ -313,6 +329,7 @@ set(GORT_HEADERS
   gort/testing/testing.h=testing/testing.h
   gort/timer/sleep.h=timer/sleep.h
   gort/timer/timer.h=timer/timer.h
+  gort/timer/timer_scope.h=timer/timer_scope.h
   gort/trace/trace.h=trace/trace.h
 )
 
@@ -365,6 +382,8 @@ set(GORT_INNER_HEADERS
   gort/netpoll/internal/netpoll.h=netpoll/internal/netpoll.h
   gort/netpoll/internal/poller.h=netpoll/internal/poller.h
   gort/os/internal/incoming.h=os/internal/incoming.h
+  gort/os/internal/signal_name.h=os/internal/signal_name.h
+  gort/os/internal/spawn.h=os/internal/spawn.h
   gort/platforms/asm.h=platforms/asm.h
   gort/platforms/auxv.h=platforms/auxv.h
   gort/platforms/cgroup.h=platforms/cgroup.h
@@ -430,6 +449,7 @@ set(GORT_INNER_HEADERS
   gort/trace/internal/sink.h=trace/internal/sink.h
   gort/traceback/ancestors.h=traceback/ancestors.h
   gort/traceback/arch.h=traceback/arch_${GORT_CPU}.h
+  gort/traceback/debug_fields.h=traceback/debug_fields.h
   gort/traceback/demangle.h=traceback/demangle.h
   gort/traceback/dwarf_cursor.h=traceback/dwarf_cursor.h
   gort/traceback/dwarf_forms.h=traceback/dwarf_forms.h
