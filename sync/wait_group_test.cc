@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gort/base/panic.h"
@@ -19,10 +20,10 @@ namespace gort {
 namespace {
 
 using ::gort::testing::EndsLate;
+using ::gort::testing::Eventually;
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
 using ::gort::testing::Procs;
-using ::gort::testing::Yield;
 
 constexpr int kRounds = GORT_TEST_SANITIZED ? 1'000 : 20'000;
 
@@ -141,9 +142,11 @@ TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
   InGort([] {
     WaitGroup wg;
     Chan<int> c = MakeChan<int>();
-    for (int i = 0; i < 2; ++i) {
-      wg.Go([c] { throw *c.Recv(); });
-    }
+    Chan<int> d = MakeChan<int>();
+    auto captured = std::make_shared<int>();
+    const std::weak_ptr<int> first = captured;
+    wg.Go([c, captured = std::move(captured)] { throw *c.Recv(); });
+    wg.Go([d] { throw *d.Recv(); });
     std::atomic<int> caught{0};
     auto wait = [&](int n) {
       try {
@@ -155,10 +158,10 @@ TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
     Probe a([&] { wait(1); });
     Probe b([&] { wait(1); });
     c.Send(1);
-    Yield();
+    EXPECT_TRUE(Eventually([&] { return first.expired(); })) << "thrown";
     Probe third([&] { wait(1); });
     EXPECT_EQ(third.Waits(), "sync.WaitGroup.Wait");
-    c.Send(2);
+    d.Send(2);
     EXPECT_TRUE(a.Finish() && b.Finish() && third.Finish());
     EXPECT_EQ(caught, 3);
     wg.Wait();
