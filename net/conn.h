@@ -10,9 +10,10 @@
 //           what the kernel says, with absl's code for it, as "read tcp HERE->THERE: <text>".
 // Deadlines absolute. Infinite future: none. A deadline in the past ends every call at once, those
 //           that wait already included. A deadline stays until it is set anew.
-// Contexts  a call with a Context ends when the context does, with the code and text of its Err(), and
-//           so does its wait alone: other calls and later ones go on, and nothing that was read is lost. A
-//           context that is over ends the call at once, also when there are bytes to read.
+// Contexts  a call with a Context ends when the context does, with the code and text of its Err(),
+//           and so does its wait alone: other calls and later ones go on, and nothing that was read
+//           is lost. A context that is over ends the call at once, also when there are bytes to
+//           read.
 // Contract  | call        | goroutine | foreign thread | parks | allocates   |
 //           | Read, Write |     x     |  blocks it     |   x   | on an error |
 //           | Close       |     x     |       x        |   x   |      -      |
@@ -44,10 +45,10 @@ class Conn {
   // No connection: calls fail as after Close.
   Conn() = default;
 
-  // Takes fd over: a connected socket, a pipe, a FIFO, a tty, or whatever else epoll takes; it is made
-  // non-blocking, for everybody who shares the open file (another process, after dup). On an error
-  // fd stays the caller's, as it was: kInvalidArgument names what is wrong with it ("descriptor 7 is a
-  // listening socket; use Listener::FromFd"). Go: net.FileConn, os.NewFile
+  // Takes fd over: a connected socket, a pipe, a FIFO, a tty, or whatever else epoll takes; it is
+  // made non-blocking, for everybody who shares the open file (another process, after dup). On an
+  // error fd stays the caller's, as it was: kInvalidArgument names what is wrong with it
+  // ("descriptor 7 is a listening socket; use Listener::FromFd"). Go: net.FileConn, os.NewFile
   static absl::StatusOr<Conn> FromFd(int fd);
 
   // At most buf.size() bytes as soon as there are any; 0: the other side has ended its stream, or
@@ -72,16 +73,17 @@ class Conn {
   absl::Status Close();
 
   // Calls f(fd) with the descriptor, which stays open until f returns: Close waits for that. f must
-  // not close it, nor make it block. The status is f's, or ok if f returns none; kFailedPrecondition:
-  // the connection is closed, and f is not called. Go: SyscallConn().Control
+  // not close it, nor make it block. The status is f's, or ok if f returns none;
+  // kFailedPrecondition: the connection is closed, and f is not called. Go: SyscallConn().Control
   template <class F>
   requires std::is_invocable_v<F&, int> absl::Status WithFd(F&& f) {
     return Lend([&f](int fd) { return rt::StatusOf(f, fd); });
   }
-  // Ends calls in progress as Close does, and gives the descriptor out, open and non-blocking: it is
-  // the caller's. This object is as after Close.
+  // Ends calls in progress as Close does, and gives the descriptor out, open and non-blocking: it
+  // is the caller's. This object is as after Close.
   absl::StatusOr<int> Release();
-  // A second descriptor of the same open file, which exec closes; it is the caller's. Go: (*netFD).dup
+  // A second descriptor of the same open file, which exec closes; it is the caller's.
+  // Go: (*netFD).dup
   absl::StatusOr<int> Dup();
 
   // Go: SetDeadline, SetReadDeadline, SetWriteDeadline

@@ -2,13 +2,14 @@
 // What      Dial, with a timeout or a Context, and Dialer for callers that give up several at once.
 // Layer     11.
 // Addresses "host:port": a name is looked up by the C library, in a goroutine of its own; its
-//           addresses are tried in turn, the two families by turns, each begun when the one before has
-//           failed or has taken attempt_delay; the first that answers is the connection, and the others are
-//           closed before Dial returns (RFC 8305).
+//           addresses are tried in turn, the two families by turns, each begun when the one before
+//           has failed or has taken attempt_delay; the first that answers is the connection, and
+//           the others are closed before Dial returns (RFC 8305).
 //           "localhost:http" works, too. A unix socket has a path, or "@name".
 // Errors    kInvalidArgument: the words cannot be understood; kNotFound: no such name;
-//           kDeadlineExceeded: the timeout, or a context's; kCancelled "context canceled"; kCancelled "use of closed network connection": Close;
-//           else the first address's: "dial tcp 127.0.0.1:1: connect: Connection refused".
+//           kDeadlineExceeded: the timeout, or a context's; kCancelled "context canceled";
+//           kCancelled "use of closed network connection": Close; else the first address's: "dial
+//           tcp 127.0.0.1:1: connect: Connection refused".
 // Contract  | call  | goroutine | foreign thread | parks | allocates |
 //           | Dial  |     x     |   blocks it    |   x   |     x     |
 //           | Close |     x     |       x        |   x   |     -     |
@@ -43,8 +44,8 @@ absl::StatusOr<Conn> Dial(std::string_view network, std::string_view address,
 struct DialOptions {
   absl::Duration timeout = absl::InfiniteDuration();
   absl::Duration keep_alive = absl::Seconds(15);  // of TCP connections: Conn::SetKeepAlive
-  // TCP: how long an address is waited for before the next is tried beside it. Infinite: one after the
-  // other, each with its share of the time that is left.
+  // TCP: how long an address is waited for before the next is tried beside it. Infinite: one after
+  // the other, each with its share of the time that is left.
   absl::Duration attempt_delay = absl::Milliseconds(250);
   // Called with each new socket before it is connected, for options that gort has no name for; an
   // error ends the attempt. Several may run at once.

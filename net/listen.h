@@ -2,8 +2,8 @@
 // What      Listen and Listener.
 // Layer     11. Move-only; closes when it is destroyed; calls from anywhere, as Conn's.
 // Networks  "tcp": IPv4 and IPv6 at once when the address has no host (":80") or "[::]", else what
-//           the host is; "tcp4", "tcp6": that alone; "unix": a path, or "@name" outside the file system.
-//           The socket's file is removed by Close. Port 0 picks a free one: see Addr.
+//           the host is; "tcp4", "tcp6": that alone; "unix": a path, or "@name" outside the file
+//           system. The socket's file is removed by Close. Port 0 picks a free one: see Addr.
 // Errors    of Accept: kResourceExhausted "… Too many open files" when the process or the kernel
 //           has no descriptor or memory: the listener stays usable, the connection stays queued,
 //           and Accept has paused before it returned, from 5 ms on to a second if that goes on, so

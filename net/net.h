@@ -1,6 +1,7 @@
 // gort/net/net.h: TCP, UDP and unix sockets, and waiting for descriptors of other libraries.
 // What      Listen, Dial, ListenPacket; Conn, Listener, PacketConn; Pipe, ReadFull, LineReader;
-//           SocketAddr; WaitReadable and WaitWritable. Goroutines park where threads would block; foreign threads block.
+//           SocketAddr; WaitReadable and WaitWritable. Goroutines park where threads would block;
+//           foreign threads block.
 // Layer     11. Public. The parts may be included alone. The runtime must have been started.
 #ifndef GORT_NET_NET_H_
 #define GORT_NET_NET_H_

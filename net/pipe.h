@@ -1,6 +1,6 @@
 // gort/net/pipe.h: a connection inside the process.
-// What      Pipe gives the two ends of a byte stream in memory, with the calls of Conn: for tests of
-//           protocols, and for parts of a program that are written for connections.
+// What      Pipe gives the two ends of a byte stream in memory, with the calls of Conn: for tests
+//           of protocols, and for parts of a program that are written for connections.
 // Layer     11. Move-only; an end closes when it is destroyed; calls from anywhere, as Conn's.
 // Time      deadlines go by the clock of the caller: in a bubble of testing/ they and the waits are
 //           virtual, which those of a Conn are not.
@@ -62,8 +62,8 @@ class PipeConn {
   int side_ = 0;
 };
 
-// Two ends; what is written to one is read from the other. capacity: the bytes of each direction that
-// wait to be read; a write of more waits (at least 1).
+// Two ends; what is written to one is read from the other. capacity: the bytes of each direction
+// that wait to be read; a write of more waits (at least 1).
 std::pair<PipeConn, PipeConn> Pipe(size_t capacity = size_t{64} << 10);
 
 }  // namespace gort

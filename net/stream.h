@@ -1,8 +1,8 @@
 // gort/net/stream.h: whole buffers and lines from a byte stream.
 // What      ReadFull and LineReader, over a Conn or anything else with its Read.
 // Layer     11. One caller at a time for each stream.
-// Errors    the stream's own, as they are; kOutOfRange for what the bytes do not hold: an end in the
-//           middle, a line that is too long.
+// Errors    the stream's own, as they are; kOutOfRange for what the bytes do not hold: an end in
+//           the middle, a line that is too long.
 //                                                   Go: io.ReadFull, bufio.Reader, textproto.Reader
 #ifndef GORT_NET_STREAM_H_
 #define GORT_NET_STREAM_H_
@@ -28,9 +28,9 @@ concept ByteReader = requires(S& s, absl::Span<char> buf) {
   { s.Read(buf) } -> std::convertible_to<absl::StatusOr<size_t>>;
 };
 
-// Reads until buf is full, and returns its size; or 0 when the stream has ended before the first byte.
-// An end in the middle is kOutOfRange, "unexpected end of the stream after 3 of 10 bytes". After an
-// error the bytes so far are in buf, and *got (may be null) says how many. Go: io.ReadFull
+// Reads until buf is full, and returns its size; or 0 when the stream has ended before the first
+// byte. An end in the middle is kOutOfRange, "unexpected end of the stream after 3 of 10 bytes".
+// After an error the bytes so far are in buf, and *got (may be null) says how many. Go: io.ReadFull
 template <ByteReader S>
 absl::StatusOr<size_t> ReadFull(S& stream, absl::Span<char> buf, size_t* got = nullptr) {
   size_t unwanted;
@@ -49,8 +49,8 @@ absl::StatusOr<size_t> ReadFull(S& stream, absl::Span<char> buf, size_t* got = n
   return have;
 }
 
-// The lines of a stream, one after the other. It reads ahead: what else reads from the stream begins
-// with Rest(). Go: bufio.Reader.ReadLine
+// The lines of a stream, one after the other. It reads ahead: what else reads from the stream
+// begins with Rest(). Go: bufio.Reader.ReadLine
 template <ByteReader S>
 class LineReader {
  public:
@@ -58,9 +58,10 @@ class LineReader {
   explicit LineReader(S* stream, size_t max_line = size_t{64} << 10)
       : stream_(stream), max_line_(max_line) {}
 
-  // The next line without its "\n" or "\r\n", until the next call; nullopt: the stream has ended. What
-  // stands after the last end of line is a line, too. kOutOfRange "line longer than 65536 bytes", again
-  // and again. After an error of the stream (a deadline) a later call goes on where this one stopped.
+  // The next line without its "\n" or "\r\n", until the next call; nullopt: the stream has ended.
+  // What stands after the last end of line is a line, too. kOutOfRange "line longer than 65536
+  // bytes", again and again. After an error of the stream (a deadline) a later call goes on where
+  // this one stopped.
   absl::StatusOr<std::optional<std::string_view>> Next() {
     for (;;) {
       if (std::optional<std::string_view> line = Take()) return line;

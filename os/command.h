@@ -1,18 +1,18 @@
 // gort/os/command.h: child processes.
-// What      Command says what to run and what its standard streams are; Process::Start runs it; Output
-//           runs it and collects what it prints. A context ends a child: first by a signal, then by
-//           SIGKILL.
+// What      Command says what to run and what its standard streams are; Process::Start runs it;
+//           Output runs it and collects what it prints. A context ends a child: first by a signal,
+//           then by SIGKILL.
 // Layer     12.                                       Go: package os/exec, os.Process
-// Child     started by posix_spawn: safe beside other threads and goroutines. It has the descriptors
-//           0, 1, 2 and those of pass_fds, which become 3, 4, …, and no others; the signal mask that
-//           this process was started with; the default action for each signal but those that this
-//           process ignores, and for SIGPIPE in any case.
+// Child     started by posix_spawn: safe beside other threads and goroutines. It has the
+//           descriptors 0, 1, 2 and those of pass_fds, which become 3, 4, …, and no others; the
+//           signal mask that this process was started with; the default action for each signal but
+//           those that this process ignores, and for SIGPIPE in any case.
 // Zombies   there are none: each child has a goroutine that waits for its end, by a pidfd where the
-//           kernel has them (5.3), else in a thread. The program must not wait for children that are
-//           not its own (waitpid(-1), SIGCHLD ignored): it would take ours.
-// Errors    kInvalidArgument: the command makes no sense; kNotFound, kPermissionDenied and others: what
-//           the kernel says ("start /no/such: No such file or directory"). How a child ended is no error
-//           but a value.
+//           kernel has them (5.3), else in a thread. The program must not wait for children that
+//           are not its own (waitpid(-1), SIGCHLD ignored): it would take ours.
+// Errors    kInvalidArgument: the command makes no sense; kNotFound, kPermissionDenied and others:
+//           what the kernel says ("start /no/such: No such file or directory"). How a child ended
+//           is no error but a value.
 // Contract  | call          | goroutine | foreign thread | parks | allocates |
 //           | Start, Output |     x     |   blocks it    |   x   |     x     |
 //           | Wait          |     x     |   blocks it    |   x   |     -     |
@@ -124,8 +124,8 @@ class Process {
   void Detach();
 
   int pid() const;  // -1: no child
-  // This process's ends of the streams that are pipes; without a connection for the others. Close in()
-  // to let the child see the end of its input.
+  // This process's ends of the streams that are pipes; without a connection for the others. Close
+  // in() to let the child see the end of its input.
   Conn& in() { return in_; }
   Conn& out() { return out_; }
   Conn& err() { return err_; }
@@ -143,9 +143,9 @@ struct CommandOutput {
   std::string err;
 };
 
-// Runs command to its end, with `input` as its input, and returns what it wrote. Its three streams are
-// pipes, whatever command says. If ctx ends first the child is ended, and the context's error is
-// returned. Go: Cmd.Output
+// Runs command to its end, with `input` as its input, and returns what it wrote. Its three streams
+// are pipes, whatever command says. If ctx ends first the child is ended, and the context's error
+// is returned. Go: Cmd.Output
 absl::StatusOr<CommandOutput> Output(const Context& ctx, Command command,
                                      std::string_view input = {});
 

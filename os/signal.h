@@ -6,15 +6,15 @@
 //           the last who asked for it has stopped. A handler that the program or a library had
 //           installed before the first Notify still runs, and is what is put back after the last
 //           Stop.
-// Delivery  each channel that asks for a signal gets it; a channel without room loses it. The kernel
-//           itself keeps one of a kind: two signals of the same number that come at once may arrive
-//           as one. A signal that every thread of the process blocks does not arrive.
+// Delivery  each channel that asks for a signal gets it; a channel without room loses it. The
+//           kernel itself keeps one of a kind: two signals of the same number that come at once may
+//           arrive as one. A signal that every thread of the process blocks does not arrive.
 // Refused   Panic: SIGKILL and SIGSTOP, which nobody can catch; SIGSEGV, SIGBUS, SIGFPE, SIGILL and
 //           SIGABRT, which say that the program is broken; the signal by which gort pre-empts
 //           (SIGURG, or GODEBUG=preemptsignal); those of the C library (32, 33); what is no signal.
 //           SIGQUIT is granted: it does not print tracebacks while somebody waits for it.
-// Idle      one goroutine of the runtime's waits in the poller as long as anybody waits for signals;
-//           meanwhile no deadlock is reported, because a signal may come.
+// Idle      one goroutine of the runtime's waits in the poller as long as anybody waits for
+//           signals; meanwhile no deadlock is reported, because a signal may come.
 // Contract  | call                  | goroutine | foreign thread | parks | allocates |
 //           | Notify, NotifyContext |     x     |       x        |   x   |     x     |
 //           | Stop                  |     x     |       x        |   x   |     -     |
@@ -49,8 +49,8 @@ void Stop(RecvChan<int> signals);
 
 // A context that is cancelled by a signal, and with its parent. Err() is kCancelled, Cause() names
 // the signal ("signal: SIGTERM"). The signals have no default action until Stop, or the end of this
-// object, also after the first of them came: to let a second Ctrl-C end the program, call Stop after
-// the first.
+// object, also after the first of them came: to let a second Ctrl-C end the program, call Stop
+// after the first.
 class [[nodiscard]] SignalContext {
  public:
   // signals: as of Notify.

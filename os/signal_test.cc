@@ -8,9 +8,11 @@
 #include <atomic>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "gort/base/attributes.h"
 #include "gort/base/panic.h"
 #include "gort/context/context.h"
 #include "gort/sync/wait_group.h"
@@ -28,7 +30,15 @@ using gort::testing::Probe;
 using gort::testing::Procs;
 using gort::testing::RunProgram;
 
-void Send(int sig) { kill(getpid(), sig); }
+// To the process, and so to any thread of it. ThreadSanitizer keeps a signal back until its thread
+// makes a call that it knows; a thread that sleeps makes none.
+void Send(int sig) {
+  if (GORT_TSAN) {
+    raise(sig);
+  } else {
+    kill(getpid(), sig);
+  }
+}
 
 // What happens on sig now.
 struct sigaction Disposition(int sig) {
@@ -295,6 +305,7 @@ TEST(SignalProgram, EndsAsItShould) {
       {"before_run", 0, "os: Notify before the runtime has started; call gort::Run first\n"},
   };
   for (const Scenario& s : kScenarios) {
+    if (GORT_TSAN && std::string_view(s.name) == "idle") continue;  // as Send says
     for (const char* procs : {"GOMAXPROCS=1", "GOMAXPROCS=4"}) {
       const gort::testing::ChildResult r = RunProgram("os/signal_scenarios", {s.name}, {procs});
       EXPECT_EQ(r.status, s.status) << s.name << ": " << r.output;

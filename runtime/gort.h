@@ -1,7 +1,7 @@
 // gort/gort.h: everything of gort that programs use.
 // What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers and
-//           tickers, contexts, values for each goroutine, the network, signals, child processes, and
-//           the types that appear in them. A program that wants less includes the parts.
+//           tickers, contexts, values for each goroutine, the network, signals, child processes,
+//           files, and the types that appear in them. A program that wants less includes the parts.
 // Layer     13. Public: #include "gort/gort.h".
 #ifndef GORT_RUNTIME_GORT_H_
 #define GORT_RUNTIME_GORT_H_

@@ -11,8 +11,8 @@
 //           one.
 // Layer     5.                                            Go: sighandler, sigfwdgo (signal_unix.go)
 // Invariant after the handler errno and the current G are what they were for the interrupted code.
-//           While a registered function runs, Getg() is the M's gsignal. An M has a signal stack and
-//           the handler runs there, so that a fault on a full stack is handled too.
+//           While a registered function runs, Getg() is the M's gsignal. An M has a signal stack
+//           and the handler runs there, so that a fault on a full stack is handled too.
 // Contract  | call              | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | SignalRegister    |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           | SignalTake, …Back |   x    | x  |  x   |    -    |    x    |   -   |     -     |
@@ -52,8 +52,8 @@ void SignalGiveBack(int sig);
 // and no default action follows. Set by os/.
 extern Hook<bool(int sig)> signal_notify_hook;
 
-// Whether a handler of the application's, for a signal other than sig, blocks sig while it runs. Async-
-// signal-safe; one system call for each signal.
+// Whether a handler of the application's, for a signal other than sig, blocks sig while it runs.
+// Async- signal-safe; one system call for each signal.
 bool AnotherHandlerBlocks(int sig);
 
 // Takes over the signals that sig_table.h marks kSigInstall. Called once, by

@@ -2,8 +2,8 @@
 // What      CallEnd waits for a poll descriptor as PollWait does, and lets the end of a context end
 //           the wait of this call alone: later calls find the descriptor as good as new.
 // Layer     11, used by net only.
-// Cost      a call that does not wait looks at its context once. The context is watched from the first
-//           wait on, without memory: the watch is in this object.
+// Cost      a call that does not wait looks at its context once. The context is watched from the
+//           first wait on, without memory: the watch is in this object.
 // Contract  the caller has this direction of the descriptor for itself while the object lives.
 #ifndef GORT_NET_INTERNAL_CALL_END_H_
 #define GORT_NET_INTERNAL_CALL_END_H_

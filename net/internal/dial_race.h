@@ -1,6 +1,6 @@
 // net/internal/dial_race.h: connecting to one of several addresses.
-// What      ConnectAny tries addresses one beside the other, each a moment after the one before, until
-//           one answers (RFC 8305, "Happy Eyeballs").
+// What      ConnectAny tries addresses one beside the other, each a moment after the one before,
+//           until one answers (RFC 8305, "Happy Eyeballs").
 // Layer     11, used by net only.                       Go: dialParallel, dialSerial (dial.go)
 #ifndef GORT_NET_INTERNAL_DIAL_RACE_H_
 #define GORT_NET_INTERNAL_DIAL_RACE_H_

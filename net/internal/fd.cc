@@ -60,8 +60,8 @@ absl::Status NoConnection(const char* op) {
 
 // Holds one side of the descriptor for the life of the object. A call that waited for its turn in
 // vain still has a reference: the destructor gives it back, and the NetFd may go with it. Each
-// operation ends in PreemptCheck, whatever came of it: a peer that is always faster, and errors that
-// come at once, must not keep the P for a goroutine that tries again.
+// operation ends in PreemptCheck, whatever came of it: a peer that is always faster, and errors
+// that come at once, must not keep the P for a goroutine that tries again.
 class NetFd::Operation {
  public:
   Operation(NetFd* fd, FdSide side) : fd_(fd), side_(side), got_(fd->mu_.Lock(side)) {}

@@ -23,8 +23,8 @@ auto Retried(F f) -> decltype(f()) {
   }
 }
 
-// Keeps SIGPIPE from this thread while it lives. A signal that the thread's own write made meanwhile
-// is taken away; one that was waiting before stays.
+// Keeps SIGPIPE from this thread while it lives. A signal that the thread's own write made
+// meanwhile is taken away; one that was waiting before stays.
 class NoSigPipe {
  public:
   NoSigPipe() {

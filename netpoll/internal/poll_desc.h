@@ -73,9 +73,9 @@ void PollNotify(PollDesc* pd, uint32_t mode);
 // happens after PollUnblock. Go: poll_runtime_pollSetDeadline
 void PollSetDeadline(PollDesc* pd, int64_t when, uint32_t mode);
 // Ends the wait of one call in one direction, and no later one: PollCancel makes PollPrepare and
-// PollWait of that direction return kCancelled until PollUncancel. PollCancel may run under any lock:
-// it takes none, and returns the waiter, which the caller readies; null: nobody is parked. The
-// waiter itself calls PollUncancel, once no PollCancel for it can come any more.
+// PollWait of that direction return kCancelled until PollUncancel. PollCancel may run under any
+// lock: it takes none, and returns the waiter, which the caller readies; null: nobody is parked.
+// The waiter itself calls PollUncancel, once no PollCancel for it can come any more.
 G* PollCancel(PollDesc* pd, uint32_t mode);
 void PollUncancel(PollDesc* pd, uint32_t mode);
 // Ends every wait with kClosing, those of now and later ones. Called once.

@@ -5,11 +5,11 @@
 // Layer     12, used by os only.                          Go: sigqueue.go
 // Handler   async-signal-safe, on any thread: atomics, and write(2) for the first signal of a set.
 // Ordering  all seq_cst. The handler counts itself in `noting` before it looks at `wanted`, and out
-//           after it has added to `pending`; Unwant takes the signal off `wanted` and then waits for
-//           noting == 0. So a signal of which the handler said that it is wanted is in `pending` when
-//           Unwant returns. Go: sigsend, signalWaitUntilIdle
-//           Take empties `pending` after it has forgotten old edges, so that a signal that it misses
-//           makes an edge that WaitIncoming finds.
+//           after it has added to `pending`; Unwant takes the signal off `wanted` and then waits
+//           for noting == 0. So a signal of which the handler said that it is wanted is in
+//           `pending` when Unwant returns. Go: sigsend, signalWaitUntilIdle
+//           Take empties `pending` after it has forgotten old edges, so that a signal that it
+//           misses makes an edge that WaitIncoming finds.
 #ifndef GORT_OS_INTERNAL_INCOMING_H_
 #define GORT_OS_INTERNAL_INCOMING_H_
 

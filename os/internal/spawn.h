@@ -1,5 +1,6 @@
 // os/internal/spawn.h: starting a child, and the system calls about it.
-// Layer     12, used by os only.                          Go: forkExec (exec_linux.go), pidfd_linux.go
+// Layer     12, used by os only.                          Go: forkExec (exec_linux.go),
+//           pidfd_linux.go
 // What      no function parks. Those that may take long are to be called in Blocking.
 #ifndef GORT_OS_INTERNAL_SPAWN_H_
 #define GORT_OS_INTERNAL_SPAWN_H_

@@ -1,5 +1,5 @@
-// Takes pidfds away from the test that this is linked into, and so from its children. Under an emulator,
-// which has no such filters, the test is the same as command_test.
+// Takes pidfds away from the test that this is linked into, and so from its children. Under an
+// emulator, which has no such filters, the test is the same as command_test.
 #include <sys/syscall.h>
 
 #include "gort/tests/support/sandbox.h"

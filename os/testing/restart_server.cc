@@ -14,6 +14,9 @@
 #include "gort/tests/support/goroutines.h"
 #include "gort/tests/support/process.h"
 
+// The one that waits for the next process, which outlives this one.
+GORT_TEST_LEAVES_GOROUTINES_BEHIND
+
 namespace gort {
 namespace {
 

@@ -21,7 +21,7 @@ void Say(const char* text) {
 
 int DefaultAfterStop() {
   RecvChan<int> ch = os::Notify({SIGTERM});
-  kill(getpid(), SIGTERM);
+  raise(SIGTERM);
   if (ch.Recv() == SIGTERM) Say("got SIGTERM once");
   os::Stop(ch);
   kill(getpid(), SIGTERM);
@@ -43,7 +43,7 @@ int Idle() {
   if (ch.Recv() != SIGALRM) return 3;
   const double used = CpuSeconds() - before;
   if (used > 0.3) std::printf("used %f seconds\n", used);
-  kill(getpid(), SIGUSR1);
+  raise(SIGUSR1);
   if (ch.Recv() == SIGUSR1) Say("got SIGUSR1");
   return used > 0.3 ? 4 : 0;
 }
@@ -51,7 +51,7 @@ int Idle() {
 // As under nohup.
 int IgnoredAtStart() {
   RecvChan<int> ch = os::Notify({SIGHUP});
-  kill(getpid(), SIGHUP);
+  raise(SIGHUP);
   if (ch.Recv() == SIGHUP) Say("got SIGHUP");
   os::Stop(ch);
   kill(getpid(), SIGHUP);
