@@ -155,7 +155,9 @@ void DwarfLines::Table(DwarfCursor* c, uint64_t number, Entry* found) const {
   }
   const uint64_t entries = c->Uleb();
   for (uint64_t i = 0; i < entries && !c->done(); ++i) {
+    const size_t before = c->at();
     const Entry entry = ReadEntry(c, formats);
+    if (c->at() == before) return;  // entries without content: the count may be any number
     if (found != nullptr && i == number) *found = entry;
   }
 }
@@ -186,7 +188,7 @@ DwarfFile DwarfLines::FileOf4(uint64_t number) const {
     c.Uleb();  // bytes
     if (i != number) continue;
     const char* dir_name = "";
-    for (uint64_t k = 1; k <= dir && name[0] != '/'; ++k) dir_name = dirs.Str();
+    for (uint64_t k = 1; k <= dir && name[0] != '/' && !dirs.done(); ++k) dir_name = dirs.Str();
     return {dir_name, name};
   }
   return {};

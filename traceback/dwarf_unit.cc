@@ -1,7 +1,25 @@
 #include "gort/traceback/dwarf_unit.h"
 
+#include "gort/platforms/mem.h"
+
 namespace gort::rt {
 namespace {
+
+// Address space for what was found; pages come on first touch.
+constexpr size_t kArenaBytes = 64 << 20;
+constinit std::atomic<char*> arena{nullptr};
+constinit std::atomic<size_t> arena_used{0};
+
+char* Arena() {
+  char* p = arena.load(std::memory_order_acquire);  // pairs with: the exchange below
+  if (p != nullptr) return p;
+  p = static_cast<char*>(MemMap(kArenaBytes, 4096));
+  if (p == nullptr) return nullptr;
+  char* other = nullptr;
+  if (arena.compare_exchange_strong(other, p, std::memory_order_acq_rel)) return p;
+  MemUnmap(p, kArenaBytes);
+  return other;
+}
 
 enum DwarfAttribute : unsigned {
   kAtName = 0x03,
@@ -341,6 +359,15 @@ uint64_t RnglistAt(const DwarfObject& object, const DwarfUnit& unit, const Dwarf
 }
 
 }  // namespace
+
+void* PermanentAlloc(size_t bytes) {
+  char* p = Arena();
+  const size_t rounded = (bytes + 15) & ~size_t{15};
+  if (p == nullptr || rounded > kArenaBytes) return nullptr;
+  // Relaxed: the bytes become others' by whatever publishes the pointer.
+  const size_t at = arena_used.fetch_add(rounded, std::memory_order_relaxed);
+  return at <= kArenaBytes - rounded ? p + at : nullptr;
+}
 
 DwarfObject DwarfObject::Of(const char* path) {
   DwarfObject o;
