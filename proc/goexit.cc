@@ -2,6 +2,7 @@
 #include <unwind.h>
 
 #include "gort/base/attributes.h"
+#include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -64,6 +65,7 @@ void GoExit0(G* gp) {
   G* self = Getg();
   M* mp = self->m;
   CheckLeftStack(gp);
+  GORT_PROBE(go_end, gp->goid, uint64_t{0});
   CasGStatus(gp, kGRunning, kGDead);
   gp->m = nullptr;
   if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 
 #include "gort/base/bits.h"
 #include "gort/base/godebug.h"
+#include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -203,6 +204,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
 void NewProcCommit(G* gp) {
   PinnedWithP pinned;
   Trace(TraceEv::kGoCreate, gp);
+  GORT_PROBE(go_create, gp->goid, gp->parent_goid);
   if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
     BecomeRunnable(gp);
     Submit(pp, gp, true);

@@ -7,6 +7,7 @@
 //                                   lets wakers in
 //
 // So a waker never meets a goroutine that is still on its stack.
+#include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
@@ -45,6 +46,7 @@ void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   gp->waitreason = reason;
   gp->waitsince = 0;
   Trace(TraceEv::kGoPark, gp, static_cast<uint64_t>(reason));
+  GORT_PROBE(go_park, gp->goid, static_cast<uint64_t>(reason));
   G* next = TakeDirect(gp, mp);
   SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
 }
@@ -91,6 +93,7 @@ void Ready(G* gp, bool next) {
   // An attached thread keeps CheckDead back while gp is runnable and not queued yet.
   if (GORT_UNLIKELY(self == nullptr)) self = CurrentG();
   P* pp = self->m->p.load(std::memory_order_relaxed);
+  GORT_PROBE(go_ready, gp->goid, self->goid);
   CasGStatus(gp, kGWaiting, kGRunnable);
   TraceReady(gp);
   Submit(pp, gp, next);
@@ -105,6 +108,7 @@ void InjectGList(GList* list, WokenBy by) {
       ForeignReady(gp);
       continue;
     }
+    GORT_PROBE(go_ready, gp->goid, uint64_t{0});
     CasGStatus(gp, kGWaiting, kGRunnable);
     TraceReady(gp, by);
     q.PushBack(gp);

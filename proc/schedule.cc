@@ -5,6 +5,7 @@
 //           destructor or a sanitizer's shadow (gmp/switch.h).
 #include "gort/proc/internal/schedule.h"
 
+#include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/m.h"
@@ -40,6 +41,7 @@ GORT_ALWAYS_INLINE void BeginTurn(M* mp, G* gp, bool inherit_time) {
   // With a seed every check point asks (PreemptCheck).
   const uintptr_t guard = GORT_UNLIKELY(SchedSeeded()) ? kStackPreempt : gp->stack.lo;
   gp->stackguard0.store(guard, std::memory_order_relaxed);
+  GORT_PROBE(go_start, gp->goid, mp);
   if (!inherit_time) BumpTick(&mp->p.load(std::memory_order_relaxed)->schedtick);
 }
 

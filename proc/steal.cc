@@ -1,4 +1,5 @@
 // proc/steal.cc: taking work from other Ps.
+#include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/m.h"
@@ -70,6 +71,7 @@ Stolen StealWork(P* pp, int64_t* now) {
       if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
         pp->steals.store(pp->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         Trace(TraceEv::kSteal, gp, id);
+        GORT_PROBE(go_steal, gp->goid, uint64_t{id});
         out.gp = gp;
         return out;
       }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "gort/chan/chan.h"
 #include "gort/context/context.h"
 #include "gort/proc/go.h"
@@ -84,7 +85,8 @@ struct Shop {
   gort::WaitGroup wg;
   gort::Mutex till;
 
-  void Open() {
+  // The till stays locked.
+  void Open() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     till.Lock();
     Hire(wg, door);
     gort::Go([this] { Boss(till); });  // line: hire boss

@@ -52,9 +52,14 @@ class Gdb(unittest.TestCase):
         self.assertRegex(out, r"\n +\d+  \[sync.Mutex.Lock\]  gort::Mutex::\S+ at mutex.\S+  created by shop::Shop::Open at")
         self.assertIn("\n4 goroutines\n", out)
 
+    number_of_the_clerk = None
+
     def clerk(self):
-        found = re.search(r'\n +(\d+)  \[[^\n]*"the clerk"', self.waiting("info goroutines"))
-        return int(found.group(1))
+        """The same in every run: the main goroutine makes it first, with one P."""
+        if Gdb.number_of_the_clerk is None:
+            found = re.search(r'\n +(\d+)  \[[^\n]*"the clerk"', self.waiting("info goroutines"))
+            Gdb.number_of_the_clerk = int(found.group(1))
+        return Gdb.number_of_the_clerk
 
     def check_backtrace(self, out):
         names = re.findall(r"^#\d+ +(?:0x[0-9a-f]+ in )?([\w:]+)[^\n]*debuggee.cc:(\d+)", out, re.MULTILINE)
@@ -97,6 +102,17 @@ class Gdb(unittest.TestCase):
         out = self.gdb(["tbreak shop::Compute", "run step"] + ["next"] * 5 + ["kill"], GODEBUG="preemptrate=1000")
         lines = [int(n) for n in re.findall(r"^(\d+)\t", out, re.MULTILINE)]
         self.assertEqual(lines, [self.line[n] for n in ("1", "2", "3", "4", "5", "computed")], out)
+
+    def test_every_probe_is_in_the_program(self):
+        out = self.gdb(["info probes stap gort"])
+        for probe in ("go_create", "go_start", "go_park", "go_ready", "go_end", "go_steal"):
+            self.assertRegex(out, r"(?m)^stap +gort +%s " % probe)
+
+    def test_gdb_stops_at_a_probe_and_reads_its_arguments(self):
+        out = self.gdb(["break -probe-stap gort:go_park if $_probe_arg0 > 1", "run wait", "print $_probe_arg0", "print $_probe_arg1",
+                        "backtrace 3", "kill"])
+        self.assertRegex(out, r"(?m)^\$1 = [2-9]$")
+        self.assertRegex(out, r"(?m)^#0 .*GoPark")
 
     def test_a_core_has_the_same_list_and_backtraces(self):
         with tempfile.TemporaryDirectory() as folder:
