@@ -55,11 +55,12 @@ size_t AroundLambda(const char* name) {
   for (const char* call : {"::operator()", "::_FUN"}) {
     if (!EndsIn(name, n, call)) continue;
     n -= strlen(call);
-    constexpr char kLambda[] = "::{lambda#";
     do --n;
     while (n > 0 && name[n] != ':');  // at the second colon
-    if (n > 0 && strncmp(name + n - 1, kLambda, sizeof kLambda - 1) == 0) return n - 1;
-    return 0;
+    // gcc's names, and clang's.
+    const bool lambda = n > 0 && (strncmp(name + n - 1, "::{lambda#", 10) == 0 ||
+                                  strncmp(name + n - 1, "::$_", 4) == 0);
+    return lambda ? n - 1 : 0;
   }
   return 0;
 }

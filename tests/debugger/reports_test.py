@@ -21,6 +21,12 @@ def lines_of(source):
     return {m.group(1): n for m, n in found if m}
 
 
+def has_asan(program):
+    """Whether the program was built with AddressSanitizer."""
+    with open(program, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 class Reports(unittest.TestCase):
     debuggee = ""
     line = {}
@@ -81,6 +87,9 @@ class Reports(unittest.TestCase):
     def test_whatever_ends_the_program_names_the_goroutine_and_the_line(self):
         for scenario, function in (("throw", "Throws"), ("abort", "Aborts"), ("assert", "Asserts"), ("terminate", "Terminates"),
                                    ("fault", "Faults")):
+            # AddressSanitizer reports the access to address 8 itself.
+            if scenario == "fault" and has_asan(self.debuggee):
+                continue
             with self.subTest(scenario):
                 report = self.run_it(scenario)
                 self.assert_frames(report, 'name "the culprit"', [("shop::%s(...)" % function, scenario)])
