@@ -1,5 +1,7 @@
 // Programs that are traced from outside, or that end in ways in which a trace must still be written.
-#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <map>
 #include <stdexcept>
@@ -35,6 +37,16 @@ int Everything() {
   c.Close();
   wg.Wait();
   return 0;
+}
+
+// A child that ends by exit(3), whose handlers are those of the parent.
+int Forks() {
+  Everything();
+  const pid_t child = fork();
+  if (child == 0) exit(0);
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
 }
 
 void Work(int rounds) {
@@ -81,6 +93,7 @@ const std::map<std::string, int (*)()>& Scenarios() {
          gort::MakeChan<int>().Recv();
          return 0;
        }},
+      {"forks", &Forks},
       {"recorded_deadlock", [] { return Recorded([] { gort::MakeChan<int>().Recv(); }); }},
       {"recorded_panic", [] { return Recorded([] { throw std::runtime_error("boom"); }); }},
       {"recorded_fault", [] { return Recorded([] { *nowhere = 1; }); }},

@@ -74,6 +74,7 @@ class Storm {
       trace::Region region("locked");
       mu_.Lock();
       mu_.Unlock();
+      if (GORT_TEST_SANITIZED) Gosched();  // ThreadSanitizer lets no signal interrupt
     }
   }
   void Calls() {

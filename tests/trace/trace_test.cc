@@ -247,6 +247,21 @@ TEST(TraceTest, ARegionThatBeganBeforeTheTraceIsNoPartOfIt) {
   unlink(path.c_str());
 }
 
+TEST(TraceTest, WhatIsOpenAtTheEndIsEndedThere) {
+  const std::string path = FileFor("open");
+  InGort([&] {
+    ASSERT_TRUE(trace::Start(path).ok());
+    trace::Task task("unfinished");
+    trace::Region outer("outer");
+    trace::Region inner("inner");
+    ASSERT_TRUE(trace::Stop().ok());
+  });
+  const DecodedTrace t = DecodeTraceFile(path);
+  EXPECT_EQ(Inconsistency(t), "");
+  EXPECT_EQ(t.On("unfinished").size(), 2u);
+  unlink(path.c_str());
+}
+
 TEST(TraceTest, OneRecordingAtATime) {
   const std::string path = FileFor("one");
   InGort([&] {

@@ -277,6 +277,11 @@ void Converter::End(Packet* p) {
   sink_->Wrote(p->proto.at());
 }
 
+void Converter::EndSlice(uint64_t track) {
+  Packet p = Begin(track, kSliceEnd);
+  End(&p);
+}
+
 void Converter::Counter(uint64_t track, int64_t value) {
   Packet p = Begin(track, kCounterType);
   p.proto.Varint(field::kCounterValue, static_cast<uint64_t>(value));
@@ -303,8 +308,7 @@ void Converter::EndSyscall(int stream) {
   if (!pp.in_syscall && !pp.stopping) return;
   pp.in_syscall = false;
   pp.stopping = false;
-  Packet p = Begin(TrackOfP(stream), kSliceEnd);
-  End(&p);
+  EndSlice(TrackOfP(stream));
 }
 
 void Converter::EndTurn(int stream, uint32_t reason) {
@@ -477,8 +481,7 @@ void Converter::Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* word
     case kRecTaskEnd: {
       if (tasks_.Find(words[0]) == nullptr) return;
       tasks_.Remove(words[0]);
-      Packet p = Begin(TrackOfTask(words[0]), kSliceEnd);
-      return End(&p);
+      return EndSlice(TrackOfTask(words[0]));
     }
     default:
       return Speaks(words[0], kind, TextOf(words + 1, sub));
@@ -507,6 +510,10 @@ void Converter::Finish(int64_t ns, uint64_t lost) {
     EndTurn(i, kWhyLast);
   }
   ns_ = ns;
+  goroutines_.ForEach([this](uint64_t goid, const Goroutine& g) {
+    for (int i = 0; i < g.regions; ++i) EndSlice(TrackOfGoroutine(goid));
+  });
+  tasks_.ForEach([this](uint64_t id, uint8_t) { EndSlice(TrackOfTask(id)); });
   Counter(kCountTrack, alive_);
   if (lost == 0) return;
   Packet p = Begin(kProcessTrack, kInstant);

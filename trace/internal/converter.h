@@ -75,7 +75,7 @@ class Converter {
   };
   Packet Begin(uint64_t track, uint32_t type);
   void End(Packet* p);
-  void Instant(uint64_t track, uint32_t name);
+  void EndSlice(uint64_t track);
   void Counter(uint64_t track, int64_t value);
 
   Sink* const sink_;

@@ -54,7 +54,13 @@ class IdTable {
     }
     slots_[i] = Slot{};
   }
-  size_t size() const { return n_; }
+  // f(key, value) for each, in no order; f neither adds nor removes.
+  template <class F>
+  void ForEach(F&& f) {
+    for (size_t i = 0; i < size_; ++i) {
+      if (slots_[i].key != 0) f(slots_[i].key, slots_[i].value);
+    }
+  }
   void Clear() {
     if (slots_ != nullptr) MemUnmap(slots_, Bytes(size_));
     slots_ = nullptr;

@@ -183,7 +183,7 @@ GORT_ALWAYS_INLINE void PutEvent(Stream& s, const P* pp, TraceEv ev, const G* gp
   switch (ev) {
     case TraceEv::kGoStart: {
       const uint64_t now = arg == kAtOnce ? s.last : Now(s);
-      const uint64_t depth = std::min<uint64_t>(RunqLen(pp), kMaxExtra);
+      const uint64_t depth = std::min<uint64_t>(pp != nullptr ? RunqLen(pp) : 0, kMaxExtra);
       return Put(s, now, kind, 0, goid | depth << kGoidBits, 0);
     }
     case TraceEv::kGoPark:

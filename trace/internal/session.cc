@@ -157,7 +157,11 @@ void Reader() {
   }
 }
 
+// The process that the reader is in: a child of fork(2) has none, and must not wait for it.
+constinit std::atomic<int> owner{0};
+
 void MakeReader() {
+  owner.store(ProcessId());
   if (!reader_made.exchange(true)) NewM(&Reader, nullptr, -1);
 }
 
@@ -202,6 +206,7 @@ bool AwaitDone(int64_t timeout_ns) {
 
 // True for the one who ends the recording.
 bool BeginEnding() {
+  if (ProcessId() != owner) return false;
   uint32_t running = kRunning;
   if (!phase.compare_exchange_strong(running, kEnding)) return false;
   RecordingEnd();
@@ -248,7 +253,7 @@ constinit char on_failure_path[4096] = {};
 // Has the reader write what is kept to fd. False: nothing is kept, or the reader is at it already.
 bool BeginWriting(int fd) {
   uint32_t flight = kFlight;
-  if (!phase.compare_exchange_strong(flight, kStarting)) return false;
+  if (ProcessId() != owner || !phase.compare_exchange_strong(flight, kStarting)) return false;
   if (!sink.Open(fd)) Throw("out of memory (trace)");
   phase.store(kWriting, std::memory_order_release);
   FutexWake(&phase, INT32_MAX);

@@ -8,11 +8,6 @@
 
 namespace gort::rt {
 
-Sink::~Sink() {
-  Close();
-  if (buffer_ != nullptr) MemUnmap(buffer_, kBytes);
-}
-
 bool Sink::Open(int fd) {
   fd_ = fd;
   error_ = 0;

@@ -8,12 +8,13 @@
 
 namespace gort::rt {
 
+// No destructor: the one there is lives as long as the process, and a child of fork(2) that exits shall
+// not write what its parent has in hand.
 class Sink {
  public:
   static constexpr size_t kPacketBytes = 4096;  // Room and what is written there: at most so many
 
   Sink() = default;
-  ~Sink();
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
 
