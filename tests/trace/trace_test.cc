@@ -25,6 +25,7 @@ namespace {
 
 using ::gort::testing::DecodedTrace;
 using ::gort::testing::DecodeTraceFile;
+using ::gort::testing::Eventually;
 using ::gort::testing::Inconsistency;
 using ::gort::testing::InGort;
 using ::gort::testing::Procs;
@@ -150,9 +151,12 @@ TEST(TraceTest, CreationsAndEndsAreAsManyAsThereWere) {
   constexpr int kGoroutines = 20'000;
   Procs four(4);
   const DecodedTrace t = TraceOf("counts", [] {
+    const int before = NumGoroutine();
     WaitGroup wg;
     for (int i = 0; i < kGoroutines; ++i) wg.Go([] { Gosched(); });
     wg.Wait();
+    // The last one to be done may not have ended.
+    EXPECT_TRUE(Eventually([before] { return NumGoroutine() <= before; }));
   });
   ASSERT_EQ(Inconsistency(t), "");
   EXPECT_TRUE(t.Named("lost events").empty());
