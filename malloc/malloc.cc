@@ -137,6 +137,36 @@ GORT_NOINLINE void Free(void* p) {
   FreeSmall(*c, p, s);
 }
 
+void FreeSized(void* p, size_t bytes) {
+  if (rt::kDebug && p != nullptr && bytes > UsableSize(p)) {
+    rt::MallocFatal("free of more bytes than the block has", p);
+  }
+  Free(p);
+}
+
+namespace {
+
+// A block for what outgrew its own.
+void* AllocToGrow(size_t bytes) {
+  const size_t slack = bytes / 4;
+  if (bytes > kMaxSmallSize && bytes <= SIZE_MAX - slack) {
+    if (void* p = Alloc(bytes + slack)) return p;
+  }
+  return Alloc(bytes);
+}
+
+}  // namespace
+
+void* Realloc(void* p, size_t bytes) {
+  const size_t had = UsableSize(p);
+  if (p != nullptr && bytes <= had && bytes >= had / 2) return p;
+  void* q = p != nullptr && bytes > had ? AllocToGrow(bytes) : Alloc(bytes);
+  if (q == nullptr || p == nullptr) return q;
+  memcpy(q, p, bytes < had ? bytes : had);
+  Free(p);
+  return q;
+}
+
 size_t UsableSize(const void* p) {
   if (p == nullptr) return 0;
   const MSpan* s = SpanOf(p, "size of a pointer that is not allocated");

@@ -36,6 +36,17 @@ void* AllocZeroed(size_t count, size_t bytes);
 // Gives a block back. p: from one of the above and not freed since, or null (nothing happens).
 void Free(void* p);
 
+// As Free, by a caller who knows how many bytes it asked for. Builds with GORT_DEBUG=1 end the process
+// if the block has fewer. Not an overload: &Free has one meaning.
+void FreeSized(void* p, size_t bytes);
+
+// The block with at least bytes bytes, its contents kept as far as they fit; bytes beyond are not
+// cleared. p: as for Free; null: as Alloc. It stays where it is while it has the room and uses half
+// of it. A large block that moves to grow takes a quarter more than it was asked for, so that growing
+// step by step costs time in proportion to the final size. Alignment is Alloc's, whatever p had. Null:
+// out of memory; p is then as it was.
+void* Realloc(void* p, size_t bytes);
+
 // Bytes that the block may be used for, at least those asked for; p null: 0.
 size_t UsableSize(const void* p);
 

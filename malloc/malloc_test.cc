@@ -1,5 +1,6 @@
 #include "gort/malloc/malloc.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -46,6 +47,57 @@ TEST(MallocTest, ZeroBytesAreABlockWithAnAddress) {
 TEST(MallocTest, FreeOfNullDoesNothing) {
   malloc::Free(nullptr);
   EXPECT_EQ(malloc::UsableSize(nullptr), 0u);
+}
+
+TEST(MallocTest, ReallocKeepsWhatFits) {
+  for (size_t from : {1, 4, 8, 100, 5000, 40'000, 1'000'000}) {
+    for (size_t to : {0, 1, 4, 8, 30, 100, 5000, 33'000, 40'001, 2'000'000}) {
+      auto* p = static_cast<unsigned char*>(malloc::Alloc(from));
+      for (size_t i = 0; i < from; ++i) p[i] = static_cast<unsigned char>(i * 7);
+      p = static_cast<unsigned char*>(malloc::Realloc(p, to));
+      ASSERT_NE(p, nullptr);
+      ASSERT_GE(malloc::UsableSize(p), to);
+      ASSERT_TRUE(IsAlignedTo(p, to > 8 ? 16 : to > 4 ? 8 : 4)) << from << " to " << to;
+      for (size_t i = 0; i < std::min(from, to); ++i) {
+        ASSERT_EQ(p[i], static_cast<unsigned char>(i * 7)) << from << " to " << to;
+      }
+      malloc::FreeSized(p, to);
+    }
+  }
+}
+
+TEST(MallocTest, ReallocOfNullIsAlloc) {
+  void* p = malloc::Realloc(nullptr, 100'000);
+  ASSERT_NE(p, nullptr);
+  EXPECT_LT(malloc::UsableSize(p), 110'000u);  // nothing grows yet
+  malloc::Free(p);
+  malloc::FreeSized(nullptr, 5);
+}
+
+TEST(MallocTest, ABufferThatGrowsMovesSeldom) {
+  void* p = nullptr;
+  int moves = 0;
+  for (size_t n = 4096; n <= size_t{16} << 20; n += 4096) {
+    void* q = malloc::Realloc(p, n);
+    ASSERT_NE(q, nullptr);
+    moves += q != p;
+    p = q;
+  }
+  EXPECT_LE(moves, 40);  // 16 MiB are 28 quarters above 32 KiB
+  // What shrinks gives back.
+  p = malloc::Realloc(p, 100'000);
+  EXPECT_LT(malloc::UsableSize(p), 200'000u);
+  malloc::Free(p);
+}
+
+TEST(MallocTest, ReallocThatFailsLeavesTheBlockAlone) {
+  auto* p = static_cast<char*>(malloc::Alloc(1000));
+  memset(p, 'x', 1000);
+  for (size_t n : {SIZE_MAX, SIZE_MAX - SIZE_MAX / 5, size_t{1} << 60}) {
+    EXPECT_EQ(malloc::Realloc(p, n), nullptr) << n;
+  }
+  EXPECT_EQ(p[999], 'x');
+  malloc::Free(p);
 }
 
 TEST(MallocTest, ImpossibleSizesAreNull) {

@@ -16,7 +16,6 @@
 
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <new>
 
 #include "gort/base/attributes.h"
@@ -133,13 +132,7 @@ void* realloc(void* p, size_t n) noexcept {
     free(p);
     return nullptr;
   }
-  const size_t had = heap::UsableSize(p);
-  if (n <= had && n >= had / 2) return p;
-  void* q = malloc(n);
-  if (q == nullptr) return nullptr;
-  memcpy(q, p, n < had ? n : had);
-  free(p);
-  return q;
+  return OrEnomem(heap::Realloc(p, AtLeast(n)));
 }
 
 void* reallocarray(void* p, size_t count, size_t n) noexcept {
