@@ -1,7 +1,7 @@
 // gort/gort.h: everything of gort that programs use.
 // What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers and
 //           tickers, contexts, values for each goroutine, the network, signals, child processes,
-//           files, and the types that appear in them. A program that wants less includes the parts.
+//           files, traces, metrics, and the types that appear in them. A program that wants less includes the parts.
 // Layer     13. Public: #include "gort/gort.h".
 #ifndef GORT_RUNTIME_GORT_H_
 #define GORT_RUNTIME_GORT_H_
@@ -18,6 +18,7 @@
 #include "gort/context/context.h"
 #include "gort/context/stop_token.h"
 #include "gort/local/local.h"
+#include "gort/metrics/metrics.h"
 #include "gort/net/net.h"
 #include "gort/os/os.h"
 #include "gort/runtime.h"
@@ -25,5 +26,6 @@
 #include "gort/timer/sleep.h"
 #include "gort/timer/timer.h"
 #include "gort/timer/timer_scope.h"
+#include "gort/trace/trace.h"
 
 #endif  // GORT_RUNTIME_GORT_H_

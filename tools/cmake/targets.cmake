@@ -152,6 +152,8 @@ set(GORT_SOURCES
   net/pipe.cc
   netpoll/wait_fd.cc
   os/command.cc
+  os/file.cc
+  os/internal/file_io.cc
   os/internal/incoming.cc
   os/internal/spawn.cc
   os/signal.cc
@@ -303,6 +305,7 @@ set(GORT_HEADERS
   gort/netpoll/internal/poll_desc.h=netpoll/internal/poll_desc.h
   gort/netpoll/wait_fd.h=netpoll/wait_fd.h
   gort/os/command.h=os/command.h
+  gort/os/file.h=os/file.h
   gort/os/os.h=os/os.h
   gort/os/signal.h=os/signal.h
   gort/platforms/arch.h=platforms/arch_${GORT_CPU}.h
@@ -340,6 +343,7 @@ set(GORT_INNER_HEADERS
   gort/base/godebug.h=base/godebug.h
   gort/base/godebug_keys.h=base/godebug_keys.h
   gort/base/list.h=base/list.h
+  gort/base/probe.h=base/probe.h
   gort/base/rand.h=base/rand.h
   gort/chan/internal/wait_queue.h=chan/internal/wait_queue.h
   gort/context/internal/watch.h=context/internal/watch.h
@@ -381,6 +385,7 @@ set(GORT_INNER_HEADERS
   gort/net/internal/syscalls.h=net/internal/syscalls.h
   gort/netpoll/internal/netpoll.h=netpoll/internal/netpoll.h
   gort/netpoll/internal/poller.h=netpoll/internal/poller.h
+  gort/os/internal/file_io.h=os/internal/file_io.h
   gort/os/internal/incoming.h=os/internal/incoming.h
   gort/os/internal/signal_name.h=os/internal/signal_name.h
   gort/os/internal/spawn.h=os/internal/spawn.h
