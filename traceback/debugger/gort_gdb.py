@@ -348,7 +348,7 @@ class _WaitGroupPrinter:
 
     def to_string(self):
         s = int(_plain(self._value["state_"]))
-        return "counter %d%s" % (s >> 1, ", waited for" if s & 1 else "")
+        return "counter %d%s" % (s // int(self._value["kOne"]), ", waited for" if s & 1 else "")
 
 
 class _ContextPrinter:
