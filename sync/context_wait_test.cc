@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -274,6 +275,39 @@ TEST(ContextWaitTest, MutexStressOnFourPs) {
 }
 TEST(ContextWaitTest, MutexStressOnEightPs) {
   InGort([] { MutexStress(8, 3); });
+}
+
+// A waiter that has waited too long is handed the lock while the only other one gives up.
+TEST(ContextWaitTest, MutexIsFreeAfterAHandOverWhileTheLastWaiterGivesUp) {
+  InGort([] {
+    Procs p(4);
+    constexpr int kRounds = GORT_TEST_SANITIZED ? 50 : 300;
+    for (int i = 0; i < kRounds; ++i) {
+      Mutex mu;
+      CancelScope scope;
+      mu.Lock();
+      Probe stays([&] {
+        mu.Lock();
+        mu.Unlock();
+      });
+      Probe leaves([&] {
+        if (mu.Lock(scope.context()).ok()) mu.Unlock();
+      });
+      const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+      while (std::chrono::steady_clock::now() < late) Yield();
+      mu.Unlock();
+      WaitGroup cancels;
+      if (mu.TryLock()) {  // the waiter finds it taken, and turns starvation mode on
+        stays.Waits();
+        cancels.Go([&] { scope.Cancel(); });
+        mu.Unlock();
+      }
+      cancels.Wait();
+      ASSERT_TRUE(stays.Finish() && leaves.Finish());
+      ASSERT_TRUE(mu.TryLock());
+      mu.Unlock();
+    }
+  });
 }
 
 // The only waiter gives up while an Unlock is about to wake it; then it destroys the lock.

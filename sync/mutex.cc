@@ -134,14 +134,19 @@ bool Mutex::TakeOrPassOn() {
 
 // In starvation mode the lock is this waiter's: it has stayed locked.
 void Mutex::TakeHandedOver(bool starving) {
-  uint32_t s = state_.load(std::memory_order_relaxed);
+  uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
   constexpr uint32_t kFlags = kLocked | kWoken | kStarving | kHandedOver;
-  if ((s & kFlags) != (kLocked | kStarving | kHandedOver) || s < kOneWaiter) {
-    rt::Throw("sync: inconsistent mutex state");
-  }
-  uint32_t change = kHandedOver + kOneWaiter;
-  if (!starving || s / kOneWaiter == 1) change += kStarving;
-  state_.fetch_sub(change, std::memory_order_acquire);  // pairs with: UnlockSlow
+  uint32_t change;
+  do {
+    if ((s & kFlags) != (kLocked | kStarving | kHandedOver) || s < kOneWaiter) {
+      rt::Throw("sync: inconsistent mutex state");
+    }
+    change = kHandedOver + kOneWaiter;
+    // A waiter that gives up meanwhile may leave this one as the last: hence the CAS.
+    if (!starving || s / kOneWaiter == 1) change += kStarving;
+    // pairs with: UnlockSlow
+  } while (!state_.compare_exchange_weak(s, s - change, std::memory_order_acquire,
+                                         std::memory_order_relaxed));
 }
 
 bool Mutex::TryLock() {
