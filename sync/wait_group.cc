@@ -81,10 +81,15 @@ GORT_NOINLINE void WaitGroup::Rethrow() {
   std::exception_ptr thrown;
   {
     rt::LockGuard guard(&lock_);
+    const int64_t s = state_.load(std::memory_order_relaxed);  // both flags are guarded by the lock
     // The counter may stand at 1 again: what was thrown since is of another round.
-    if (state_.load(std::memory_order_relaxed) >= kOne) return;
-    thrown = thrown_.Take();
-    state_.fetch_and(~kFailed, std::memory_order_acq_rel);  // pairs with: Add, Wait
+    if (s >= kOne) return;
+    if ((s & kWaiters) != 0) {
+      thrown = thrown_.Get();  // WakeAll, which is on its way, takes it to those who wait
+    } else {
+      thrown = thrown_.Take();
+      state_.fetch_and(~kFailed, std::memory_order_acq_rel);  // pairs with: Add, Wait
+    }
   }
   if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
 }

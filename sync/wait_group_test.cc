@@ -24,6 +24,7 @@ using ::gort::testing::Eventually;
 using ::gort::testing::InGort;
 using ::gort::testing::Probe;
 using ::gort::testing::Procs;
+using ::gort::testing::Yield;
 
 constexpr int kRounds = GORT_TEST_SANITIZED ? 1'000 : 20'000;
 
@@ -165,6 +166,44 @@ TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
     EXPECT_TRUE(a.Finish() && b.Finish() && third.Finish());
     EXPECT_EQ(caught, 3);
     wg.Wait();
+  });
+}
+
+// The late one comes while the last Done is on its way to the one that waits.
+TEST(WaitGroupTest, ALateWaitLeavesTheExceptionToThoseThatWaited) {
+  InGort([] {
+    Procs p(4);
+    for (int i = 0; i < kRounds / 10; ++i) {
+      WaitGroup wg;
+      std::atomic<bool> go{false}, ends{false};
+      // Destroyed with the function, right before Done.
+      std::shared_ptr<void> captured(&ends, [&ends](void*) { ends = true; });
+      wg.Go([&go, captured = std::move(captured)] {
+        while (!go) Yield();
+        throw 1;
+      });
+      std::atomic<int> caught{0};
+      Probe waits([&] {
+        try {
+          wg.Wait();
+        } catch (int) {
+          ++caught;
+        }
+      });
+      WaitGroup late;
+      late.Go([&] {
+        while (!ends) Yield();
+        wg.Wait();
+      });
+      go = true;
+      try {
+        late.Wait();
+      } catch (int) {
+        static_cast<void>(0);  // if it came in time
+      }
+      ASSERT_TRUE(waits.Finish());
+      ASSERT_EQ(caught, 1);
+    }
   });
 }
 

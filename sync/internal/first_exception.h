@@ -1,7 +1,7 @@
 // sync/internal/first_exception.h: a place for one exception, in an object that is constant at first.
 // What      std::exception_ptr has no constexpr constructor; a static WaitGroup needs one.
-// Layer     10. Guarded by its owner. Moves pointers and allocates nothing, so that it may be used
-//           with a lock of the runtime held; what goes out of it is destroyed by the caller.
+// Layer     10. Guarded by its owner. Copies and moves pointers and allocates nothing, so that it
+//           may be used with a lock of the runtime held; what goes out is destroyed by the caller.
 #ifndef GORT_SYNC_INTERNAL_FIRST_EXCEPTION_H_
 #define GORT_SYNC_INTERNAL_FIRST_EXCEPTION_H_
 
@@ -28,6 +28,11 @@ class FirstException {
     there_ = true;
   }
   // Null: there is none.
+  std::exception_ptr Get() const {
+    if (!there_) return nullptr;
+    return e_;
+  }
+  // The same, and it is empty then.
   std::exception_ptr Take() {
     if (!there_) return nullptr;
     std::exception_ptr e = std::move(e_);
