@@ -381,6 +381,27 @@ TEST(ContextWaitTest, CondStressOnFourPs) {
   InGort([] { CondStress(4, 5); });
 }
 
+TEST(ContextWaitTest, WaitGroupSeesWhatWasDoneBeforeTheCancellation) {
+  InGort([] {
+    Procs p(4);
+    rt::FastRand rand(13);
+    constexpr int kRounds = GORT_TEST_SANITIZED ? 2'000 : 20'000;
+    for (int i = 0; i < kRounds; ++i) {
+      const uint32_t r = rand.Next();
+      auto [ctx, cancel] = WithCancel(Background());
+      WaitGroup wg;
+      wg.Add(1);
+      Go([r, &wg, cancel = cancel] {
+        SomeYields(r & 3);
+        wg.Done();
+        cancel();
+      });
+      SomeYields(r >> 2 & 3);
+      ASSERT_TRUE(wg.Wait(ctx).ok());
+    }
+  });
+}
+
 // The counter reaches 0 while waiters give up; the group goes as soon as all Waits have returned.
 void WaitGroupStress(int procs, uint64_t seed) {
   Procs p(procs);

@@ -153,13 +153,16 @@ absl::Status WaitGroup::Wait(const Context& ctx) {
   int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
   if (s >= kOne) {
     Watch watch(this);
-    if (!watch.Begin(ctx)) return ctx.Err();
-    Park(&watch.waiter);
-    watch.End();
-    if (watch.waiter.state == Waiter::kGivenUp) return ctx.Err();
+    const bool watching = watch.Begin(ctx);
+    if (watching) {
+      Park(&watch.waiter);
+      watch.End();
+    }
     if (watch.waiter.thrown != nullptr) std::rethrow_exception(std::move(watch.waiter.thrown));
     if (watch.waiter.state == Waiter::kServed) return absl::OkStatus();
-    s = state_.load(std::memory_order_acquire);  // pairs with: Fail
+    s = state_.load(std::memory_order_acquire);  // pairs with: Add, Fail
+    // Asked last: what was done before the cancellation counts.
+    if (s >= kOne && (!watching || watch.waiter.state == Waiter::kGivenUp)) return ctx.Err();
   }
   if (GORT_UNLIKELY((s & kFailed) != 0)) Rethrow();
   return absl::OkStatus();
