@@ -1,5 +1,6 @@
 #include "gort/timer/timer_scope.h"
 
+#include <memory>
 #include <utility>
 
 #include "gort/gmp/glist.h"
@@ -71,8 +72,11 @@ void OneCall::WaitForRun() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }  // namespace rt
 
 bool AfterFuncScope::Stop() const {
-  if (call_ == nullptr || !call_->Stop()) return false;
-  timer_.Stop();
+  // Copies: f goes in the middle of this, and may hold what holds this handle.
+  const std::shared_ptr<rt::OneCall> call = call_;
+  const Timer timer = timer_;
+  if (call == nullptr || !call->Stop()) return false;
+  timer.Stop();
   return true;
 }
 

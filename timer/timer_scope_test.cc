@@ -99,6 +99,22 @@ TEST(TimerScopeTest, DropsItsCapturesOnceItRanOrWasStopped) {
   });
 }
 
+TEST(TimerScopeTest, AHandleMayGoInItsOwnStop) {
+  InGort([] {
+    struct Holder {
+      AfterFuncScope scope;
+    };
+    auto holder = std::make_shared<Holder>();
+    std::weak_ptr<Holder> gone = holder;
+    AfterFuncScope* handle = &holder->scope;
+    *handle = AfterFuncScope(absl::Hours(1), [holder] {});
+    holder.reset();
+    EXPECT_FALSE(gone.expired());
+    EXPECT_TRUE(handle->Stop());
+    EXPECT_TRUE(gone.expired());
+  });
+}
+
 TEST(TimerScopeTest, DoesNotEndWhileItsFunctionRuns) {
   InGort([] {
     Chan<Unit> started = MakeChan<Unit>();
