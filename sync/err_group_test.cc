@@ -56,6 +56,19 @@ TEST(ErrGroupTest, WaitsForAllAndReturnsTheFirstError) {
   });
 }
 
+TEST(ErrGroupTest, AResultThatBecomesAStatusOnlyAsAnRvalueCounts) {
+  InGort([] {
+    struct Result {
+      operator absl::Status() && {  // NOLINT(google-explicit-constructor): as builders of them do
+        return absl::InternalError("built");
+      }
+    };
+    ErrGroup g;
+    g.Go([] { return Result(); });
+    EXPECT_EQ(g.Wait(), absl::InternalError("built"));
+  });
+}
+
 TEST(ErrGroupTest, FirstErrorCancelsItsContext) {
   InGort([] {
     auto [parent, cancel] = WithCancel(Background());

@@ -44,10 +44,10 @@ class Group {
   void FailThrown(std::exception_ptr e);
   // Of a result: fails if it says so.
   template <class R>
-  void Look(const R& result) {
-    if constexpr (std::convertible_to<const R&, absl::Status>) {
-      if (absl::Status err = result; !err.ok()) Fail(err);
-    } else if constexpr (SaysStatus<R>) {
+  void Look(R&& result) {
+    if constexpr (std::convertible_to<R, absl::Status>) {
+      if (absl::Status err = std::forward<R>(result); !err.ok()) Fail(err);
+    } else if constexpr (SaysStatus<std::remove_cvref_t<R>>) {
       if (!result.ok()) Fail(result.status());
     }
   }
