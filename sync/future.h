@@ -103,7 +103,7 @@ class FutureValue final : public FutureState {
 
   FutureValue() : nothing_() {}
   ~FutureValue() override {
-    if (there_) std::destroy_at(&value_);
+    if (there_) std::destroy_at(std::addressof(value_));
   }
 
   // Keeps what call() returns, which is not moved on its way.
@@ -111,14 +111,14 @@ class FutureValue final : public FutureState {
   void SetFrom(Call&& call) {
     if constexpr (std::is_reference_v<R>) {
       R result = std::forward<Call>(call)();
-      ::new (&value_) Stored(std::addressof(result));
+      ::new (room()) Stored(std::addressof(result));
     } else {
-      ::new (&value_) Stored(std::forward<Call>(call)());
+      ::new (room()) Stored(std::forward<Call>(call)());
     }
     there_ = true;
   }
   // Null: there is none.
-  Stored* value() { return there_ ? &value_ : nullptr; }
+  Stored* value() { return there_ ? std::addressof(value_) : nullptr; }
   R Take() {
     if (!there_) PanicFutureGoexit();
     if constexpr (std::is_reference_v<R>) {
@@ -129,6 +129,8 @@ class FutureValue final : public FutureState {
   }
 
  private:
+  void* room() { return std::addressof(value_); }
+
   union {
     char nothing_;
     Stored value_;

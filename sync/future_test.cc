@@ -91,6 +91,11 @@ TEST(FutureTest, CarriesAnyResult) {
       char c = 9;
     };
     EXPECT_EQ(Spawn([] { return Wide(); }).Get().c, 9);
+    struct HidesItsAddress {
+      void operator&() const = delete;  // NOLINT(google-runtime-operator)
+      int n = 10;
+    };
+    EXPECT_EQ(Spawn([] { return HidesItsAddress(); }).Get().n, 10);
     const std::string captured = "const capture";
     EXPECT_EQ(Spawn([captured] { return captured; }).Get(), captured);
 
