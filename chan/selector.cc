@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "gort/base/panic.h"
 #include "gort/chan/internal/select_go.h"
@@ -14,7 +15,9 @@ class Selector::Running {
  public:
   explicit Running(Selector* s) : s_(s) { ++s_->running_; }
   ~Running() {
-    if (--s_->running_ == 0) s_->removed_.clear();
+    if (--s_->running_ != 0) return;
+    std::vector<std::unique_ptr<Case>> gone;  // their ends are code of the program, which may Run
+    gone.swap(s_->removed_);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;

@@ -207,6 +207,21 @@ TEST(SelectorTest, AFunctionMayRemoveItsOwnCase) {
   });
 }
 
+TEST(SelectorTest, TheEndOfARemovedCaseMayRunTheSelector) {
+  InGort([] {
+    Selector s;
+    int ran = 0;
+    std::shared_ptr<void> held(&ran, [&](void*) {
+      s.Default([&ran] { ++ran; });
+      s.Run();
+    });
+    s.Recv(Full(1), [&s, held = std::move(held)](int) { s.Remove(0); });
+    EXPECT_EQ(s.Run(), 0);
+    EXPECT_EQ(ran, 1);
+    EXPECT_EQ(s.size(), 1u) << "in the place of the removed one";
+  });
+}
+
 TEST(SelectorTest, AFunctionMayRefillItsOwnCase) {
   InGort([] {
     auto ch = MakeChan<int>(10);
