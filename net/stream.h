@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -56,7 +57,7 @@ class LineReader {
  public:
   // Lines, without their ends, have at most max_line bytes. The stream outlives this object.
   explicit LineReader(S* stream, size_t max_line = size_t{64} << 10)
-      : stream_(stream), max_line_(max_line) {}
+      : stream_(stream), max_line_(std::min(max_line, kMostMax)) {}
 
   // The next line without its "\n" or "\r\n", until the next call; nullopt: the stream has ended.
   // What stands after the last end of line is a line, too. kOutOfRange "line longer than 65536
@@ -120,6 +121,8 @@ class LineReader {
   }
 
   static constexpr size_t kFirstSize = 1024;
+  // Room for "\r\n" can be added to it.
+  static constexpr size_t kMostMax = SIZE_MAX - 2;
 
   S* const stream_;
   const size_t max_line_;

@@ -1,6 +1,7 @@
 // ReadFull and LineReader over a stream that gives its bytes in pieces: each cut of each text.
 #include "gort/net/stream.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -119,6 +120,12 @@ TEST(LineReader, LongLinesUpToTheLimit) {
   const std::string line(100'000, 'x');
   EXPECT_EQ(Lines(Pieces{line + "\n" + line, 777}, line.size()),
             (std::vector<std::string>{line, line}));
+}
+
+TEST(LineReader, ALimitThatNoLineReaches) {
+  for (size_t limit : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 2}) {
+    EXPECT_EQ(Lines(Pieces{"one\r\ntwo", 2}, limit), (std::vector<std::string>{"one", "two"}));
+  }
 }
 
 }  // namespace
