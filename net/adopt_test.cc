@@ -229,6 +229,25 @@ TEST(Release, EndsCallsThatWait) {
   });
 }
 
+// As of Close.
+TEST(Release, TheWokenMayDestroyTheObject) {
+  InGort([] {
+    testing::Procs procs(1);
+    auto pair = testing::TcpPair();
+    auto* conn = new Conn(std::move(pair.client));
+    Probe reader([conn] {
+      char c;
+      EXPECT_FALSE(conn->Read(absl::MakeSpan(&c, 1)).ok());
+      delete conn;
+    });
+    EXPECT_TRUE(Parked(1));
+    const int fd = Must(conn->Release());
+    EXPECT_TRUE(IsOpen(fd));
+    EXPECT_TRUE(reader.Finish());
+    close(fd);
+  });
+}
+
 TEST(WithFd, LendsWhatCloseWaitsFor) {
   InGort([] {
     auto pair = testing::TcpPair();

@@ -119,8 +119,9 @@ void NetFd::Destroy() {
 absl::Status NetFd::Close() { return CloseAs("close", /*keep=*/false); }
 
 absl::StatusOr<int> NetFd::Release() {
+  const int sysfd = sysfd_;  // whose call ends here may drop the handle before CloseAs returns
   if (absl::Status s = CloseAs("release", /*keep=*/true); !s.ok()) return s;
-  return sysfd_;
+  return sysfd;
 }
 
 absl::Status NetFd::CloseAs(const char* op, bool keep) {
