@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 
 #include "absl/base/thread_annotations.h"
 #include "gort/net/internal/fd.h"
@@ -201,6 +202,8 @@ absl::Status SetPipeDeadline(PipeState* s, int side, absl::Time t, bool read, bo
 }  // namespace
 }  // namespace rt
 
+// Each call below has a share in the state: both ends may be destroyed before it returns.
+
 PipeConn& PipeConn::operator=(PipeConn&& other) noexcept {
   PipeConn old(std::exchange(state_, std::move(other.state_)), side_);
   side_ = other.side_;
@@ -213,7 +216,8 @@ PipeConn::~PipeConn() {
 
 absl::StatusOr<size_t> PipeConn::Read(absl::Span<char> buf) { return Read(Background(), buf); }
 absl::StatusOr<size_t> PipeConn::Read(const Context& ctx, absl::Span<char> buf) {
-  return rt::PipeRead(state_.get(), side_, ctx, buf);
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::PipeRead(state.get(), side_, ctx, buf);
 }
 
 absl::StatusOr<size_t> PipeConn::Write(std::string_view data) { return Write(Background(), data); }
@@ -225,28 +229,36 @@ absl::StatusOr<size_t> PipeConn::Write(std::string_view data, size_t* written) {
   return Write(Background(), data, written);
 }
 absl::StatusOr<size_t> PipeConn::Write(const Context& ctx, std::string_view data, size_t* written) {
-  return rt::PipeWrite(state_.get(), side_, ctx, data, written);
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::PipeWrite(state.get(), side_, ctx, data, written);
 }
 
 absl::Status PipeConn::CloseWrite() {
-  if (state_ == nullptr) return rt::NoConnection("close");
-  rt::Locked l(&state_->mu);
-  if (state_->closed[side_]) return rt::AfterClose("close");
-  state_->WriteHalf(side_).ended = true;
-  state_->changed.Broadcast();
+  const std::shared_ptr<rt::PipeState> state = state_;
+  if (state == nullptr) return rt::NoConnection("close");
+  rt::Locked l(&state->mu);
+  if (state->closed[side_]) return rt::AfterClose("close");
+  state->WriteHalf(side_).ended = true;
+  state->changed.Broadcast();
   return absl::OkStatus();
 }
 
-absl::Status PipeConn::Close() { return rt::PipeClose(state_.get(), side_); }
+absl::Status PipeConn::Close() {
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::PipeClose(state.get(), side_);
+}
 
 absl::Status PipeConn::SetDeadline(absl::Time t) {
-  return rt::SetPipeDeadline(state_.get(), side_, t, true, true);
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::SetPipeDeadline(state.get(), side_, t, true, true);
 }
 absl::Status PipeConn::SetReadDeadline(absl::Time t) {
-  return rt::SetPipeDeadline(state_.get(), side_, t, true, false);
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::SetPipeDeadline(state.get(), side_, t, true, false);
 }
 absl::Status PipeConn::SetWriteDeadline(absl::Time t) {
-  return rt::SetPipeDeadline(state_.get(), side_, t, false, true);
+  const std::shared_ptr<rt::PipeState> state = state_;
+  return rt::SetPipeDeadline(state.get(), side_, t, false, true);
 }
 
 std::pair<PipeConn, PipeConn> Pipe(size_t capacity) {

@@ -1,6 +1,7 @@
 // The two ends of a Pipe: order, ends, waiting, deadlines, contexts, closing from both sides.
 #include "gort/net/pipe.h"
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -139,6 +140,21 @@ TEST(Pipe, CloseOnEachSide) {
       EXPECT_EQ(*d.Read(absl::MakeSpan(&c, 1)), 1u);  // what was written stays
       EXPECT_EQ(*d.Read(absl::MakeSpan(&c, 1)), 0u);
     }
+  });
+}
+
+// As of Conn: no call may begin by then.
+TEST(Pipe, BothEndsMayGoDuringACall) {
+  InGort([] {
+    testing::Procs procs(1);
+    auto pipe = std::make_unique<std::pair<PipeConn, PipeConn>>(Pipe());
+    Probe reader([end = &pipe->first] {
+      char c;
+      end->Read(absl::MakeSpan(&c, 1)).status().IgnoreError();
+    });
+    EXPECT_FALSE(reader.done());
+    pipe.reset();
+    EXPECT_TRUE(reader.Finish());
   });
 }
 
