@@ -279,6 +279,25 @@ TEST(DialAddresses, TheEndOfTheDialEndsAllOfThem) {
   });
 }
 
+TEST(DialAddresses, AfterTheTimeIsOverTheLastAttemptIsWaitedForAsleep) {
+  InGort([] {
+    auto release = WithCancel(Background());
+    DialOptions options;
+    options.timeout = absl::ZeroDuration();
+    options.attempt_delay = absl::ZeroDuration();
+    options.control = [&](int) {
+      release.first.Done().Recv();
+      return absl::OkStatus();
+    };
+    absl::Status got;
+    Probe dialling([&] { got = Dial(Background(), "tcp", ":80", options).status(); });
+    EXPECT_TRUE(Parked(1));
+    release.second();
+    EXPECT_TRUE(dialling.Finish());
+    EXPECT_EQ(got.code(), kTimeout);
+  });
+}
+
 // ---- giving up ----
 
 TEST(Dialer, CloseEndsEachPhase) {

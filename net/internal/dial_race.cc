@@ -56,17 +56,22 @@ class Race {
       if (Due()) Begin();
       PollPrepare(event_, kPollRead);
       // An attempt that has ended since made an edge; PollPrepare may have forgotten it.
-      if (!Decided() && !Due()) PollWait(event_, kPollRead);
+      if (Decided() || Due()) continue;
+      // A time for the next one that has passed would end each wait at once.
+      if (NoMore()) PollSetDeadline(event_, 0, kPollRead);
+      PollWait(event_, kPollRead);
     }
     Join();
     return Result();
   }
 
  private:
+  // No attempt begins any more, but for the first.
+  bool NoMore() const { return begun_ == addrs_.size() || !own_.first.Err().ok() || Passed(when_); }
   // A connection, or nothing that could still become one.
   bool Decided() {
     mu_.Lock();
-    const bool no_more = begun_ == addrs_.size() || !own_.first.Err().ok() || Passed(when_);
+    const bool no_more = NoMore();
     const bool decided =
         winner_.ok() || thrown_ != nullptr || (no_more && ended_ == begun_ && begun_ > 0);
     mu_.Unlock();
