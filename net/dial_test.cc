@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <utility>
@@ -255,6 +256,10 @@ TEST(DialAddresses, ASlowOneIsOvertakenAndClosed) {
     fake_lookup.Set("bad", {0, 0, {Addr(Nobody()), Addr(good.Addr())}});
     options.attempt_delay = absl::Hours(1);
     EXPECT_EQ(Must(Dial(Background(), "tcp", "bad:80", options)).RemoteAddr(), good.Addr());
+    // One that ends after the clock does.
+    options.attempt_delay = absl::Nanoseconds(INT64_MAX);
+    options.timeout = absl::Milliseconds(20);
+    EXPECT_EQ(Dial(Background(), "tcp", "slow:80", options).status().code(), kTimeout);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "gort/netpoll/internal/poll_desc.h"
 #include "gort/netpoll/internal/poller.h"
+#include "gort/netpoll/wait_fd.h"
 #include "gort/platforms/clock.h"
 #include "gort/sync/mutex.h"
 #include "gort/sync/wait_group.h"
@@ -93,7 +94,7 @@ class Race {
     failed_last_ = false;
     ++begun_;
     mu_.Unlock();
-    next_ = Nanotime() + delay_ns_;
+    next_ = PollDeadlineIn(delay_ns_);
     PollSetDeadline(event_, begun_ < addrs_.size() ? next_ : 0, kPollRead);
     attempts_.Go([this, i] { Attempt(i); });
   }
