@@ -60,7 +60,7 @@ struct rt::Child {
   }
   // What the end of the context does.
   void End() {
-    if (Send(end_signal) != 0) return;
+    if (Send(end_signal) == ESRCH) return;  // after one that cannot be sent SIGKILL comes, too
     const Timer timer = NewTimer(grace);
     const bool late = Select(OnRecv(ended, [](std::optional<Unit>) {}),
                              OnRecv(timer.C(), [](std::optional<absl::Time>) {})) == 1;

@@ -242,6 +242,14 @@ TEST(Process, ItsContextEndsItGentlyAndThenNot) {
       scope.second();
       EXPECT_EQ(Must(process.Wait()), ExitStatus(0, c.signal)) << c.what;
     }
+    // A signal that there is not does not save it.
+    Command command = Child({"wait"});
+    command.end_signal = 1000;
+    command.grace = absl::Milliseconds(1);
+    auto scope = WithCancel(Background());
+    Process process = Must(Process::Start(scope.first, command));
+    scope.second();
+    EXPECT_EQ(Must(process.Wait()), ExitStatus(0, SIGKILL));
     auto [soon, cancel] = WithTimeout(Background(), absl::Milliseconds(100));
     EXPECT_EQ(Output(soon, Child({"wait"})).status().code(), absl::StatusCode::kDeadlineExceeded);
     cancel();
