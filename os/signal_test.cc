@@ -173,6 +173,20 @@ TEST(Signal, FormerHandlerStillRunsAndComesBack) {
   });
 }
 
+// SIGQUIT is gort's, unless the program has said something else since the start.
+TEST(Signal, AQuitThatWasIgnoredIsIgnoredAgain) {
+  InGort([] {
+    const struct sigaction at_start = Disposition(SIGQUIT);
+    ::signal(SIGQUIT, SIG_IGN);
+    RecvChan<int> ch = Notify({SIGQUIT});
+    Send(SIGQUIT);
+    EXPECT_EQ(ch.Recv(), SIGQUIT);
+    Stop(ch);
+    EXPECT_EQ(Disposition(SIGQUIT).sa_handler, SIG_IGN);
+    sigaction(SIGQUIT, &at_start, nullptr);
+  });
+}
+
 TEST(Signal, HandlerOfALibraryThatCameLaterStays) {
   InGort([] {
     RecvChan<int> ch = Notify({SIGUSR2});

@@ -52,6 +52,7 @@ struct Slot {
   std::atomic<Action> before{};                   // written before the handler is in place
   // Of SignalTake and SignalGiveBack, which take turns.
   bool taken = false;
+  bool was_installed = false;  // somebody had taken the signal from this package before
   struct sigaction saved = {};
 };
 constinit Slot slots[kSignals];
@@ -227,6 +228,7 @@ bool SignalTake(int sig) {
   if (!SigGetAction(sig, &now)) return false;
   if (HasOurHandler(now)) return true;
   slot.saved = now;
+  slot.was_installed = slot.installed.load(std::memory_order_acquire);
   slot.taken = TakeFrom(slot, sig, now);
   return slot.taken;
 }
@@ -235,7 +237,7 @@ void SignalGiveBack(int sig) {
   Slot& slot = slots[sig];
   if (!std::exchange(slot.taken, false)) return;
   // Registered since: the signal stays with this package.
-  if (slot.installed.load(std::memory_order_acquire)) return;
+  if (!slot.was_installed && slot.installed.load(std::memory_order_acquire)) return;
   struct sigaction now {};
   if (SigGetAction(sig, &now) && HasOurHandler(now)) SigSetAction(sig, slot.saved);
 }

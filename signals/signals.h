@@ -43,7 +43,7 @@ void SignalRegister(int sig, SignalFn fn);
 
 // Takes sig over from whoever has it now, until SignalGiveBack: that puts back what was there,
 // unless somebody has installed a handler meanwhile. Both do nothing for a signal that this package
-// keeps anyhow (kSigInstall, SignalRegister). Calls for one signal take turns. False: sig cannot be
+// has anyhow (kSigInstall, SignalRegister). Calls for one signal take turns. False: sig cannot be
 // caught. Go: enableSignal, disableSignal
 bool SignalTake(int sig);
 void SignalGiveBack(int sig);
