@@ -72,7 +72,7 @@ class Stdio {
   // A pipe, the other end of which Process has.
   static Stdio Pipe() { return Stdio(kPipe); }
   // A copy of this descriptor, which stays the caller's, open until Start returns.
-  static Stdio Fd(int fd) { return Stdio(fd); }
+  static Stdio Fd(int fd) { return Stdio(fd >= 0 ? fd : kNone); }
 
   bool is_null() const { return fd_ == kNull; }
   bool is_inherited() const { return fd_ == kInherit; }
@@ -83,6 +83,7 @@ class Stdio {
   static constexpr int kNull = -1;
   static constexpr int kInherit = -2;
   static constexpr int kPipe = -3;
+  static constexpr int kNone = -4;  // what Fd was given is no descriptor: Start fails
   explicit Stdio(int fd) : fd_(fd) {}
   int fd_;
 };

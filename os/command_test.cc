@@ -186,8 +186,10 @@ TEST(Command, WhatCannotBeStarted) {
     command.dir = "/no/such/directory";
     EXPECT_EQ(start(command).code(), absl::StatusCode::kNotFound);
     command.dir = "";
-    command.out = Stdio::Fd(100'000);
-    EXPECT_FALSE(start(command).ok());
+    for (int fd : {100'000, -1, -2, -3}) {
+      command.out = Stdio::Fd(fd);
+      EXPECT_FALSE(start(command).ok()) << fd;
+    }
     auto [over, cancel] = WithCancel(Background());
     cancel();
     EXPECT_EQ(Process::Start(over, Child({"exit", "0"})).status().code(),
