@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -142,17 +143,22 @@ absl::StatusOr<Conn> PipeConn(int fd) {
   return conn;
 }
 
+bool HasZero(const std::string& word) { return word.find('\0') != word.npos; }
+
+bool OneHasZero(const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(), &HasZero);
+}
+
 absl::Status Check(const Command& command) {
   if (command.args.empty() || command.args[0].empty()) {
     return absl::InvalidArgumentError("start: no program");
   }
-  for (const std::string& arg : command.args) {
-    if (arg.find('\0') != arg.npos) {
-      return absl::InvalidArgumentError("start " + command.args[0] +
-                                        ": a zero byte in an argument");
-    }
-  }
-  return absl::OkStatus();
+  const char* zero_in = nullptr;
+  if (OneHasZero(command.args)) zero_in = "an argument";
+  if (HasZero(command.dir)) zero_in = "the directory";
+  if (command.env.has_value() && OneHasZero(*command.env)) zero_in = "the environment";
+  if (zero_in == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError("start " + command.args[0] + ": a zero byte in " + zero_in);
 }
 
 // Takes as long as loading the program does.

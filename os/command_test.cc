@@ -174,6 +174,13 @@ TEST(Command, WhatCannotBeStarted) {
     EXPECT_EQ(start(command), absl::InvalidArgumentError("start: no program"));
     command.args = {std::string("a\0b", 3)};
     EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
+    command = Child({"exit", "0"});
+    command.dir = std::string("/\0b", 3);
+    EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
+    command = Child({"exit", "0"});
+    command.env = {std::string("A=a\0b", 5)};
+    EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
+    command = Command();
     command.args = {"/no/such/program"};
     command.in = command.out = command.err = Stdio::Pipe();
     EXPECT_EQ(start(command),
