@@ -101,6 +101,7 @@ absl::StatusOr<File> File::Create(const std::string& path, int mode) {
 }
 
 absl::StatusOr<File> File::OpenWith(const std::string& path, int flags, int mode) {
+  if (path.find('\0') != path.npos) return Failed("open", path, -EINVAL);
   const int fd = rt::FileOpen(path.c_str(), flags, static_cast<mode_t>(mode));
   if (fd < 0) return Failed("open", path, fd);
   return File(std::make_unique<rt::OpenFile>(fd, path));

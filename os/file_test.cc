@@ -52,6 +52,8 @@ TEST(WholeFile, ErrorsNameTheFile) {
               absl::NotFoundError("open /no/such: No such file or directory"));
     EXPECT_EQ(ReadFile("/").status(),
               absl::Status(absl::ErrnoToStatusCode(EISDIR), "read /: Is a directory"));
+    EXPECT_EQ(ReadFile(std::string("/dev/null\0x", 11)).status().code(),  // not /dev/null
+              absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(WriteFile("/dev/full", "x"),
               absl::ResourceExhaustedError("write /dev/full: No space left on device"));
   });
