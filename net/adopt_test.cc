@@ -159,6 +159,7 @@ TEST(FromFd, RefusesWithTheDescriptorsNumberAndLeavesItAsItWas) {
     const int null = open("/dev/null", O_RDWR);
     const absl::Status s = Conn::FromFd(null).status();
     EXPECT_EQ(s.message().find("descriptor " + std::to_string(null)), 0u) << s;
+    EXPECT_EQ(s.code(), absl::StatusCode::kInvalidArgument) << s;
     EXPECT_EQ(fcntl(null, F_GETFL) & O_NONBLOCK, 0);
     for (int fd : {listening, connected, file, lonely, netlink, p.fd[0], p.fd[1], null}) close(fd);
   });

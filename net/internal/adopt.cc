@@ -110,6 +110,7 @@ absl::StatusOr<NetFd*> AdoptFd(int fd, Adopted as) {
   Flags flags(fd);
   if (!flags.Set()) return FailedFor(fd, "fcntl", errno);
   absl::StatusOr<NetFd*> made = NetFd::Adopt(fd, kind->network, kind->kind);
+  if (absl::IsPermissionDenied(made.status())) return Unfit(fd, "cannot be waited for");  // EPERM
   if (!made.ok()) {
     return absl::Status(made.status().code(),
                         Named(fd) + ": " + std::string(made.status().message()));
