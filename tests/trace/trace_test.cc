@@ -336,5 +336,42 @@ TEST(TraceTest, ATraceSurvivesChangesOfTheNumberOfPs) {
   EXPECT_EQ(t.Named("stop the world").size(), 6u);
 }
 
+int64_t TracksOfPs(const DecodedTrace& t) {
+  return std::count_if(t.tracks.begin(), t.tracks.end(), [](const auto& track) {
+    return track.second.size() == 2 && track.second[0] == 'P';
+  });
+}
+
+TEST(TraceTest, ARecorderOfLittleMemoryKeepsTheLastOfEachP) {
+  Procs eight(8);
+  const std::string path = FileFor("little");
+  InGort([&] {
+    trace::FlightRecorder::Options options;
+    options.bytes = 1;  // four chunks, fewer than streams
+    trace::FlightRecorder recorder(options);
+    ASSERT_TRUE(recorder.Start().ok());
+    // Each keeps a P busy; this one has the eighth.
+    std::atomic<bool> stop{false};
+    WaitGroup wg;
+    for (int i = 0; i < 7; ++i) {
+      wg.Go([&stop] {
+        while (!stop) asm volatile("" ::: "memory");
+      });
+    }
+    EXPECT_TRUE(Eventually(
+        [&] { return recorder.WriteTo(path).ok() && TracksOfPs(DecodeTraceFile(path)) >= 5; }));
+    stop = true;
+    wg.Wait();
+    for (int i = 0; i < 50'000; ++i) Gosched();
+    trace::Log("the last thing");
+    ASSERT_TRUE(recorder.WriteTo(path).ok());
+  });
+  const DecodedTrace t = DecodeTraceFile(path);
+  EXPECT_EQ(Inconsistency(t), "");
+  EXPECT_EQ(t.Named("the last thing").size(), 1u);
+  EXPECT_TRUE(t.Named("lost events").empty());
+  unlink(path.c_str());
+}
+
 }  // namespace
 }  // namespace gort

@@ -71,17 +71,24 @@ Chunk* ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
   return c;
 }
 
+// One that was never handed out, of the first `limit` bytes; null: there is none.
+Chunk* FreshChunk(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
+  if (pool.fresh + kChunkBytes > limit) return nullptr;
+  auto* c = reinterpret_cast<Chunk*>(pool.base + pool.fresh);
+  pool.fresh += kChunkBytes;
+  return c;
+}
+
 Chunk* TakeChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
   if (Chunk* c = pool.free; c != nullptr) {
     pool.free = c->next.load(std::memory_order_relaxed);
     return c;
   }
-  if (pool.fresh + kChunkBytes <= pool.limit) {
-    auto* c = reinterpret_cast<Chunk*>(pool.base + pool.fresh);
-    pool.fresh += kChunkBytes;
-    return c;
-  }
-  return pool.when_full == WhenFull::kForgetOldest ? ForgetOldest() : nullptr;
+  if (Chunk* c = FreshChunk(pool.limit); c != nullptr) return c;
+  if (pool.when_full == WhenFull::kLose) return nullptr;
+  if (Chunk* c = ForgetOldest(); c != nullptr) return c;
+  // Each stream has one chunk at most, and there are more streams than chunks.
+  return FreshChunk(pool.bytes);
 }
 
 // Has the stream go on in a new chunk. False: there is no room, or no recording.
@@ -214,10 +221,14 @@ void OnEvent(P* pp, TraceEv ev, G* gp, uint64_t arg) {
   WithStream(nullptr, [&](Stream& s) { PutEvent(s, nullptr, ev, gp, arg); });
 }
 
-// Maps the pool, or what it lacks. The world is stopped, and all chunks are free.
-bool MapPool(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
+// Maps the pool, or what it lacks. The world is stopped, and all chunks are free. Who forgets must have
+// something to forget: a chunk for each stream, and one more.
+bool MapPool(size_t bytes, WhenFull when_full) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mu) {
   bytes = std::max(bytes / kChunkBytes, size_t{4}) * kChunkBytes;
   pool.limit = bytes;
+  if (when_full == WhenFull::kForgetOldest) {
+    bytes = std::max(bytes, (kStreams + size_t{1}) * kChunkBytes);
+  }
   if (pool.bytes >= bytes) return true;
   void* p = MemMap(bytes, kChunkBytes);
   if (p == nullptr) return false;
@@ -245,7 +256,7 @@ uint64_t TraceTicks() { return static_cast<uint64_t>(arch::Ticks()); }
 bool RecordingBegin(size_t max_bytes, WhenFull when_full) {
   {
     LockGuard l(&pool.mu);
-    if (!MapPool(max_bytes)) return false;
+    if (!MapPool(max_bytes, when_full)) return false;
     pool.free = nullptr;
     pool.fresh = 0;
     pool.when_full = when_full;

@@ -27,8 +27,9 @@ enum class WhenFull : uint8_t { kLose, kForgetOldest };
 // The clock of events: the CPU's counter where it runs evenly, else nanoseconds.
 uint64_t TraceTicks();
 
-// Begins a recording in at most max_bytes, with the goroutines that there are. False: no memory. The
-// caller is a goroutine that has stopped the world.
+// Begins a recording in at most max_bytes, with the goroutines that there are. False: no memory. Who
+// forgets the oldest takes more where there are more streams than chunks. The caller is a goroutine that
+// has stopped the world.
 bool RecordingBegin(size_t max_bytes, WhenFull when_full);
 // Ends it: events from here on go nowhere. What was recorded stays until it is released. Any thread.
 void RecordingEnd();
