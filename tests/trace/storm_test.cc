@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gort/chan/chan.h"
@@ -139,6 +140,31 @@ TEST(TraceStorm, StartAndStopAreGoodAtAnyMoment) {
       }
     }
   });
+  unlink(path.c_str());
+}
+
+// Threads that have no P, and that the kernel interrupts in the middle of an event.
+TEST(TraceStorm, AThreadMayBeLateWithAnEventOfTheLastRecording) {
+  Procs two(2);
+  const std::string path = FileFor("late");
+  InGort([] {});
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&stop] {
+      while (!stop) trace::Log("from outside");
+    });
+  }
+  InGort([&] {
+    for (int i = 0; i < (testing::Slow() ? 40 : 200); ++i) {
+      ASSERT_TRUE(trace::Start(path).ok());
+      Gosched();
+      ASSERT_TRUE(trace::Stop().ok());
+    }
+  });
+  stop = true;
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(Inconsistency(DecodeTraceFile(path)), "");
   unlink(path.c_str());
 }
 

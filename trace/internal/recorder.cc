@@ -255,6 +255,8 @@ uint64_t TraceTicks() { return static_cast<uint64_t>(arch::Ticks()); }
 
 bool RecordingBegin(size_t max_bytes, WhenFull when_full) {
   {
+    // The stopped world does not hold up who has no P: one of those may be in the middle of an event.
+    LockGuard without(&no_p_mu);
     LockGuard l(&pool.mu);
     if (!MapPool(max_bytes, when_full)) return false;
     pool.free = nullptr;
@@ -263,11 +265,11 @@ bool RecordingBegin(size_t max_bytes, WhenFull when_full) {
     pool.open = true;
     pool.empty.store(false, std::memory_order_relaxed);
     pool.lost.store(0, std::memory_order_relaxed);
-  }
-  for (Stream& s : streams) {
-    s.at = nullptr;
-    s.lost = 0;
-    s.first.store(nullptr, std::memory_order_relaxed);
+    for (Stream& s : streams) {
+      s.at = nullptr;
+      s.lost = 0;
+      s.first.store(nullptr, std::memory_order_relaxed);
+    }
   }
   trace_hook.Set(&OnEvent);
   TellStates();
