@@ -76,6 +76,14 @@ TEST(Endings, AGoodEndLeavesNoFileOfTheRecorder) {
   EXPECT_NE(e.trace.error, "");
 }
 
+TEST(Endings, AForkedChildThatDiesLeavesTheRecordersFileAlone) {
+  // ThreadSanitizer lets no child live that has been forked beside other threads.
+  if (GORT_TSAN) GTEST_SKIP();
+  const Ending e = TraceOf("recorded_child", "TRACE_FILE=");
+  EXPECT_EQ(e.status, 0) << e.output;
+  EXPECT_NE(e.trace.error, "");
+}
+
 TEST(Endings, AFileThatCannotBeMadeIsReportedAndTheProgramRuns) {
   const ChildResult r =
       RunProgram("tests/trace/scenarios", {"everything"}, {"GODEBUG=trace=/nowhere/x"});

@@ -72,6 +72,15 @@ int Recorded(F die) {
 
 int* volatile nowhere = nullptr;
 
+// A child that dies has nothing to tell of its parent, which ends well.
+void ChildDies() {
+  const pid_t child = fork();
+  if (child == 0) throw std::runtime_error("the child's");
+  int status = 0;
+  waitpid(child, &status, 0);
+  exit(WIFEXITED(status) && WEXITSTATUS(status) == 2 ? 0 : 5);
+}
+
 const std::map<std::string, int (*)()>& Scenarios() {
   static const std::map<std::string, int (*)()> all = {
       {"everything", &Everything},
@@ -98,6 +107,7 @@ const std::map<std::string, int (*)()>& Scenarios() {
       {"recorded_panic", [] { return Recorded([] { throw std::runtime_error("boom"); }); }},
       {"recorded_fault", [] { return Recorded([] { *nowhere = 1; }); }},
       {"recorded_end", [] { return Recorded([] { exit(0); }); }},
+      {"recorded_child", [] { return Recorded(&ChildDies); }},
   };
   return all;
 }

@@ -250,14 +250,18 @@ namespace {
 
 constinit char on_failure_path[4096] = {};
 
-// Has the reader write what is kept to fd. False: nothing is kept, or the reader is at it already.
-bool BeginWriting(int fd) {
+// Takes the right to write what is kept. False: nothing is kept, or another call is at it. Before the
+// file is opened, which empties it: it may be the other call's.
+bool ClaimWriting() {
   uint32_t flight = kFlight;
-  if (ProcessId() != owner || !phase.compare_exchange_strong(flight, kStarting)) return false;
+  return ProcessId() == owner && phase.compare_exchange_strong(flight, kStarting);
+}
+
+// Has the reader write what is kept to fd. After ClaimWriting.
+void BeginWriting(int fd) {
   if (!sink.Open(fd)) Throw("out of memory (trace)");
   phase.store(kWriting, std::memory_order_release);
   FutexWake(&phase, INT32_MAX);
-  return true;
 }
 
 }  // namespace
@@ -276,14 +280,14 @@ SessionResult FlightStart(size_t bytes, const char* on_failure) {
 }
 
 SessionResult FlightWrite(const char* path) {
-  if (phase.load(std::memory_order_acquire) != kFlight) return {SessionResult::kNone, 0};
+  if (!ClaimWriting()) return {SessionResult::kNone, 0};
   int error = 0;
   const int fd = OpenFile(path, &error);
-  if (fd < 0) return {SessionResult::kSystem, error};
-  if (!BeginWriting(fd)) {
-    close(fd);
-    return {SessionResult::kNone, 0};
+  if (fd < 0) {
+    phase.store(kFlight, std::memory_order_release);
+    return {SessionResult::kSystem, error};
   }
+  BeginWriting(fd);
   InSyscall([] { AwaitDone(-1); });
   error = result;
   phase.store(kFlight, std::memory_order_release);
@@ -304,9 +308,11 @@ void SessionFlush(int64_t timeout_ns) {
     AwaitDone(timeout_ns);
     return;
   }
-  if (phase.load(std::memory_order_acquire) != kFlight || on_failure_path[0] == '\0') return;
+  if (on_failure_path[0] == '\0' || !ClaimWriting()) return;
   const int fd = open(on_failure_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd >= 0 && BeginWriting(fd)) AwaitDone(timeout_ns);
+  if (fd < 0) return;
+  BeginWriting(fd);
+  AwaitDone(timeout_ns);
 }
 
 void SessionFromEnvironment(const char* path) {
