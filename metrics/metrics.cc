@@ -113,10 +113,15 @@ Ps CountPs() {
 }
 
 void AddThreads(Collector* c) {
-  rt::LockGuard l(&rt::sched.lock);
-  const int64_t threads = rt::sched.mnext - rt::sched.nmfreed;
+  int64_t threads, idle;
+  {
+    // Nothing is added meanwhile: that allocates, and who holds malloc's lock may wait for a P.
+    rt::LockGuard l(&rt::sched.lock);
+    threads = rt::sched.mnext - rt::sched.nmfreed;
+    idle = rt::sched.nmidle;
+  }
   c->Gauge("gort_threads", "Threads of the runtime.", threads);
-  c->Gauge("gort_threads_idle", "Threads of the runtime that wait for work.", rt::sched.nmidle);
+  c->Gauge("gort_threads_idle", "Threads of the runtime that wait for work.", idle);
 }
 
 void AddScheduler(Collector* c) {
