@@ -1,6 +1,6 @@
 #include "gort/metrics/metrics.h"
 
-#include <cstdio>
+#include <charconv>
 
 #include "gort/base/attributes.h"
 #include "gort/gmp/g.h"
@@ -195,11 +195,16 @@ void AddMemory(Collector* c) {
   c->Gauge("gort_heap_objects", "Blocks of it that are in use.", h.in_use_objects);
 }
 
+// Whatever the program's locale is.
 void AppendNumber(std::string* out, double v) {
   char text[32];
-  const bool whole = v == static_cast<double>(static_cast<int64_t>(v));
-  std::snprintf(text, sizeof text, whole ? "%.0f" : "%.9g", v);
-  *out += text;
+  char* const end = text + sizeof text;
+  const auto n = static_cast<int64_t>(v);
+  const bool whole = v == static_cast<double>(n);
+  const std::to_chars_result r = whole
+                                     ? std::to_chars(text, end, n)
+                                     : std::to_chars(text, end, v, std::chars_format::general, 9);
+  out->append(text, r.ptr);
 }
 
 void AppendHead(std::string* out, const Sample& s) {

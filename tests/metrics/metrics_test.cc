@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <clocale>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -137,6 +138,21 @@ TEST(MetricsTest, TheTextIsWhatPrometheusReads) {
     EXPECT_GT(names.size(), 20u);
     EXPECT_EQ(series.count("gort_goroutines{state=\"running\"}"), 1u);
   });
+}
+
+TEST(MetricsTest, TheTextDoesNotFollowTheLocale) {
+  // One whose numbers have a comma, as embedding programs may have set it.
+  if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == nullptr) GTEST_SKIP() << "no such locale here";
+  Procs two(2);
+  InGort([] {
+    GOMAXPROCS(3);  // the world is stopped for a part of a second
+    std::istringstream in(metrics::Prometheus());
+    for (std::string line; std::getline(in, line);) {
+      if (line[0] == '#') continue;
+      EXPECT_EQ(line.substr(line.rfind(' ')).find(','), std::string::npos) << line;
+    }
+  });
+  setlocale(LC_NUMERIC, "C");
 }
 
 }  // namespace
