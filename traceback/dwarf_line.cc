@@ -76,7 +76,8 @@ bool DwarfLines::Find(uint64_t addr, uint64_t* file, uint64_t* line) const {
       found = match.Add(row, false);
     } else if (op == 0) {
       const uint64_t bytes = c.Uleb();
-      const size_t next = c.at() + bytes;
+      DwarfCursor next = c;
+      next.Skip(bytes);
       const unsigned extended = c.U8();
       if (extended == 1) {  // DW_LNE_end_sequence
         found = match.Add(row, true);
@@ -84,7 +85,7 @@ bool DwarfLines::Find(uint64_t addr, uint64_t* file, uint64_t* line) const {
       } else if (extended == 2) {  // DW_LNE_set_address
         row.addr = c.Fixed(bytes > 1 && bytes <= 9 ? bytes - 1 : 8);
       }
-      c.Seek(next);
+      c = next;
     } else {
       switch (op) {
         case 1:  // DW_LNS_copy
