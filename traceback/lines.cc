@@ -140,7 +140,11 @@ Function FunctionOf(const DwarfObject& object, const DwarfUnit& unit, DwarfEntry
     const size_t target = TargetOf(f.unit, next);
     if (target == 0) break;
     const bool same_unit = target >= f.unit.entries && target < f.unit.end;
-    if (!same_unit && !UnitAt(object, target, &f.unit)) break;
+    DwarfUnit other;  // of what there is when there is none, nothing can be read
+    if (!same_unit) {
+      if (!UnitAt(object, target, &other)) break;
+      f.unit = other;
+    }
     e = EntryAt(object, f.unit, target);
   }
   return f;
