@@ -1,7 +1,9 @@
 // What a trace says of a program of which we know what it does.
 #include "gort/trace/trace.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -297,6 +299,20 @@ TEST(TraceTest, StopTellsOfAFullDisk) {
     EXPECT_EQ(trace::Stop().code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(trace::Stop().code(), absl::StatusCode::kFailedPrecondition);
   });
+}
+
+TEST(TraceTest, StopTellsOfAPipeThatNobodyReads) {
+  const std::string path = FileFor("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  InGort([&] {
+    ASSERT_TRUE(trace::Start(path).ok());
+    close(reader);
+    const absl::Status s = trace::Stop();
+    EXPECT_NE(s.ToString().find("the file is not complete"), std::string::npos) << s;
+  });
+  unlink(path.c_str());
 }
 
 TEST(TraceTest, AForeignThreadMayStartStopAndLog) {

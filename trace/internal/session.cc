@@ -1,6 +1,7 @@
 #include "gort/trace/internal/session.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -134,9 +135,18 @@ void WriteKept() {
   result = sink.Close();
 }
 
+// The file may be a pipe whose other end has gone: Stop says so, and the process lives on.
+void BlockSigPipe() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+}
+
 // The reader's thread: an M that never looks for goroutines.
 void Reader() {
   ThreadSetName("gort-trace");
+  BlockSigPipe();
   {
     LockGuard l(&sched.lock);
     ++sched.nmsys;
