@@ -260,14 +260,14 @@ namespace {
 
 constinit char on_failure_path[4096] = {};
 
-// Takes the right to write what is kept. False: nothing is kept, or another call is at it. Before the
-// file is opened, which empties it: it may be the other call's.
-bool ClaimWriting() {
+// Takes the right to write what is kept, or to end it. False: nothing is kept, or another call is at it.
+// Before the file is opened, which empties it: it may be the other call's.
+bool ClaimKept() {
   uint32_t flight = kFlight;
   return ProcessId() == owner && phase.compare_exchange_strong(flight, kStarting);
 }
 
-// Has the reader write what is kept to fd. After ClaimWriting.
+// Has the reader write what is kept to fd. After ClaimKept.
 void BeginWriting(int fd) {
   if (!sink.Open(fd)) Throw("out of memory (trace)");
   phase.store(kWriting, std::memory_order_release);
@@ -290,7 +290,7 @@ SessionResult FlightStart(size_t bytes, const char* on_failure) {
 }
 
 SessionResult FlightWrite(const char* path) {
-  if (!ClaimWriting()) return {SessionResult::kNone, 0};
+  if (!ClaimKept()) return {SessionResult::kNone, 0};
   int error = 0;
   const int fd = OpenFile(path, &error);
   if (fd < 0) {
@@ -305,8 +305,9 @@ SessionResult FlightWrite(const char* path) {
 }
 
 SessionResult FlightStop() {
-  uint32_t flight = kFlight;
-  if (!phase.compare_exchange_strong(flight, kStarting)) return {SessionResult::kNone, 0};
+  // A child of fork(2) may have been born with the pool's lock held: a recorder that is destroyed as it
+  // exits must not wait for that.
+  if (!ClaimKept()) return {SessionResult::kNone, 0};
   RecordingEnd();
   RecordingRelease();
   phase.store(kIdle, std::memory_order_release);
@@ -318,7 +319,7 @@ void SessionFlush(int64_t timeout_ns) {
     AwaitDone(timeout_ns);
     return;
   }
-  if (on_failure_path[0] == '\0' || !ClaimWriting()) return;
+  if (on_failure_path[0] == '\0' || !ClaimKept()) return;
   const int fd = open(on_failure_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return;
   BeginWriting(fd);
