@@ -254,7 +254,10 @@ class World:
             return "(on thread %d)" % self.thread(g)
         # One read for a goroutine, of what most need: a list of very many is made of these.
         data = self._stack(g.sp, g, 1024) if g.sp and not g.signal_context else b""
-        regs = self.registers(g, data)
+        try:
+            regs = self.registers(g, data)
+        except OSError:
+            return "?? (its stack is not in the core)"
         if not regs:
             return self._entry(g)
         if g.signal_context:

@@ -282,9 +282,9 @@ Frame 1 is the innermost frame of one that is parked. Nothing is written to the 
                 continue
             try:
                 _run(world, g, command)
-            except gdb.error as e:
+            except (gdb.error, OSError) as e:
                 if words[0] != "all":
-                    raise
+                    raise gdb.GdbError(str(e))
                 gdb.write("%s\n" % e)
 
 
