@@ -91,6 +91,9 @@ class Gdb(unittest.TestCase):
     def test_what_is_not_there_is_said(self):
         self.assertIn("no goroutine 99999", self.waiting("goroutine 99999 bt"))
 
+    def test_a_program_that_does_not_run_is_no_error_of_the_script(self):
+        self.assertNotIn("Python Exception", self.gdb(["info goroutines"]))
+
     def test_values_of_channels_locks_and_wait_groups_are_readable(self):
         out = self.waiting("up", "print s.door", "print s.till", "print s.wg", "print background")
         self.assertIn(" = channel 0/0, 2 receivers wait\n", out)

@@ -167,6 +167,8 @@ class World:
         if table is None:
             raise LookupError("no gort program (no symbol gort_debug_fields)")
         self.fields = Fields(self.memory, table)
+        if "allgs" not in self.fields.address:  # names that the loader has not put in yet
+            raise LookupError("no process, and no core")
         self.cpu = "amd64" if "reg.rbp" in self.fields.number else "arm64"
         self._reasons = {}
         self._shapes = {}
