@@ -55,6 +55,7 @@ size_t AroundLambda(const char* name) {
   for (const char* call : {"::operator()", "::_FUN"}) {
     if (!EndsIn(name, n, call)) continue;
     n -= strlen(call);
+    if (n == 0) return 0;
     do --n;
     while (n > 0 && name[n] != ':');  // at the second colon
     // gcc's names, and clang's.

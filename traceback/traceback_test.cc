@@ -16,6 +16,8 @@
 #include "gort/gmp/testing/coroutine.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/sigctx.h"
+#include "gort/traceback/frame_printer.h"
+#include "gort/traceback/lines.h"
 #include "gort/traceback/symbolize.h"
 #include "gort/traceback/unwind.h"
 
@@ -186,6 +188,21 @@ TEST(Traceback, OnesOwnStack) {
       << header_from_inside;
   EXPECT_NE(header_from_inside.find("Outer() in goroutine 3\n\t"), std::string::npos)
       << header_from_inside;
+}
+
+// A function of a class whose name is empty, as wrong debug information may have it.
+SourceLines InNothing(const Symbol&) {
+  static constexpr SourceLine kLine = {"::operator()", "", "a.cc", 3, "a.cc", 2};
+  return {1, &kLine};
+}
+
+TEST(Traceback, AFunctionOfAScopeWithoutAName) {
+  SourceLines (*const before)(const Symbol&) = source_lines_hook.Get();
+  source_lines_hook.Set(&InNothing);
+  const std::string all =
+      Text([](Printer& p) { PrintCreator(p, reinterpret_cast<uintptr_t>(&InNothing), 7); });
+  source_lines_hook.Set(before);
+  EXPECT_EQ(all.find("created by ::operator()() in goroutine 7\n\ta.cc:3"), 0u) << all;
 }
 
 TEST(Traceback, Header) {
