@@ -43,10 +43,11 @@ class _ParkedUnwinder(gdb.unwinder.Unwinder):
         for name, value in self.registers.items():
             try:
                 kind = pending.read_register(name).type
-            except ValueError:
+                saved = gdb.Value(value).cast(kind)
+            except (ValueError, gdb.error):  # arm64: d8 is a union, which no number becomes
                 continue
             if kind.sizeof == 8:
-                info.add_saved_register(name, gdb.Value(value).cast(kind))
+                info.add_saved_register(name, saved)
         return info
 
 
