@@ -158,9 +158,13 @@ void BeginFatal() {
 
 void CrashOnFatal() { crash.store(true, std::memory_order_relaxed); }
 
-void ExitFatal() {
+void BeforeFatalExit() {
   static constinit std::atomic<bool> called{false};
   if (!called.exchange(true)) fatal_exit_hook();
+}
+
+void ExitFatal() {
+  BeforeFatalExit();
   if (crash.load(std::memory_order_relaxed)) DieByAbort();
   while (true) syscall(SYS_exit_group, 2);
 }

@@ -64,7 +64,10 @@ TEST_P(Recorded, TellsWhatCameLastAndNotWhatCameFirst) {
 // Sanitizers report faults themselves.
 std::vector<const char*> Deaths() {
   std::vector<const char*> all = {"recorded_deadlock", "recorded_panic"};
-  if (!GORT_ASAN && !GORT_TSAN) all.push_back("recorded_fault");
+  if (!GORT_ASAN && !GORT_TSAN) {
+    all.push_back("recorded_fault");
+    all.push_back("recorded_abort");
+  }
   return all;
 }
 

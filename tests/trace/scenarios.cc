@@ -106,6 +106,7 @@ const std::map<std::string, int (*)()>& Scenarios() {
       {"recorded_deadlock", [] { return Recorded([] { gort::MakeChan<int>().Recv(); }); }},
       {"recorded_panic", [] { return Recorded([] { throw std::runtime_error("boom"); }); }},
       {"recorded_fault", [] { return Recorded([] { *nowhere = 1; }); }},
+      {"recorded_abort", [] { return Recorded([] { abort(); }); }},
       {"recorded_end", [] { return Recorded([] { exit(0); }); }},
       {"recorded_child", [] { return Recorded(&ChildDies); }},
   };
