@@ -10,6 +10,8 @@
 #include "gort/traceback/dwarf_cursor.h"
 #include "gort/traceback/dwarf_line.h"
 #include "gort/traceback/dwarf_unit.h"
+#include "gort/traceback/lines.h"
+#include "gort/traceback/symbolize.h"
 
 namespace gort::rt {
 namespace {
@@ -77,6 +79,18 @@ void ReadAll(const DwarfObject& object) {
     lines.Find(~uint64_t{0} - 1, &file, &line);
     for (uint64_t n : {0, 1, 1000}) lines.FileOf(n);
   }
+}
+
+// What is read again takes memory again, which is never given back.
+TEST(Lines, AnAddressIsReadOnceThoughAnotherHasItsSlot) {
+  Symbol one;
+  ASSERT_TRUE(Symbolize(reinterpret_cast<uintptr_t>(&ReadAll) + 4, &one));
+  const SourceLine* const lines = LinesOf(one).at;
+  if (lines == nullptr) GTEST_SKIP() << "built without debug information";
+  Symbol other = one;
+  other.offset += 2 * 4096;
+  LinesOf(other);
+  EXPECT_EQ(LinesOf(one).at, lines);
 }
 
 // A copy of a section's beginning, with n bytes changed.

@@ -319,19 +319,34 @@ struct Record {
 constexpr int kMaxRecords = 4096;
 constinit std::atomic<const Record*> records[kMaxRecords];
 
-std::atomic<const Record*>& SlotOf(int image, uintptr_t offset) {
-  return records[((offset >> 1) + static_cast<uintptr_t>(image) * 977) % kMaxRecords];
+// An address stands in one of these places, the first that was free.
+constexpr size_t kPlaces = 16;
+std::atomic<const Record*>& SlotOf(int image, uintptr_t offset, size_t place) {
+  return records[((offset >> 1) + static_cast<uintptr_t>(image) * 977 + place) % kMaxRecords];
+}
+
+// Null: not known; *free is where it belongs then, a slot of another one when all are taken.
+const Record* FindRecord(int image, uintptr_t offset, std::atomic<const Record*>** free) {
+  *free = &SlotOf(image, offset, 0);
+  for (size_t place = 0; place < kPlaces; ++place) {
+    std::atomic<const Record*>& slot = SlotOf(image, offset, place);
+    const Record* known = slot.load(std::memory_order_acquire);  // pairs with: LinesOf
+    if (known == nullptr) {
+      *free = &slot;
+      return nullptr;
+    }
+    if (known->image == image && known->offset == offset) return known;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
 SourceLines LinesOf(const Symbol& symbol) {
   if (symbol.image < 0) return {};
-  std::atomic<const Record*>& slot = SlotOf(symbol.image, symbol.offset);
-  const Record* known = slot.load(std::memory_order_acquire);  // pairs with: the store below
-  if (known != nullptr && known->image == symbol.image && known->offset == symbol.offset) {
-    return known->lines;
-  }
+  std::atomic<const Record*>* slot;
+  const Record* known = FindRecord(symbol.image, symbol.offset, &slot);
+  if (known != nullptr) return known->lines;
   const Loaded* object = ObjectOf(symbol.image);
   if (object == nullptr) return {};
   const SourceLines lines = Read(*object, symbol.offset);
@@ -339,7 +354,7 @@ SourceLines LinesOf(const Symbol& symbol) {
   if (room == nullptr) return lines;
   Record* record = static_cast<Record*>(room);
   *record = {symbol.image, symbol.offset, lines};
-  slot.store(record, std::memory_order_release);
+  slot->store(record, std::memory_order_release);  // pairs with: FindRecord
   return lines;
 }
 
