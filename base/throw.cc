@@ -158,13 +158,9 @@ void BeginFatal() {
 
 void CrashOnFatal() { crash.store(true, std::memory_order_relaxed); }
 
-void BeforeFatalExit() {
+void ExitFatal() {
   static constinit std::atomic<bool> called{false};
   if (!called.exchange(true)) fatal_exit_hook();
-}
-
-void ExitFatal() {
-  BeforeFatalExit();
   if (crash.load(std::memory_order_relaxed)) DieByAbort();
   while (true) syscall(SYS_exit_group, 2);
 }

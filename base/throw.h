@@ -84,11 +84,9 @@ extern Hook<void(bool all)> fatal_report_hook;
 // threads it does not return; a second call by the same thread exits at once with status 2.
 // Go: startpanic_m, dopanic_m.
 void BeginFatal();
-// Called after the report, before the process ends, once; it may wait for other threads, for a moment. As
+// Called by ExitFatal before the process ends, once; it may wait for other threads, for a moment. As
 // fatal_report_hook otherwise. Set by trace/.
 extern Hook<void()> fatal_exit_hook;
-// Calls it, unless that was done: for a report after which the process does not end by ExitFatal.
-void BeforeFatalExit();
 
 // Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
 [[noreturn]] void ExitFatal();

@@ -201,9 +201,8 @@ void AppendNumber(std::string* out, double v) {
   char* const end = text + sizeof text;
   const auto n = static_cast<int64_t>(v);
   const bool whole = v == static_cast<double>(n);
-  const std::to_chars_result r = whole
-                                     ? std::to_chars(text, end, n)
-                                     : std::to_chars(text, end, v, std::chars_format::general, 9);
+  const std::to_chars_result r = whole ? std::to_chars(text, end, n)
+                                       : std::to_chars(text, end, v, std::chars_format::general, 9);
   out->append(text, r.ptr);
 }
 

@@ -117,7 +117,7 @@ void Report(const SigEntry& entry, const siginfo_t& info, const SigCtx& ctx, con
   }
   signal_report_hook(gp, &ctx, all);
   if ((entry.flags & kSigDefaultAfter) == 0) ExitFatal();
-  BeforeFatalExit();
+  fatal_exit_hook();  // ExitFatal will not do it
 }
 
 bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {

@@ -45,13 +45,13 @@ TEST(DwarfCursor, NumbersOfAnyLength) {
 // Its length, 2^64 - 11, leads back to where the instruction begins.
 TEST(DwarfLines, AnInstructionOfAnyLengthEnds) {
   const uint8_t bytes[] = {
-      27, 0, 0, 0,    // of the rest
-      4, 0,           // version
-      8, 0, 0, 0,     // of the rest of the header
-      1, 1, 1, 0, 1,  // instructions, is_stmt, line_base, line_range
-      1,              // opcode_base: no standard ones
-      0, 0,           // no directories, no files
-      0, 0xf5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x80, 0,
+      27, 0,    0,    0,        // of the rest
+      4,  0,                    // version
+      8,  0,    0,    0,        // of the rest of the header
+      1,  1,    1,    0,    1,  // instructions, is_stmt, line_base, line_range
+      1,                        // opcode_base: no standard ones
+      0,  0,                    // no directories, no files
+      0,  0xf5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x80, 0,
   };
   static_assert(sizeof bytes == 31);
   DwarfStrings strings;

@@ -14,6 +14,13 @@ def has_tsan(program):
         return b"__tsan_init" in f.read()
 
 
+def has_sanitizer(program):
+    """Whether the program was built with AddressSanitizer or ThreadSanitizer."""
+    with open(program, "rb") as f:
+        text = f.read()
+    return b"__tsan_init" in text or b"__asan_init" in text
+
+
 def terminate(process, program):
     """Sends SIGTERM to a running program.
 

@@ -32,9 +32,16 @@ _UCONTEXT = {
 }
 
 
+def _without_result(function):
+    """The name alone: that of an instance of a template is demangled with its result, "bool gort::rt::F<1ul>"."""
+    result, found, name = function.partition(" gort::")
+    return "gort::" + name if found and "<" not in result and "(" not in result else function
+
+
 def is_plumbing(function):
     if function is None or function == "gort_main":
         return False
+    function = _without_result(function)
     if function.startswith(_PLUMBING):
         return True
     return function.startswith("gort::") and "::operator()" in function.rsplit(">", 1)[-1]
