@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "gort/base/attributes.h"
 #include "gort/net/net.h"
 #include "gort/os/os.h"
 #include "gort/sync/wait_group.h"
@@ -61,6 +62,7 @@ Command Server() {
 }
 
 TEST(Restart, NoConnectionIsLost) {
+  if (GORT_TSAN) GTEST_SKIP() << "ThreadSanitizer keeps a signal from a process that only waits";
   InGort([] {
     Process first = *Process::Start(Background(), Server());
     Announced now = Next(&first.out());

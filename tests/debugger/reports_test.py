@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.support.program import UNDER
+from tests.support.program import UNDER, has_sanitizer
 
 
 def lines_of(source):
@@ -19,12 +19,6 @@ def lines_of(source):
     with open(source, encoding="utf-8") as f:
         found = [(re.search(r"// line: (.*)$", text.rstrip()), n) for n, text in enumerate(f, 1)]
     return {m.group(1): n for m, n in found if m}
-
-
-def has_asan(program):
-    """Whether the program was built with AddressSanitizer."""
-    with open(program, "rb") as f:
-        return b"__asan_init" in f.read()
 
 
 class Reports(unittest.TestCase):
@@ -87,8 +81,8 @@ class Reports(unittest.TestCase):
     def test_whatever_ends_the_program_names_the_goroutine_and_the_line(self):
         for scenario, function in (("throw", "Throws"), ("abort", "Aborts"), ("assert", "Asserts"), ("terminate", "Terminates"),
                                    ("fault", "Faults")):
-            # AddressSanitizer reports the access to address 8 itself.
-            if scenario == "fault" and has_asan(self.debuggee):
+            # Sanitizers report the access to address 8 themselves.
+            if scenario == "fault" and has_sanitizer(self.debuggee):
                 continue
             with self.subTest(scenario):
                 report = self.run_it(scenario)
