@@ -162,40 +162,48 @@ TEST(Command, TheChildsSignalsAreAsAtOurStart) {
   });
 }
 
-TEST(Command, WhatCannotBeStarted) {
+absl::Status Start(const Command& command) {
+  return Process::Start(Background(), command).status();
+}
+
+TEST(Command, WhatMakesNoSense) {
   InGort([] {
-    const int before = OpenDescriptors();
-    const auto start = [](const Command& command) {
-      return Process::Start(Background(), command).status();
-    };
     Command command;
-    EXPECT_EQ(start(command), absl::InvalidArgumentError("start: no program"));
+    EXPECT_EQ(Start(command), absl::InvalidArgumentError("start: no program"));
     command.args = {""};
-    EXPECT_EQ(start(command), absl::InvalidArgumentError("start: no program"));
+    EXPECT_EQ(Start(command), absl::InvalidArgumentError("start: no program"));
     command.args = {std::string("a\0b", 3)};
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kInvalidArgument);
     command = Child({"exit", "0"});
     command.dir = std::string("/\0b", 3);
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kInvalidArgument);
     command = Child({"exit", "0"});
     command.env = {std::string("A=a\0b", 5)};
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kInvalidArgument);
-    command = Command();
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kInvalidArgument);
+  });
+}
+
+TEST(Command, WhatCannotBeStarted) {
+  // The emulator's vfork is a fork, so that a failed exec has no way to its parent.
+  if (gort::testing::Emulated()) GTEST_SKIP() << "the emulator knows of no vfork";
+  InGort([] {
+    const int before = OpenDescriptors();
+    Command command;
     command.args = {"/no/such/program"};
     command.in = command.out = command.err = Stdio::Pipe();
-    EXPECT_EQ(start(command),
+    EXPECT_EQ(Start(command),
               absl::NotFoundError("start /no/such/program: No such file or directory"));
     command.args = {"gort-no-such-program-in-the-path"};
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kNotFound);
     command.args = {"/proc/self/status"};
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kPermissionDenied);
     command = Child({"exit", "0"});
     command.dir = "/no/such/directory";
-    EXPECT_EQ(start(command).code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Start(command).code(), absl::StatusCode::kNotFound);
     command.dir = "";
     for (int fd : {100'000, -1, -2, -3}) {
       command.out = Stdio::Fd(fd);
-      EXPECT_FALSE(start(command).ok()) << fd;
+      EXPECT_FALSE(Start(command).ok()) << fd;
     }
     auto [over, cancel] = WithCancel(Background());
     cancel();

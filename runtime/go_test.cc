@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "gort/base/godebug.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
@@ -130,9 +131,11 @@ TEST(Spawn, AReportNamesWhatHasNotRunYet) {
     GOMAXPROCS(1);
     WaitGroup all;
     all.Add(1);
-    static_cast<void>(Stack(true));  // The first report reads the program's debug information.
+    // A report may take longer than a time slice, above all the first, which reads debug information.
+    rt::godebug.asyncpreemptoff = 1;
     Go(&NotYetRunning, &all);
     const std::string report = Stack(true);
+    rt::godebug.asyncpreemptoff = 0;
     EXPECT_NE(report.find("[runnable]"), std::string::npos) << report;
     EXPECT_NE(report.find("rt::Closure<...>::Run("), std::string::npos) << report;
     EXPECT_NE(report.find("created by"), std::string::npos) << report;
