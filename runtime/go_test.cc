@@ -11,7 +11,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "gort/base/godebug.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
@@ -131,11 +130,8 @@ TEST(Spawn, AReportNamesWhatHasNotRunYet) {
     GOMAXPROCS(1);
     WaitGroup all;
     all.Add(1);
-    // A report may take longer than a time slice, above all the first, which reads debug information.
-    rt::godebug.asyncpreemptoff = 1;
     Go(&NotYetRunning, &all);
     const std::string report = Stack(true);
-    rt::godebug.asyncpreemptoff = 0;
     EXPECT_NE(report.find("[runnable]"), std::string::npos) << report;
     EXPECT_NE(report.find("rt::Closure<...>::Run("), std::string::npos) << report;
     EXPECT_NE(report.find("created by"), std::string::npos) << report;
