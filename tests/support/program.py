@@ -8,17 +8,21 @@ import signal
 UNDER = os.environ.get("GORT_RUN_UNDER", "").split()
 
 
+def _has(program, *words):
+    """Whether one of the words, bytes, stands in the file."""
+    with open(program, "rb") as f:
+        text = f.read()
+    return any(word in text for word in words)
+
+
 def has_tsan(program):
     """Whether the program was built with ThreadSanitizer."""
-    with open(program, "rb") as f:
-        return b"__tsan_init" in f.read()
+    return _has(program, b"__tsan_init")
 
 
 def has_sanitizer(program):
     """Whether the program was built with AddressSanitizer or ThreadSanitizer."""
-    with open(program, "rb") as f:
-        text = f.read()
-    return b"__tsan_init" in text or b"__asan_init" in text
+    return _has(program, b"__tsan_init", b"__asan_init")
 
 
 def terminate(process, program):
