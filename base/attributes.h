@@ -55,4 +55,9 @@ inline constexpr int kCacheLine = 64;
 #define GORT_NO_TSAN
 #endif
 
+// Of a variable of the runtime's that leads to goroutines which wait, without being a way to wake them: a
+// search for leaked goroutines does not follow it. It must not be zero-initialised memory of megabytes,
+// because it lies in the program's file.
+#define GORT_NOT_REACHING __attribute__((section("gort_not_reaching")))
+
 #endif  // GORT_BASE_ATTRIBUTES_H_

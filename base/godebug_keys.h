@@ -17,10 +17,14 @@
   X(scavtrace, 1, "prints a line whenever memory has gone back to the operating system")        \
   X(schedseed, INT64_MAX, "takes the scheduler's choices from this seed; 0: from random bytes") \
   X(stackguard, 2, "stack guards: 0 the best there is, 1 pages by mprotect, 2 canaries")        \
-  X(tracebackancestors, 100, "tracebacks show the stacks of so many generations of creators")
+  X(tracebackancestors, 100, "tracebacks show the stacks of so many generations of creators")   \
+  X(memprofilerate, INT64_MAX, "samples the heap: one allocation for every so many bytes")      \
+  X(leakcheck, 1'000'000'000,                                                                   \
+    "searches every so many milliseconds for goroutines that wait for ever, and prints them")
 
 // X(name, meaning): keys whose value is a text, which ends at the next comma.
-#define GORT_GODEBUG_TEXT_KEYS(X) \
-  X(trace, "records what the scheduler does into this file, for Perfetto (trace/trace.h)")
+#define GORT_GODEBUG_TEXT_KEYS(X)                                                          \
+  X(trace, "records what the scheduler does into this file, for Perfetto (trace/trace.h)") \
+  X(cpuprofile, "records who uses the CPU into this file, for pprof (profile/profile.h)")
 
 #endif  // GORT_BASE_GODEBUG_KEYS_H_

@@ -2,7 +2,10 @@
 //
 //   gort WORKLOAD procs=N FIGURE VALUE UNIT
 //
-// Usage: workloads WORKLOAD [-procs N] [-n COUNT] [-port P]
+// Usage: workloads WORKLOAD [-procs N] [-n COUNT] [-port P] [-block NS] [-mutex N] [-labels 1]
+//
+// The last three are for bench/watching: rates of the profiles of waits and of contention (profile.h), and
+// labels that the goroutines of the workload carry.
 //
 // Each value is the median of kReps timed runs after one warm-up run of a tenth of the size. The
 // scheduler's settings stay at their defaults.
@@ -17,6 +20,8 @@
 #include <vector>
 
 #include "gort/bench/workload.h"
+#include "gort/profile/labels.h"
+#include "gort/profile/profile.h"
 #include "gort/runtime.h"
 
 namespace gort::bench {
@@ -77,7 +82,9 @@ std::vector<Workload> AllWorkloads() {
   std::string names;
   for (const Workload& w : AllWorkloads()) names.append(" ").append(w.name);
   fprintf(stderr,
-          "usage: workloads WORKLOAD [-procs N] [-n COUNT] [-port P]\nworkloads:%s startup\n",
+          "usage: workloads WORKLOAD [-procs N] [-n COUNT] [-port P] [-block NS] [-mutex N] "
+          "[-labels 1]\n"
+          "workloads:%s startup\n",
           names.c_str());
   exit(2);
 }
@@ -118,6 +125,7 @@ struct Flags {
   int64_t procs;
   int64_t n;
   int64_t port;  // of a server; no workload has one yet
+  int64_t block = 0, mutex = 0, labels = 0;
 };
 
 // Accepts -name value and -name=value, with one dash or two.
@@ -128,10 +136,13 @@ void Parse(int argc, char** argv, Flags* flags) {
     arg.remove_prefix(arg[1] == '-' ? 2 : 1);
     const size_t equals = arg.find('=');
     const std::string_view name = arg.substr(0, equals);
-    int64_t* where = name == "procs"  ? &flags->procs
-                     : name == "n"    ? &flags->n
-                     : name == "port" ? &flags->port
-                                      : nullptr;
+    int64_t* where = name == "procs"    ? &flags->procs
+                     : name == "n"      ? &flags->n
+                     : name == "port"   ? &flags->port
+                     : name == "block"  ? &flags->block
+                     : name == "mutex"  ? &flags->mutex
+                     : name == "labels" ? &flags->labels
+                                        : nullptr;
     if (where == nullptr) Usage();
     if (equals != std::string_view::npos) {
       *where = FlagValue(std::string(arg.substr(equals + 1)));
@@ -140,6 +151,13 @@ void Parse(int argc, char** argv, Flags* flags) {
       *where = FlagValue(argv[i]);
     }
   }
+}
+
+// What starts now is watched.
+void Watch(const Flags& flags) {
+  profile::SetBlockProfileRate(flags.block);
+  profile::SetMutexProfileFraction(static_cast<int>(std::max<int64_t>(0, flags.mutex)));
+  if (flags.labels != 0) SetLabels({{"workload", "any"}, {"customer", "42"}});
 }
 
 int Main(int argc, char** argv) {
@@ -155,6 +173,7 @@ int Main(int argc, char** argv) {
   Parse(argc, argv, &flags);
   if (flags.procs <= 0) flags.procs = NumCPU();
   GOMAXPROCS(static_cast<int>(flags.procs));
+  Watch(flags);
   if (child) {
     const Values v = ParkOnce(flags.n);
     printf("[%.17g %.17g %.17g]\n", v[0], v[1], v[2]);

@@ -43,6 +43,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "gort/base/list.h"
 #include "gort/context/internal/watch.h"
 #include "gort/context/stop_token.h"
 #include "gort/gmp/g.h"
@@ -64,7 +65,7 @@ enum CancelState : uint32_t { kLive, kCancelled, kClosed, kSettled };
 
 }  // namespace
 
-struct CancelNode final : ContextNode {
+struct CancelNode final : ContextNode, ListNode<CancelNode> {
   CancelNode(ContextNode* parent_ref, CancelNode* nearest, Chan<Unit> done_chan,
              std::optional<absl::Time> latest)
       : ContextNode(parent_ref, this), up(nearest), done(std::move(done_chan)), deadline(latest) {}
@@ -79,18 +80,14 @@ struct CancelNode final : ContextNode {
   absl::Status cause;                  // likewise
 
   rt::Mutex lock{LockRank::kContext};
-  CancelNode* children ABSL_GUARDED_BY(lock) = nullptr;
-  ContextWatch* watches ABSL_GUARDED_BY(lock) = nullptr;     // calls that wait
+  List<CancelNode> children ABSL_GUARDED_BY(lock);
+  List<ContextWatch> watches ABSL_GUARDED_BY(lock);          // calls that wait
   TimerRef timer ABSL_GUARDED_BY(lock);                      // null: none
   std::unique_ptr<ContextCallback> f ABSL_GUARDED_BY(lock);  // of an AfterFunc, until it is taken
   std::stop_source stop ABSL_GUARDED_BY(lock){std::nostopstate};  // of StopToken, until it is taken
   Sudog* waiters ABSL_GUARDED_BY(lock) = nullptr;                 // for kSettled
 
-  // Guarded by up->lock.
-  bool listed = false;
-  bool list_owns = false;  // the list has a reference: an AfterFunc
-  CancelNode* prev = nullptr;
-  CancelNode* next = nullptr;
+  bool list_owns = false;  // guarded by up->lock: the list has a reference, of an AfterFunc
 
   // Used by the cancellation that took this node off its parent's list.
   CancelNode* work_next = nullptr;
@@ -109,28 +106,14 @@ bool TryRef(ContextNode* n) {
   return refs != 0;
 }
 
-void ListPut(CancelNode* up, CancelNode* n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(up->lock) {
-  n->next = up->children;
-  if (n->next != nullptr) n->next->prev = n;
-  up->children = n;
-  n->listed = true;
-}
-
-void ListTake(CancelNode* up, CancelNode* n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(up->lock) {
-  (n->prev != nullptr ? n->prev->next : up->children) = n->next;
-  if (n->next != nullptr) n->next->prev = n->prev;
-  n->prev = n->next = nullptr;
-  n->listed = false;
-}
-
 // Takes n off its parent's list, with the list's reference if there is one.
 void Unlist(CancelNode* n) {
   if (n->up == nullptr) return;
   bool owned = false;
   {
     LockGuard l(&n->up->lock);
-    if (!n->listed) return;
-    ListTake(n->up, n);
+    if (!n->up->children.IsIn(n)) return;
+    n->up->children.Remove(n);
     owned = std::exchange(n->list_owns, false);
   }
   if (owned) ContextUnref(n);
@@ -164,20 +147,13 @@ void Settle(CancelNode* n) {
   while (G* gp = woken.Pop()) GoReady(gp);
 }
 
-void TakeWatch(CancelNode* n, ContextWatch* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(n->lock) {
-  (w->prev != nullptr ? w->prev->next : n->watches) = w->next;
-  if (w->next != nullptr) w->next->prev = w->prev;
-  w->listed = false;
-}
-
 // Takes one call that waits off n and off what it waits on. False: there is none.
 bool EndOneWait(CancelNode* n) {
   G* gp;
   {
     LockGuard l(&n->lock);
-    ContextWatch* w = n->watches;
+    ContextWatch* w = n->watches.PopFront();
     if (w == nullptr) return false;
-    TakeWatch(n, w);
     gp = w->cancelled(w);  // under the lock, so that w stays: ContextWatch::End takes it too
   }
   if (gp != nullptr) GoReady(gp);
@@ -215,8 +191,7 @@ bool Mark(CancelNode* n, const absl::Status& err, const absl::Status& cause, Wor
     std::swap(timer, n->timer);
     f = std::move(n->f);
     stop.swap(n->stop);
-    while (CancelNode* c = n->children) {
-      ListTake(n, c);
+    while (CancelNode* c = n->children.PopFront()) {
       if (std::exchange(c->list_owns, false) || TryRef(c)) work->Push(c);
     }
   }
@@ -262,7 +237,7 @@ void Attach(CancelNode* n) {
     LockGuard l(&up->lock);
     if (up->state.load(std::memory_order_relaxed) == kLive) {  // written under lock
       if (n->list_owns) ContextRef(n);
-      ListPut(up, n);
+      up->children.PushFront(n);
       return;
     }
   }
@@ -378,18 +353,14 @@ bool ContextWatch::Begin(const Context& ctx) {
   if (node == nullptr) return true;
   LockGuard l(&node->lock);
   if (node->state.load(std::memory_order_relaxed) != kLive) return false;  // written under lock
-  prev = nullptr;  // it may have been listed before
-  next = node->watches;
-  if (next != nullptr) next->prev = this;
-  node->watches = this;
-  listed = true;
+  node->watches.PushFront(this);
   return true;
 }
 
 void ContextWatch::End() {
   if (node == nullptr) return;
   LockGuard l(&node->lock);
-  if (listed) TakeWatch(node, this);
+  if (node->watches.IsIn(this)) node->watches.Remove(this);
 }
 
 void CancelContext(ContextNode* n, const absl::Status& cause) {

@@ -21,6 +21,7 @@ namespace gort::rt {
 
 struct Ancestors;
 struct G;
+struct LabelSet;
 struct M;
 struct Sudog;
 
@@ -34,11 +35,17 @@ struct StackBounds {
 // Values of stackguard0 that are not addresses; larger than any stack pointer. Go: stackPreempt.
 inline constexpr uintptr_t kStackPreempt = ~uintptr_t{0} - 1313;
 
-// A thread's exception state, laid out as the Itanium C++ ABI's __cxa_eh_globals (2.2.2).
+// A thread's exception state, laid out as the Itanium C++ ABI's __cxa_eh_globals (2.2.2), which ends in
+// four bytes of padding. In a thread's own they are 0; in a G's they carry what has no other room in the
+// cache line that a switch touches.
 struct EhGlobals {
   void* caught;
   unsigned uncaught;
+  // When the G became runnable, in units of 64 ns, of those whose wait is timed; 0: it is not, or the G
+  // is not runnable (proc/time_to_run.cc).
+  uint32_t runnable_since;
 };
+static_assert(sizeof(EhGlobals) == 16);
 
 // What package local keeps for a G. end destroys it, on the G itself: that runs code of the program.
 struct Locals {
@@ -86,17 +93,19 @@ struct alignas(64) G {
   void* param = nullptr;      // status; from the waker: of a channel, the Sudog
   void* waitlock = nullptr;   // owner M only; argument of the park's unlock function
   uintptr_t stackguard1 = 0;  // status; the lower bound of a stack that StackCheck looks at
-  int64_t waitsince = 0;      // status; approximate, set by tracebacks
-  // Until when Sleep sleeps. Owner G only. Seam: traces and dumps, which say how long is left.
+  int64_t waitsince = 0;      // status; since about when it waits (sched.coarse_now)
+  // Until when Sleep sleeps. Owner G only.
   int64_t sleep_when = 0;
   std::atomic<uint32_t> select_done{0};       // atomic (0 -> 1 by the case that wins)
   int32_t nested_syscalls = 0;                // owner G only; EnterSyscalls within the outermost
   WaitReason waitreason = WaitReason::kZero;  // status
 
   // 5. What most goroutines never need (rare).
-  bool system = false;             // const after newproc; GoSystem's, counted in sched.ngsys
-  bool is_main = false;            // owner G only; the main function of Run or rt0
-  bool goexiting = false;          // owner M only; Goexit is unwinding
+  bool system = false;     // const after newproc; GoSystem's, counted in sched.ngsys
+  bool is_main = false;    // owner G only; the main function of Run or rt0
+  bool goexiting = false;  // owner M only; Goexit is unwinding
+  bool leaked =
+      false;  // written with the world stopped; the last search (leak/) says so of its wait
   bool closure_on_heap = false;    // status
   uint8_t closure_align_log2 = 0;  // status; of a closure on the heap
   Locals* locals = nullptr;        // owner G only; null: has no values of a Local
@@ -106,17 +115,22 @@ struct alignas(64) G {
   // The creator's stack, its creator's, and so on (traceback/ancestors.h); null: not saved.
   Ancestors* ancestors = nullptr;  // const from newproc to goexit
   const char* name = nullptr;      // const after newproc; GoOptions::name, in name_buf
+  // What the program calls its work (gmp/labels.h); null: nothing. Owner G only, and a handler that
+  // interrupts it; atomic for that.
+  std::atomic<LabelSet*> labels{nullptr};
   // The bubble of virtual time that the G lives in (timer/internal/bubble.h): its creator's; null: none.
   std::atomic<void*> bubble{nullptr};  // owner M only; atomic for readers of all Gs
 
   // 6.
   char name_buf[24] = {};
   G* alllink = nullptr;  // const after it is published on allgs
+  // Sanitizer state (gmp/switch.h).
+  union {
+    void* tsan_fiber = nullptr;  // const from creation of the stack to its end
+    void* asan_fake_stack;       // owner M only
+  };
   // The _Unwind_Exception of Goexit, here because it must outlive the frames that it unwinds.
   alignas(16) unsigned char goexit_exception[32] = {};  // owner M only
-  // Sanitizer state (gmp/switch.h).
-  void* tsan_fiber = nullptr;       // const from creation of the stack to its end
-  void* asan_fake_stack = nullptr;  // owner M only
 };
 #ifndef GORT_MODEL
 static_assert(offsetof(G, stack) == 64 && offsetof(G, closure_buf) == 128);

@@ -13,6 +13,8 @@ class GQueue;
 class GList {
  public:
   bool empty() const { return head_ == nullptr; }
+  // Null when empty. The next of each is its schedlink.
+  G* First() const { return head_; }
   void Push(G* gp) {
     gp->schedlink = head_;
     head_ = gp;

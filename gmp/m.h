@@ -36,8 +36,9 @@ struct alignas(64) M {
   bool spinning = false;  // owner M only; out of work and looking (counted in nmspinning)
   bool blocked = false;   // owner M only; asleep on park (MPark), for schedtrace
   int locks = 0;          // owner M only; > 0: must not be switched away or pre-empted
-  int dying = 0;          // owner M only; 1: prints a fatal report and does nothing else any more
-  FastRand rand;          // owner M only
+  // Owner M writes; read by sysmon. 1: it prints a fatal report and does nothing else any more.
+  std::atomic<int> dying{0};
+  FastRand rand;  // owner M only
 
   Note park;               // atomic (lock/note.h); the M sleeps here, or its foreign thread
   M* schedlink = nullptr;  // guarded by sched.lock; idle list
@@ -55,6 +56,9 @@ struct alignas(64) M {
   std::atomic<uint32_t> signal_again{0};    // atomic; 1: sent again, and perhaps once too often
   std::atomic<int64_t> signal_cpu{0};       // atomic; the thread's CPU time when it was first sent
   std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
+  // Frames of the scheduler are below it, and what else lies on the thread's stack above. Const after
+  // minit; 0: a foreign thread's.
+  uintptr_t stack_base = 0;
 
   // The P that is taken from a goroutine which goes on without (proc/stay.h).
   Mutex thread_lock{LockRank::kThread};

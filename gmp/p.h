@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "gort/base/atomics.h"
+#include "gort/gmp/counts.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
 #include "gort/gmp/status.h"
@@ -62,9 +63,6 @@ struct alignas(64) P {
   alignas(64) Atomic<int64_t> timer0_when{0};  // atomic; earliest timer, 0: none
   std::atomic<uint32_t> num_timers{0};         // atomic
 
-  // Goroutines that this P has taken from others' queues. Owner P writes; atomic for metrics.
-  std::atomic<uint64_t> steals{0};
-
   // sysmon's notes; sysmon only.
   uint32_t sysmon_schedtick = 0;
   uint32_t sysmon_syscalltick = 0;
@@ -74,6 +72,8 @@ struct alignas(64) P {
   int64_t sysmon_cpu = 0;         // the CPU time of that M's thread
   int64_t sysmon_cpu_when = 0;    // when that was
   int64_t sysmon_slept_when = 0;  // when one of its threads was last seen asleep
+
+  alignas(64) PCounts counts;  // owner P writes; metrics read
 };
 
 }  // namespace gort::rt

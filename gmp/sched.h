@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/base/atomics.h"
+#include "gort/gmp/counts.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/glist.h"
 #include "gort/gmp/m.h"
@@ -20,6 +21,15 @@ namespace gort::rt {
 
 struct GFreeBatch;
 struct RunqBatch;
+
+// What GOMAXPROCS is derived from.
+enum class ProcsFrom : uint8_t {
+  kCpus,         // the CPUs that the process may run on
+  kQuota,        // a control group's limit of CPU time, which is less
+  kEnvironment,  // the variable
+  kProgram,      // a call
+  kCount,
+};
 
 struct Sched {
   constexpr Sched() = default;
@@ -45,6 +55,7 @@ struct Sched {
   Atomic<uint32_t> need_spinning{0};
   std::atomic<bool> gcwaiting{false};  // a stop of the world is wanted; set under lock
   std::atomic<bool> tracing{false};    // what happens is recorded (gmp/trace_hook.h)
+  std::atomic<uint8_t> profiling{0};   // which waits are timed (gmp/profile_hook.h)
 
   // Global run queue (proc/global_runq.cc).
   alignas(64) GQueue runq ABSL_GUARDED_BY(lock);
@@ -70,6 +81,9 @@ struct Sched {
   // How often a goroutine that was cut off took the place of another one, because no more may wait
   // with their threads (proc/stay.h).
   alignas(64) std::atomic<int64_t> exchanged{0};
+  // About what time it is, for G::waitsince: sysmon writes it every kCoarseNs while a P runs, and
+  // whoever ends sysmon's deep sleep. Beside data that hardly ever changes, because each park reads it.
+  std::atomic<int64_t> coarse_now{0};
 
   // Stop the world.
   int32_t stopwait ABSL_GUARDED_BY(lock) = 0;
@@ -81,11 +95,21 @@ struct Sched {
   std::atomic<int64_t> stops{0};
   std::atomic<int64_t> stop_ns{0};
   std::atomic<int64_t> stop_longest_ns{0};
+  TimeCounts stop_times;  // owner: who stops it; metrics read
 
   // Ps that sysmon has taken from system calls, and from threads that slept. sysmon writes, atomic for
   // metrics.
   std::atomic<int64_t> taken_syscall{0};
   std::atomic<int64_t> taken_asleep{0};
+
+  // What Ms without a P count, which are rare events (PCounts): wake-ups, creations, waits for locks. And
+  // how often a running goroutine was asked for its P.
+  std::atomic<uint32_t> wakeups_without_p{0};
+  std::atomic<uint64_t> created_without_p{0};
+  std::atomic<uint64_t> mutex_wait_without_p_ns{0};
+  std::atomic<uint64_t> preempt_requests{0};
+  std::atomic<int64_t> leaked{
+      -1};  // goroutines that the last search for leaks named; -1: none made
 
   // sysmon.
   std::atomic<bool> sysmonwait{false};  // sysmon sleeps deeply; changed under lock
@@ -100,6 +124,8 @@ struct Sched {
 
   // The program or its environment chose GOMAXPROCS, which no longer follows the CPUs.
   std::atomic<bool> custom_gomaxprocs{false};
+  // Where the number of Ps comes from, for metrics.
+  std::atomic<ProcsFrom> procs_from{ProcsFrom::kCpus};
 
   // Counts.
   std::atomic<int64_t> ngsys{0};                     // system goroutines (GoSystem)
@@ -135,6 +161,8 @@ extern std::atomic<M*> allm;
 
 // All Ps: allp[0 .. allp_len). Entries appear in ProcResize and stay for ever.
 inline constexpr int kMaxProcs = 1024;
+// How old sched.coarse_now is at least when sysmon writes it anew.
+inline constexpr int64_t kCoarseNs = 1'000'000;
 extern std::atomic<P*> allp[kMaxProcs];
 extern std::atomic<int32_t> gomaxprocs;
 extern int32_t ncpu;  // const after osinit; 0 before

@@ -20,8 +20,7 @@ struct Sudog {
   Sudog* waitlink;      // next case of a select, or next waiter of one address
   Sudog* waittail;      // semaphore root: last waiter of one address; guarded by the root's lock
   Sudog* parent;        // semaphore root: tree; guarded by the root's lock
-  int64_t acquiretime;  // owner G only. Seam: mutex profiles
-  int64_t releasetime;  // owner G only; -1: wanted. Seam: block profiles
+  int64_t acquiretime;  // semaphore: since when it waits for a lock; 0: not timed; by its lock
   uint32_t ticket;      // semaphore: treap priority, hand-off flag; Cond: whose turn; by its lock
   uint32_t case_index;  // select: which case; owner G only
   bool is_select;  // takes part in a select: g.select_done must be won first; const while queued

@@ -7,8 +7,9 @@
 // Made      by T(), or by the function that the Local was given, which several goroutines may be in
 //           at once. What it throws leaves the access, and the next access tries again. It may park,
 //           and use other Locals. A goroutine inherits nothing from the one that started it.
-// Destroyed when the goroutine's function has ended with all that it captured, on the goroutine's
-//           own stack, also after Goexit: the value made last goes first. A destructor may park and
+// Destroyed when the goroutine's function has ended with all that it captured, so later than a
+//           WaitGroup, a Future or a TaskGroup says that it has, on the goroutine's own stack, also
+//           after Goexit: the value made last goes first. A destructor may park and
 //           use Locals: its own finds the value that is being destroyed, one that was destroyed
 //           already is made anew, and destroyed in its turn. Not destroyed: the values of goroutines
 //           that have not ended when the process does, but for the main goroutine's and main

@@ -1,14 +1,17 @@
 #include "gort/malloc/malloc.h"
 
 #include <cstring>
+#include <utility>
 
 #include "gort/base/attributes.h"
 #include "gort/base/bits.h"
 #include "gort/malloc/internal/current_mcache.h"
+#include "gort/malloc/internal/fast_path.h"
 #include "gort/malloc/internal/mcache.h"
 #include "gort/malloc/internal/mcentral.h"
 #include "gort/malloc/internal/mheap.h"
 #include "gort/malloc/internal/persistentalloc.h"
+#include "gort/malloc/internal/sample.h"
 #include "gort/malloc/internal/scavenge.h"
 #include "gort/malloc/internal/size_classes.h"
 #include "gort/platforms/pins.h"
@@ -47,26 +50,58 @@ GORT_NOINLINE void* AllocLarge(size_t align, size_t bytes, bool* zero) {
   MSpan* s = rt::mheap.AllocSpan(n_pages, align_pages, 0);
   if (s == nullptr) return nullptr;
   *zero = !s->needs_zero;
+  rt::KeepToMemoryLimit();
   return reinterpret_cast<void*>(s->base);
+}
+
+// A large object's, if a profile wants to know of it.
+void NoteSample(void* p, size_t bytes, int64_t rate) {
+  MSpan* s = rt::page_map.Get(reinterpret_cast<uintptr_t>(p));
+  s->sample = rt::heap_alloc_hook(bytes, rate);
+}
+
+GORT_NOINLINE void* AllocLargeNoted(size_t align, size_t bytes, bool* zero) {
+  void* p = AllocLarge(align, bytes, zero);
+  const int64_t rate = rt::heap_sample_rate.load(std::memory_order_relaxed);
+  if (GORT_UNLIKELY(rate != 0) && p != nullptr && rt::IsHeapSample(bytes, rate)) {
+    NoteSample(p, bytes, rate);
+  }
+  return p;
+}
+
+// Of a thread without a cache (c null), or of an allocation at which c's sampler is to be asked.
+GORT_COLD void* AllocRare(MCache* c, size_t align, size_t bytes, int span_class) {
+  if (c == nullptr) return AllocClassSlow(span_class);
+  const int64_t rate = rt::heap_sample_rate.load(std::memory_order_relaxed);
+  if (c->sampler().Sampled(rate)) {
+    bool zero;
+    if (void* p = AllocLarge(align, bytes, &zero)) {
+      NoteSample(p, bytes, rate);
+      return p;
+    }
+  }
+  return AllocClass(*c, span_class);
+}
+
+// False: AllocRare.
+GORT_ALWAYS_INLINE bool IsPlain(MCache* c, size_t bytes) {
+  return GORT_LIKELY(c != nullptr && !c->sampler().Met(bytes));
 }
 
 GORT_NOINLINE void FreeLarge(void* p, MSpan* s) {
   if (reinterpret_cast<uintptr_t>(p) != s->base) rt::MallocFatal("free of a wrong pointer", p);
+  if (GORT_UNLIKELY(s->sample != nullptr)) rt::heap_free_hook(std::exchange(s->sample, nullptr));
   rt::mheap.FreeSpan(s);
   rt::MaybeScavenge();
 }
 
-GORT_ALWAYS_INLINE void FreeSmall(MCache& c, void* p, MSpan* s) {
-  if (GORT_UNLIKELY(s->span_class == kTinySpanClass)) {
-    c.FreeTiny(p, s);
-  } else {
-    c.Free(static_cast<rt::FreeObject*>(p), s);
-  }
-}
-
 GORT_NOINLINE void FreeSmallSlow(void* p, MSpan* s) {
   rt::MCacheRef c;
-  FreeSmall(*c, p, s);
+  if (s->span_class == kTinySpanClass) {
+    c->FreeTiny(p);
+  } else {
+    c->Free(static_cast<rt::FreeObject*>(p), s->span_class);
+  }
 }
 
 // The span that p lies in, or death.
@@ -81,16 +116,65 @@ GORT_ALWAYS_INLINE MSpan* SpanOf(const void* p, const char* verb) {
 
 }  // namespace
 
-GORT_NOINLINE void* Alloc(size_t bytes) {
+namespace {
+
+GORT_NOINLINE void* AllocSlow(size_t bytes) {
   rt::Pinned pinned;
   if (GORT_LIKELY(bytes <= kMaxSmallSize)) {
-    const int span_class = ClassOf(bytes);
     MCache* c = rt::t_mcache;
-    if (GORT_UNLIKELY(c == nullptr)) return AllocClassSlow(span_class);
-    return AllocClass(*c, span_class);
+    if (!IsPlain(c, bytes)) return AllocRare(c, 1, bytes, ClassOf(bytes));
+    return AllocClass(*c, ClassOf(bytes));
   }
   bool zero;
-  return AllocLarge(1, bytes, &zero);
+  return AllocLargeNoted(1, bytes, &zero);
+}
+
+GORT_NOINLINE void FreeSlow(void* p) {
+  if (p == nullptr) return;
+  rt::Pinned pinned;
+  MSpan* s = SpanOf(p, "free of a pointer that is not allocated");
+  if (s->span_class == 0) return FreeLarge(p, s);
+  FreeSmallSlow(p, s);
+}
+
+GORT_NOINLINE void FreeTinySlow(void* p) {
+  rt::MCacheRef c;
+  c->FreeTiny(p);
+}
+
+GORT_NOINLINE void* AllocTiny(size_t bytes) {
+  rt::Pinned pinned;
+  MCache* c = rt::t_mcache;
+  if (!IsPlain(c, bytes)) return AllocRare(c, 1, bytes, kTinySpanClass);
+  return c->AllocTiny();
+}
+
+}  // namespace
+}  // namespace gort::malloc
+
+namespace gort::rt {
+
+GORT_NOINLINE void FreeRest(void* p, int given) {
+  if (given == kNotHere) return malloc::FreeSlow(p);
+  Pinned pinned;
+  MCache* c = t_mcache;
+  if (given != kTiny) {
+    if (c != nullptr) c->TooLong(given);
+  } else if (GORT_LIKELY(c != nullptr)) {
+    c->FreeTiny(p);
+  } else {
+    malloc::FreeTinySlow(p);
+  }
+}
+
+}  // namespace gort::rt
+
+namespace gort::malloc {
+
+GORT_NOINLINE void* Alloc(size_t bytes) {
+  if (GORT_UNLIKELY(bytes <= kTinyBytes)) return AllocTiny(bytes);
+  void* p = rt::TakeSmall(bytes);
+  return GORT_LIKELY(p != nullptr) ? p : AllocSlow(bytes);
 }
 
 GORT_NOINLINE void* AllocAligned(size_t align, size_t bytes) {
@@ -104,11 +188,11 @@ GORT_NOINLINE void* AllocAligned(size_t align, size_t bytes) {
     int span_class = ClassOf(bytes);
     while (!rt::IsAligned(kSizeClasses[span_class].size, align)) ++span_class;
     MCache* c = rt::t_mcache;
-    if (GORT_UNLIKELY(c == nullptr)) return AllocClassSlow(span_class);
+    if (!IsPlain(c, bytes)) return AllocRare(c, align, bytes, span_class);
     return AllocClass(*c, span_class);
   }
   bool zero;
-  return AllocLarge(align, bytes, &zero);
+  return AllocLargeNoted(align, bytes, &zero);
 }
 
 void* AllocZeroed(size_t count, size_t bytes) {
@@ -117,7 +201,7 @@ void* AllocZeroed(size_t count, size_t bytes) {
   if (total > kMaxSmallSize) {
     bool zero = false;
     rt::Pin();
-    void* p = AllocLarge(1, total, &zero);
+    void* p = AllocLargeNoted(1, total, &zero);
     rt::Unpin();
     if (p != nullptr && !zero) memset(p, 0, total);
     return p;
@@ -128,13 +212,8 @@ void* AllocZeroed(size_t count, size_t bytes) {
 }
 
 GORT_NOINLINE void Free(void* p) {
-  if (GORT_UNLIKELY(p == nullptr)) return;
-  rt::Pinned pinned;
-  MSpan* s = SpanOf(p, "free of a pointer that is not allocated");
-  if (GORT_UNLIKELY(s->span_class == 0)) return FreeLarge(p, s);
-  MCache* c = rt::t_mcache;
-  if (GORT_UNLIKELY(c == nullptr)) return FreeSmallSlow(p, s);
-  FreeSmall(*c, p, s);
+  const int given = rt::GiveSmall(p);
+  if (GORT_UNLIKELY(given != rt::kGiven)) rt::FreeRest(p, given);
 }
 
 void FreeSized(void* p, size_t bytes) {
@@ -177,7 +256,35 @@ size_t UsableSize(const void* p) {
 size_t ReleaseFreeMemory() {
   rt::Pinned pinned;
   if (rt::t_mcache != nullptr) rt::t_mcache->Flush();
+  rt::DrainBatches();
   return static_cast<size_t>(rt::ScavengeAll());
+}
+
+int64_t SetMemoryLimit(int64_t bytes) {
+  if (bytes < 0) return rt::MemoryLimit();
+  rt::Pinned pinned;
+  return rt::SetMemoryLimit(bytes);
+}
+
+size_t ReadClassStats(ClassStats* out, size_t n) {
+  static_assert(kNumClasses == rt::kNumSpanClasses - 1);
+  rt::Pinned pinned;
+  for (size_t i = 0; i < n && i < kNumClasses; ++i) {
+    const int c = static_cast<int>(i) + 1;
+    const rt::SizeClass& k = kSizeClasses[c];
+    const rt::MCentral& central = rt::mcentrals[c];
+    const uint64_t out_of_spans = central.objects_out();
+    const uint64_t cached = rt::CachedObjects(c);
+    const uint64_t room = central.spans() * k.objects;
+    out[i].object_bytes = k.size;
+    out[i].tiny = c == kTinySpanClass;
+    out[i].in_use = out_of_spans > cached ? out_of_spans - cached : 0;
+    out[i].cached = cached;
+    out[i].free = room > out_of_spans ? room - out_of_spans : 0;
+    out[i].spans = central.spans();
+    out[i].span_bytes = central.spans() * k.pages * kHeapPageSize;
+  }
+  return kNumClasses;
 }
 
 Stats ReadStats() {
@@ -193,6 +300,7 @@ Stats ReadStats() {
   }
   const rt::HeapStats heap = rt::mheap.ReadStats();
   out.in_use += heap.large;
+  out.in_use_large = heap.large;
   out.in_use_objects += heap.large_objects;
   out.heap_reserved = heap.reserved;
   out.heap_sys = heap.sys;

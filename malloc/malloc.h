@@ -5,8 +5,9 @@
 //           a thread ends; from a goroutine; not from a signal handler. Nothing here parks the
 //           goroutine. A block may be freed on another thread than it was allocated on.
 // Alignment of Alloc(n): 4 bytes for n <= 4, 8 for n <= 8, else 16. More: AllocAligned.
-// Errors    out of memory, or a size beyond the address space: a null pointer (Allocator and
-//           Resource() throw std::bad_alloc). Misuse ends the process with "fatal error: malloc: …"
+// Errors    out of memory, for the block or for the allocator's own records, or a size beyond the
+//           address space: a null pointer (Allocator and Resource() throw std::bad_alloc). All that is
+//           allocated stays good, and what is freed can be had again. Misuse ends the process with "fatal error: malloc: …"
 //           naming the pointer: freeing what this allocator did not hand out, a double free that
 //           shows, an alignment that is no power of two. Builds with GORT_DEBUG=1 find every double
 //           free, pointers into the middle of an object, and writes to freed objects as well.
@@ -58,6 +59,7 @@ size_t ReleaseFreeMemory();
 // they are collected, so they need not add up exactly.
 struct Stats {
   uint64_t in_use = 0;          // in blocks that callers hold, rounding included
+  uint64_t in_use_large = 0;    // of it, blocks that are larger than any class of ReadClassStats
   uint64_t in_use_objects = 0;  // how many of them; a block shared by tiny objects counts once
   uint64_t cached = 0;          // in free objects that caches hold
   uint64_t heap_reserved = 0;   // address space
@@ -70,6 +72,31 @@ struct Stats {
 };
 
 Stats ReadStats();
+
+// Of the small objects of one size, in objects unless said otherwise; a moment's numbers, as Stats.
+struct ClassStats {
+  size_t object_bytes = 0;
+  bool tiny = false;        // blocks that several objects of up to 4 bytes share
+  uint64_t in_use = 0;      // callers hold them
+  uint64_t cached = 0;      // free, with a thread or on the way from one to another
+  uint64_t free = 0;        // free in their spans
+  uint64_t spans = 0;       // runs of pages that hold them
+  uint64_t span_bytes = 0;  // of these together
+};
+
+inline constexpr size_t kNumClasses = 74;
+
+// Fills out[0 .. n) with the first n classes, by ascending size, tiny blocks last, and returns how many
+// there are (kNumClasses). Larger objects are Stats' alone. Takes a lock for each class.
+size_t ReadClassStats(ClassStats* out, size_t n);
+
+// How much memory this allocator shall have of the OS (in use, idle, records: heap_in_use + heap_idle -
+// heap_released + metadata of Stats), in bytes. A wish: beyond it free memory goes back at once instead
+// of waiting for use, which costs time the nearer the program is; what is in use stays, and nothing
+// fails. Returns the limit before, INT64_MAX without one; a negative one changes nothing. Under
+// the runtime the variable GOMEMLIMIT sets it at the start. Goroutines' stacks and what others have
+// mapped do not count: leave room for them below a container's limit. Go: debug.SetMemoryLimit.
+int64_t SetMemoryLimit(int64_t bytes);
 
 }  // namespace gort::malloc
 

@@ -1,4 +1,5 @@
 // Several threads allocate, check, hand over and free. GORT_TEST_SEED repeats a run's choices.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -167,6 +168,88 @@ TEST(MallocStressTest, CachesThatMoveBetweenThreads) {
   });
   for (Proc& pp : procs) rt::FreeMCache(pp.cache);
   EXPECT_EQ(malloc::ReadStats().in_use, before.in_use);
+}
+
+// A block of many pages, each of which says whose it is.
+struct LargeBlock {
+  unsigned char* p = nullptr;
+  size_t n = 0;
+  unsigned char fill = 0;
+
+  static LargeBlock Make(rt::FastRand* rng) {
+    LargeBlock b{nullptr, 33'000 + rng->N(rng->N(16) == 0 ? 3'000'000 : 600'000),
+                 static_cast<unsigned char>(1 + rng->N(255))};
+    const uint32_t kind = rng->N(4);
+    const size_t align = size_t{1} << rng->N(18);
+    void* p = kind == 0   ? malloc::AllocZeroed(1, b.n)
+              : kind == 1 ? malloc::AllocAligned(align, b.n)
+                          : malloc::Alloc(b.n);
+    b.p = static_cast<unsigned char*>(p);
+    if (kind == 0) b.Expect(0);
+    if (kind == 1) {
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(p) % align, 0u);
+    }
+    b.Fill();
+    return b;
+  }
+  void Fill() const {
+    EachPage([this](size_t i) { p[i] = fill; });
+  }
+  void Expect(unsigned char value) const {
+    EachPage([this, value](size_t i) { ASSERT_EQ(p[i], value) << "byte " << i << " of " << n; });
+  }
+  void Resize(size_t to) {
+    const size_t had = n;
+    p = static_cast<unsigned char*>(malloc::Realloc(p, to));
+    n = std::min(had, to);
+    p[n - 1] = fill;
+    Expect(fill);
+    n = to;
+    Fill();
+  }
+  void CheckAndFree() const {
+    if (p == nullptr) return;
+    Expect(fill);
+    malloc::Free(p);
+  }
+
+ private:
+  template <class Fn>
+  void EachPage(Fn fn) const {
+    for (size_t i = 0; i < n; i += 4096) fn(i);
+    fn(n - 1);
+  }
+};
+
+TEST(MallocStressTest, LargeBlocksGoFromThreadToThreadBesideALimit) {
+  struct Slot {
+    std::mutex mu;
+    LargeBlock block;
+  };
+  std::vector<Slot> pool(48);
+  const malloc::Stats before = malloc::ReadStats();
+  OnThreads([&](int t) {
+    rt::FastRand rng(Seed() ^ static_cast<uint64_t>(t + 300));
+    for (int i = 0; i < 1500 / kSlower; ++i) {
+      LargeBlock b = LargeBlock::Make(&rng);
+      if (rng.N(4) == 0) b.Resize(20'000 + rng.N(900'000));
+      {
+        Slot& slot = pool[rng.N(48)];
+        std::lock_guard<std::mutex> guard(slot.mu);
+        std::swap(slot.block, b);
+      }
+      b.CheckAndFree();
+      if (rng.N(200) == 0) malloc::SetMemoryLimit(rng.N(2) == 0 ? INT64_MAX : 24 << 20);
+      if (rng.N(400) == 0) malloc::ReleaseFreeMemory();
+    }
+  });
+  malloc::SetMemoryLimit(INT64_MAX);
+  for (const Slot& slot : pool) slot.block.CheckAndFree();
+  malloc::ReleaseFreeMemory();
+  const malloc::Stats after = malloc::ReadStats();
+  EXPECT_EQ(after.in_use_large, before.in_use_large);
+  EXPECT_EQ(after.in_use, before.in_use);
+  EXPECT_EQ(after.heap_idle, after.heap_released);
 }
 
 TEST(MallocStressTest, ScavengerBesideAllocation) {

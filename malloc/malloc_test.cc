@@ -1,5 +1,9 @@
 #include "gort/malloc/malloc.h"
 
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -13,6 +17,10 @@
 #include <vector>
 
 #include "gort/base/attributes.h"
+#include "gort/malloc/internal/scavenge.h"
+#include "gort/tests/support/child.h"
+#include "gort/tests/support/process.h"
+#include "gort/tests/support/sandbox.h"
 #include "gtest/gtest.h"
 
 namespace gort {
@@ -246,13 +254,13 @@ TEST(AllocatorTest, ContainersWork) {
   EXPECT_THROW((void)malloc::Allocator<char>().allocate(SIZE_MAX / 2), std::bad_alloc);
 }
 
-class MallocDeathTest : public testing::Test {
+class MallocDeathTest : public ::testing::Test {
  protected:
   // The threads of other tests have ended, so a plain fork will do (and works under qemu-user).
-  void SetUp() override { testing::FLAGS_gtest_death_test_style = "fast"; }
+  void SetUp() override { ::testing::FLAGS_gtest_death_test_style = "fast"; }
 };
 
-#define EXPECT_FATAL(statement, text) EXPECT_EXIT(statement, testing::ExitedWithCode(2), text)
+#define EXPECT_FATAL(statement, text) EXPECT_EXIT(statement, ::testing::ExitedWithCode(2), text)
 
 TEST_F(MallocDeathTest, ForeignPointers) {
   int on_stack = 0;
@@ -318,6 +326,148 @@ TEST_F(MallocDeathTest, DebugFindsWritesToFreedObjects) {
   };
   EXPECT_FATAL(write(50), "fatal error: malloc: object was written to after its free: 0x");
   EXPECT_FATAL(write(1), "fatal error: malloc: corrupted free list: 0x");
+}
+
+TEST(ClassStatsTest, SayWhereTheObjectsOfASizeAre) {
+  constexpr size_t kCount = 1000;
+  const auto of_640 = [] {
+    std::vector<malloc::ClassStats> all(malloc::kNumClasses);
+    EXPECT_EQ(malloc::ReadClassStats(all.data(), all.size()), malloc::kNumClasses);
+    EXPECT_TRUE(all.back().tiny);
+    return *std::find_if(all.begin(), all.end(), [](auto& c) { return c.object_bytes == 640; });
+  };
+  const malloc::ClassStats before = of_640();
+  std::vector<void*> blocks;
+  for (size_t i = 0; i < kCount; ++i) blocks.push_back(malloc::Alloc(600));
+  const malloc::ClassStats used = of_640();
+  EXPECT_GE(used.in_use, before.in_use + kCount);
+  EXPECT_GE(used.span_bytes, (used.in_use + used.cached + used.free) * 640);
+  for (void* p : blocks) malloc::Free(p);
+  malloc::ReleaseFreeMemory();
+  const malloc::ClassStats after = of_640();
+  EXPECT_LE(after.in_use, before.in_use);
+  EXPECT_LT(after.spans, used.spans);
+  malloc::ClassStats one;
+  EXPECT_EQ(malloc::ReadClassStats(&one, 1), malloc::kNumClasses);
+  EXPECT_EQ(one.object_bytes, 8u);
+}
+
+int64_t HadOfTheOs() {
+  const malloc::Stats s = malloc::ReadStats();
+  return static_cast<int64_t>(s.heap_in_use + s.heap_idle - s.heap_released + s.metadata);
+}
+
+// Waves of blocks of one kind after another: without a limit what is left of one wave is idle in the
+// next.
+TEST(MemoryLimitTest, FreeMemoryGoesBackBeforeMoreIsTaken) {
+  malloc::ReleaseFreeMemory();
+  const int64_t most = HadOfTheOs() + (int64_t{24} << 20);
+  EXPECT_EQ(malloc::SetMemoryLimit(most), INT64_MAX);
+  EXPECT_EQ(malloc::SetMemoryLimit(-1), most);
+  for (const size_t bytes :
+       {size_t{100}, size_t{5000}, size_t{3} << 20, size_t{300}, size_t{50'000}}) {
+    std::vector<void*> blocks;
+    blocks.reserve((size_t{16} << 20) / bytes);
+    while (blocks.size() < blocks.capacity()) {
+      blocks.push_back(memset(malloc::Alloc(bytes), 1, bytes));
+    }
+    EXPECT_LE(HadOfTheOs(), most) << bytes;
+    for (void* p : blocks) malloc::Free(p);
+  }
+  // What is in use may be more.
+  void* p = malloc::Alloc(static_cast<size_t>(most) * 2);
+  EXPECT_NE(p, nullptr);
+  malloc::Free(p);
+  EXPECT_EQ(malloc::SetMemoryLimit(INT64_MAX), most);
+}
+
+TEST(MemoryLimitTest, TextIsANumberAndAUnit) {
+  int64_t n = 0;
+  EXPECT_TRUE(rt::ParseMemoryLimit("123", &n) && n == 123);
+  EXPECT_TRUE(rt::ParseMemoryLimit("7B", &n) && n == 7);
+  EXPECT_TRUE(rt::ParseMemoryLimit("2KiB", &n) && n == 2048);
+  EXPECT_TRUE(rt::ParseMemoryLimit("512MiB", &n) && n == 512 << 20);
+  EXPECT_TRUE(rt::ParseMemoryLimit("3TiB", &n) && n == int64_t{3} << 40);
+  EXPECT_TRUE(rt::ParseMemoryLimit("off", &n) && n == INT64_MAX);
+  for (const char* bad : {"", "x", "-1", "1MB", "1M", "1Mi", "1 MiB", "1MiBs",
+                          "9223372036854775808", "9000000TiB", "1QiB"}) {
+    EXPECT_FALSE(rt::ParseMemoryLimit(bad, &n)) << bad;
+  }
+}
+
+// Takes blocks of one page until there are none, and gives every other one back: as many spans as can
+// be, and records for them.
+size_t ExhaustRecords(std::vector<void*>* kept) {
+  std::vector<void*> all;
+  all.reserve(20'000);
+  while (all.size() < all.capacity()) {
+    void* p = malloc::Alloc(40'000);
+    if (p == nullptr) break;
+    all.push_back(p);
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 2 == 0) {
+      malloc::Free(all[i]);
+    } else {
+      kept->push_back(all[i]);
+    }
+  }
+  // What is free between two blocks is cut, and each cut wants a record.
+  while (kept->size() < kept->capacity()) {
+    void* p = malloc::AllocAligned(16384, 8192);
+    if (p == nullptr) break;
+    kept->push_back(p);
+  }
+  return all.size();
+}
+
+void Require(bool ok, const char* what) {
+  if (ok) return;
+  fprintf(stderr, "wrong: %s\n", what);
+  _exit(1);
+}
+
+void* UseThreadCache(void*) {
+  for (size_t n = 1; n < 9000; n *= 3) {
+    void* p = malloc::Alloc(n);
+    if (p != nullptr) memset(p, 7, n);
+    malloc::Free(p);
+  }
+  return nullptr;
+}
+
+// Under a limit of address space the allocator's records cannot grow either. What it cannot have it
+// says, and what it has goes on working: also for a thread that comes then.
+TEST(OutOfMemoryTest, RecordsThatCannotGrowMeanNull) {
+  if (GORT_ASAN || GORT_TSAN) GTEST_SKIP() << "a sanitizer's own memory fails first";
+  if (testing::Emulated()) GTEST_SKIP() << "no seccomp";
+  const testing::ChildResult r = testing::RunInChild([] {
+    std::vector<void*> kept;
+    kept.reserve(200'000);
+    alignas(4096) static char stack[256 << 10];
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstack(&attr, stack, sizeof stack);
+    malloc::Free(malloc::Alloc(40'000));
+    Require(testing::ForbidCall(SYS_mmap), "seccomp");
+    Require(ExhaustRecords(&kept) > 100, "blocks there were room for");
+    Require(malloc::Alloc(100 << 20) == nullptr, "a large block");
+    Require(malloc::AllocAligned(8 << 20, 60 << 20) == nullptr, "an aligned block");
+    try {
+      for (int i = 0; i < 1000; ++i) kept.push_back(malloc::Allocator<char>().allocate(1 << 20));
+      Require(false, "std::bad_alloc");
+    } catch (const std::bad_alloc&) {
+    }
+    pthread_t thread;
+    Require(pthread_create(&thread, &attr, &UseThreadCache, nullptr) == 0, "thread");
+    pthread_join(thread, nullptr);
+    for (void* p : kept) malloc::Free(p);
+    malloc::ReleaseFreeMemory();
+    void* p = malloc::Alloc(1 << 20);
+    Require(p != nullptr, "what was given back is there again");
+    malloc::Free(p);
+  });
+  EXPECT_EQ(r.status, 0) << r.output;
 }
 
 }  // namespace

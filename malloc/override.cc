@@ -6,7 +6,8 @@
 // Aligned   blocks of up to 8 bytes to 8, larger ones to 16. C programs keep flags in the low bits
 //           of pointers, so the 4-byte slots of tiny objects are left to callers of Alloc.
 // Errors    as the C and C++ standards say: null and errno ENOMEM; the new-handler, then
-//           std::bad_alloc.
+//           std::bad_alloc. A process that has got no memory at all yet ends with "fatal error: out
+//           of memory (the first block of the heap)".
 // Sanitizers  bring a malloc of their own; under them this file defines nothing.
 #include <dlfcn.h>
 #include <malloc.h>
@@ -20,8 +21,11 @@
 
 #include "gort/base/attributes.h"
 #include "gort/base/bits.h"
+#include "gort/malloc/internal/fast_path.h"
 #include "gort/malloc/internal/fork.h"
+#include "gort/malloc/internal/mheap.h"
 #include "gort/malloc/malloc.h"
+#include "gort/platforms/mem.h"
 
 #if !GORT_ASAN && !GORT_TSAN
 
@@ -33,10 +37,16 @@ constexpr size_t kLeast = 8;
 
 size_t AtLeast(size_t n) { return n < kLeast ? kLeast : n; }
 
-void* OrEnomem(void* p) {
-  if (GORT_UNLIKELY(p == nullptr)) errno = ENOMEM;
-  return p;
+// Who calls before the program begins, the C library, does not look at the answer.
+GORT_COLD void* NoMemory() {
+  if (gort::rt::mheap.ReadStats().sys == 0) {
+    gort::rt::MemExhausted("the first block of the heap", 0);
+  }
+  errno = ENOMEM;
+  return nullptr;
 }
+
+GORT_ALWAYS_INLINE void* OrEnomem(void* p) { return GORT_LIKELY(p != nullptr) ? p : NoMemory(); }
 
 size_t OsPage() { return static_cast<size_t>(getpagesize()); }
 
@@ -61,9 +71,22 @@ GORT_COLD void* NewSlow(size_t n, size_t align, bool nothrow) {
   }
 }
 
-GORT_ALWAYS_INLINE void* New(size_t n, bool nothrow) {
+GORT_NOINLINE void* MallocSlow(size_t n) { return OrEnomem(heap::Alloc(AtLeast(n))); }
+
+GORT_NOINLINE void* NewAny(size_t n, bool nothrow) {
   void* p = heap::Alloc(AtLeast(n));
   return GORT_LIKELY(p != nullptr) ? p : NewSlow(n, kLeast, nothrow);
+}
+
+GORT_ALWAYS_INLINE void* New(size_t n, bool nothrow) {
+  void* p = gort::rt::TakeSmall(n);
+  return GORT_LIKELY(p != nullptr) ? p : NewAny(n, nothrow);
+}
+
+// heap::Free leaves errno alone, as POSIX wants it of free: what makes system calls keeps it.
+GORT_ALWAYS_INLINE void Delete(void* p) {
+  const int given = gort::rt::GiveSmall(p);
+  if (GORT_UNLIKELY(given != gort::rt::kGiven)) gort::rt::FreeRest(p, given);
 }
 
 GORT_ALWAYS_INLINE void* NewAligned(size_t n, std::align_val_t align, bool nothrow) {
@@ -114,12 +137,11 @@ __attribute__((weak)) int __register_atfork(ForkHandler prepare, ForkHandler par
   return libc_register(prepare, parent, child, dso);
 }
 
-void* malloc(size_t n) noexcept { return OrEnomem(heap::Alloc(AtLeast(n))); }
-void free(void* p) noexcept {
-  const int saved = errno;  // POSIX: free leaves errno alone
-  heap::Free(p);
-  errno = saved;
+void* malloc(size_t n) noexcept {
+  void* p = gort::rt::TakeSmall(n);
+  return GORT_LIKELY(p != nullptr) ? p : MallocSlow(n);
 }
+void free(void* p) noexcept { Delete(p); }
 void* calloc(size_t count, size_t n) noexcept {
   if (count == 0 || n == 0) return OrEnomem(heap::AllocZeroed(1, kLeast));
   if (count < kLeast && n < kLeast) return OrEnomem(heap::AllocZeroed(1, AtLeast(count * n)));
@@ -186,17 +208,17 @@ void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexce
   return NewAligned(n, a, true);
 }
 
-void operator delete(void* p) noexcept { heap::Free(p); }
-void operator delete[](void* p) noexcept { heap::Free(p); }
-void operator delete(void* p, size_t) noexcept { heap::Free(p); }
-void operator delete[](void* p, size_t) noexcept { heap::Free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { heap::Free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { heap::Free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { heap::Free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { heap::Free(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { heap::Free(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { heap::Free(p); }
-void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { heap::Free(p); }
-void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { heap::Free(p); }
+void operator delete(void* p) noexcept { Delete(p); }
+void operator delete[](void* p) noexcept { Delete(p); }
+void operator delete(void* p, size_t) noexcept { Delete(p); }
+void operator delete[](void* p, size_t) noexcept { Delete(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { Delete(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { Delete(p); }
+void operator delete(void* p, std::align_val_t) noexcept { Delete(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { Delete(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { Delete(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { Delete(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { Delete(p); }
+void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { Delete(p); }
 
 #endif  // !GORT_ASAN && !GORT_TSAN

@@ -117,6 +117,29 @@ TEST(FromFd, AConnectionHasItsAddresses) {
   });
 }
 
+// A socket as another library leaves it; Dial and Listen set both.
+TEST(FromFd, SocketsOfTcpHaveNoDelayAndProbes) {
+  InGort([] {
+    const auto expect_set = [](int fd) {
+      EXPECT_EQ(IntOption(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+      EXPECT_EQ(IntOption(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+      EXPECT_EQ(IntOption(fd, IPPROTO_TCP, TCP_KEEPIDLE), 15);
+    };
+    const int plain = socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_EQ(listen(plain, 1), 0);
+    Listener listener = Must(Listener::FromFd(plain));
+    const std::string port = listener.Addr().substr(listener.Addr().rfind(':'));
+    Conn client = Must(Dial("tcp", "127.0.0.1" + port));
+    Conn accepted = Must(listener.Accept());
+    ASSERT_TRUE(accepted.WithFd(expect_set).ok());
+    const int fd = Must(accepted.Release());
+    const int off = 0;
+    ASSERT_EQ(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
+    ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off), 0);
+    ASSERT_TRUE(Must(Conn::FromFd(fd)).WithFd(expect_set).ok());
+  });
+}
+
 TEST(FromFd, RefusesWithTheDescriptorsNumberAndLeavesItAsItWas) {
   InGort([] {
     Listener listener = Must(Listen("tcp", "127.0.0.1:0"));

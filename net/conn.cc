@@ -47,6 +47,7 @@ absl::StatusOr<size_t> Conn::Writev(absl::Span<const std::string_view> pieces, s
 absl::StatusOr<Conn> Conn::FromFd(int fd) {
   absl::StatusOr<rt::NetFd*> made = rt::AdoptFd(fd, rt::Adopted::kConn);
   if (!made.ok()) return made.status();
+  rt::SetTcpDefaults(*made);
   return Conn(rt::FdHandle(*made));
 }
 

@@ -46,7 +46,8 @@ class Conn {
   Conn() = default;
 
   // Takes fd over: a connected socket, a pipe, a FIFO, a tty, or whatever else epoll takes; it is
-  // made non-blocking, for everybody who shares the open file (another process, after dup). On an
+  // made non-blocking, for everybody who shares the open file (another process, after dup), and one of
+  // TCP without delay and with probes every 15 seconds, as one that was dialled. On an
   // error fd stays the caller's, as it was: kInvalidArgument names what is wrong with it
   // ("descriptor 7 is a listening socket; use Listener::FromFd"). Go: net.FileConn, os.NewFile
   static absl::StatusOr<Conn> FromFd(int fd);

@@ -33,6 +33,12 @@ using testing::Probe;
 using testing::ReadN;
 using testing::TcpPair;
 
+// What the tests look up changes under the same name.
+const bool kNothingIsKept = [] {
+  SetLookupCache(absl::ZeroDuration(), absl::ZeroDuration());
+  return true;
+}();
+
 constexpr absl::StatusCode kCancelled = absl::StatusCode::kCancelled;
 constexpr absl::StatusCode kTimeout = absl::StatusCode::kDeadlineExceeded;
 
@@ -66,6 +72,35 @@ TEST(ConnContext, EndsAReadThatWaitsAndTheConnectionGoesOn) {
       Must(pair.server.Write("hello"));
       EXPECT_EQ(ReadN(pair.client, 5), "hello");
     }
+  });
+}
+
+TEST(ConnContext, EndsACallThatWaitsForItsTurn) {
+  InGort([] {
+    auto pair = TcpPair();
+    char buf[8];
+    absl::Status got, wrote;
+    absl::StatusOr<size_t> first = 0;
+    Probe reader([&] { first = pair.client.Read(absl::MakeSpan(buf)); });
+    Probe writer([&] { pair.client.Write(Much()).IgnoreError(); });
+    EXPECT_TRUE(Parked(2));
+    auto scope = WithCancel(Background());
+    Probe behind([&] {
+      char mine[8];
+      got = pair.client.Read(scope.first, absl::MakeSpan(mine)).status();
+    });
+    Probe behind_too([&] { wrote = pair.client.Write(scope.first, "x").status(); });
+    scope.second();
+    EXPECT_TRUE(behind.Finish() && behind_too.Finish());
+    EXPECT_FALSE(reader.done() || writer.done());
+    const std::string ends = pair.client.LocalAddr() + "->" + pair.client.RemoteAddr();
+    EXPECT_EQ(got, absl::CancelledError("read tcp " + ends + ": context canceled"));
+    EXPECT_EQ(wrote, absl::CancelledError("write tcp " + ends + ": context canceled"));
+    Must(pair.server.Write("hello"));
+    EXPECT_TRUE(reader.Finish());
+    EXPECT_EQ(Must(first), 5u);
+    EXPECT_TRUE(pair.client.Close().ok());
+    EXPECT_TRUE(writer.Finish());
   });
 }
 

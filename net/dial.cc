@@ -10,6 +10,7 @@
 
 #include "gort/context/internal/watch.h"
 #include "gort/net/internal/dial_race.h"
+#include "gort/net/internal/lookup.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"
 #include "gort/net/internal/syscalls.h"
@@ -159,5 +160,9 @@ absl::StatusOr<Conn> Dialer::Dial(std::string_view network, std::string_view add
 }
 
 void Dialer::Close() { open_.second(); }
+
+void SetLookupCache(absl::Duration found, absl::Duration missing) {
+  rt::KeepLookups(absl::ToInt64Nanoseconds(found), absl::ToInt64Nanoseconds(missing));
+}
 
 }  // namespace gort

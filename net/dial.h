@@ -5,7 +5,7 @@
 //           addresses are tried in turn, the two families by turns, each begun when the one before
 //           has failed or has taken attempt_delay; the first that answers is the connection, and
 //           the others are closed before Dial returns (RFC 8305).
-//           "localhost:http" works, too. A unix socket has a path, or "@name".
+//           "localhost:http" works, too. Answers to look-ups are kept for a moment: SetLookupCache. A unix socket has a path, or "@name".
 // Errors    kInvalidArgument: the words cannot be understood; kNotFound: no such name;
 //           kDeadlineExceeded: the timeout, or a context's; kCancelled "context canceled";
 //           kCancelled "use of closed network connection": Close; else the first address's: "dial
@@ -56,6 +56,11 @@ struct DialOptions {
 // Go: Dialer.DialContext
 absl::StatusOr<Conn> Dial(const Context& ctx, std::string_view network, std::string_view address,
                           const DialOptions& options = {});
+
+// How long an answer to a look-up serves those who ask the same: the addresses of a name, and that
+// there is no such name. At first 5 seconds and 1; zero or less: each Dial and Listen asks anew. What
+// was kept is dropped. For the whole process, in real time, from any thread.
+void SetLookupCache(absl::Duration found, absl::Duration missing);
 
 // Any number of goroutines and threads may dial at once. The Dialer must outlive their calls.
 class Dialer {

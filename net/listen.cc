@@ -86,6 +86,7 @@ absl::Status Listener::Close() {
 absl::StatusOr<Listener> Listener::FromFd(int fd) {
   absl::StatusOr<rt::NetFd*> made = rt::AdoptFd(fd, rt::Adopted::kListener);
   if (!made.ok()) return made.status();
+  rt::SetTcpDefaults(*made);  // connections inherit them
   return Listener(rt::FdHandle(*made));
 }
 

@@ -35,7 +35,8 @@ class Listener {
  public:
   Listener() = default;
 
-  // Takes fd over: a socket that listens, inherited from another process for one. As Conn::FromFd.
+  // Takes fd over: a socket that listens, inherited from another process for one. As Conn::FromFd;
+  // those options are what the connections begin with.
   // Close does not remove the file of a unix socket that came this way. Go: net.FileListener
   static absl::StatusOr<Listener> FromFd(int fd);
 

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "gort/context/context.h"
 
 namespace gort {
 
@@ -29,16 +30,22 @@ concept ByteReader = requires(S& s, absl::Span<char> buf) {
   { s.Read(buf) } -> std::convertible_to<absl::StatusOr<size_t>>;
 };
 
-// Reads until buf is full, and returns its size; or 0 when the stream has ended before the first
-// byte. An end in the middle is kOutOfRange, "unexpected end of the stream after 3 of 10 bytes".
-// After an error the bytes so far are in buf, and *got (may be null) says how many. Go: io.ReadFull
-template <ByteReader S>
-absl::StatusOr<size_t> ReadFull(S& stream, absl::Span<char> buf, size_t* got = nullptr) {
+// One whose Read ends with a context, too.
+template <class S>
+concept ContextReader = requires(S& s, const Context& ctx, absl::Span<char> buf) {
+  { s.Read(ctx, buf) } -> std::convertible_to<absl::StatusOr<size_t>>;
+};
+
+namespace rt {
+
+// read(span) until buf is full.
+template <class Read>
+absl::StatusOr<size_t> FillFrom(const Read& read, absl::Span<char> buf, size_t* got) {
   size_t unwanted;
   size_t& have = got != nullptr ? *got : unwanted;
   have = 0;
   while (have < buf.size()) {
-    absl::StatusOr<size_t> n = stream.Read(buf.subspan(have));
+    absl::StatusOr<size_t> n = read(buf.subspan(have));
     if (!n.ok()) return n.status();
     if (*n == 0) {
       if (have == 0) return 0;
@@ -48,6 +55,21 @@ absl::StatusOr<size_t> ReadFull(S& stream, absl::Span<char> buf, size_t* got = n
     have += *n;
   }
   return have;
+}
+
+}  // namespace rt
+
+// Reads until buf is full, and returns its size; or 0 when the stream has ended before the first
+// byte. An end in the middle is kOutOfRange, "unexpected end of the stream after 3 of 10 bytes".
+// After an error the bytes so far are in buf, and *got (may be null) says how many. Go: io.ReadFull
+template <ByteReader S>
+absl::StatusOr<size_t> ReadFull(S& stream, absl::Span<char> buf, size_t* got = nullptr) {
+  return rt::FillFrom([&](absl::Span<char> to) { return stream.Read(to); }, buf, got);
+}
+template <ContextReader S>
+absl::StatusOr<size_t> ReadFull(const Context& ctx, S& stream, absl::Span<char> buf,
+                                size_t* got = nullptr) {
+  return rt::FillFrom([&](absl::Span<char> to) { return stream.Read(ctx, to); }, buf, got);
 }
 
 // The lines of a stream, one after the other. It reads ahead: what else reads from the stream
@@ -64,18 +86,28 @@ class LineReader {
   // bytes", again and again. After an error of the stream (a deadline) a later call goes on where
   // this one stopped.
   absl::StatusOr<std::optional<std::string_view>> Next() {
-    for (;;) {
-      if (std::optional<std::string_view> line = Take()) return line;
-      if (end_ - begin_ > max_line_ + 1) return LineTooLong();
-      if (ended_) return Last();
-      if (absl::Status s = Fill(); !s.ok()) return s;
-    }
+    return NextBy([this](absl::Span<char> to) { return stream_->Read(to); });
+  }
+  // Ends with ctx, too, as the stream's Read does, and loses nothing; ctx is looked at when there is
+  // no line in what was read ahead.
+  absl::StatusOr<std::optional<std::string_view>> Next(const Context& ctx) requires
+      ContextReader<S> {
+    return NextBy([&](absl::Span<char> to) { return stream_->Read(ctx, to); });
   }
 
   // What was read beyond the last line, until the next call.
   std::string_view Rest() const { return {buf_.data() + begin_, end_ - begin_}; }
 
  private:
+  template <class Read>
+  absl::StatusOr<std::optional<std::string_view>> NextBy(const Read& read) {
+    for (;;) {
+      if (std::optional<std::string_view> line = Take()) return line;
+      if (end_ - begin_ > max_line_ + 1) return LineTooLong();
+      if (ended_) return Last();
+      if (absl::Status s = Fill(read); !s.ok()) return s;
+    }
+  }
   std::optional<std::string_view> Take() {
     const char* from = buf_.data() + begin_ + scanned_;
     const auto* nl = static_cast<const char*>(std::memchr(from, '\n', end_ - begin_ - scanned_));
@@ -104,7 +136,8 @@ class LineReader {
     scanned_ = 0;
     return line;
   }
-  absl::Status Fill() {
+  template <class Read>
+  absl::Status Fill(const Read& read) {
     if (begin_ > 0) {
       std::memmove(buf_.data(), buf_.data() + begin_, end_ - begin_);
       end_ -= begin_;
@@ -113,7 +146,7 @@ class LineReader {
     if (end_ == buf_.size()) {
       buf_.resize(std::min(std::max(2 * buf_.size(), kFirstSize), max_line_ + 2));
     }
-    absl::StatusOr<size_t> n = stream_->Read(absl::MakeSpan(buf_).subspan(end_));
+    absl::StatusOr<size_t> n = read(absl::MakeSpan(buf_).subspan(end_));
     if (!n.ok()) return n.status();
     ended_ = *n == 0;
     end_ += *n;

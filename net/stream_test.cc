@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "gort/context/cancel_scope.h"
 #include "gort/net/net.h"
 #include "gtest/gtest.h"
 
 namespace gort {
 namespace {
 
-static_assert(ByteReader<Conn>);
+static_assert(ByteReader<Conn> && ContextReader<Conn> && ContextReader<PipeConn>);
 
 // Gives `text` in pieces of `step` bytes, and an error once, at the byte `fails`.
 struct Pieces {
@@ -106,6 +107,39 @@ TEST(LineReader, EachTextInEachCut) {
       }
     }
   }
+}
+
+// A stream whose Read looks at its context, as that of Conn does.
+struct WithContext : Pieces {
+  using Pieces::Read;
+  absl::StatusOr<size_t> Read(const Context& ctx, absl::Span<char> buf) {
+    if (absl::Status s = ctx.Err(); !s.ok()) return s;
+    return Pieces::Read(buf);
+  }
+};
+static_assert(!ContextReader<Pieces>);
+
+TEST(ReadFull, EndsWithItsContext) {
+  WithContext stream{{"abcdef"}};
+  const CancelScope scope;
+  char buf[4];
+  size_t got = 77;
+  EXPECT_EQ(*ReadFull(scope.context(), stream, absl::MakeSpan(buf), &got), 4u);
+  scope.Cancel();
+  EXPECT_TRUE(
+      absl::IsCancelled(ReadFull(scope.context(), stream, absl::MakeSpan(buf), &got).status()));
+  EXPECT_EQ(got, 0u);
+}
+
+TEST(LineReader, EndsWithItsContextAndLosesNothing) {
+  WithContext stream{{"one\ntwo\nhalf a line", 6}};
+  LineReader reader(&stream);
+  const CancelScope scope;
+  EXPECT_EQ(**reader.Next(scope.context()), "one");
+  scope.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(reader.Next(scope.context()).status()));
+  EXPECT_EQ(**reader.Next(), "two");
+  EXPECT_EQ(**reader.Next(), "half a line");
 }
 
 TEST(LineReader, RestIsWhatWasReadBeyond) {

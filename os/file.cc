@@ -16,10 +16,16 @@ namespace gort {
 
 // A descriptor and its name. Calls hold the lock for reading, Close for writing.
 struct rt::OpenFile {
-  OpenFile(int descriptor, std::string name) : fd(descriptor), path(std::move(name)) {}
+  OpenFile(int descriptor, std::string name, int flags)
+      : fd(descriptor),
+        path(std::move(name)),
+        is_pipe(FileIsPipe(descriptor)),
+        appends((flags & O_APPEND) != 0) {}
   RWMutex mu;
   int fd ABSL_GUARDED_BY(mu);  // -1: closed
   const std::string path;
+  const bool is_pipe;
+  const bool appends;  // the kernel writes at the end, whatever place it is given
 };
 
 namespace os {
@@ -70,6 +76,9 @@ int64_t Whole(size_t all, F f) {
 absl::StatusOr<size_t> WriteWhole(rt::OpenFile* file, int64_t at, std::string_view data) {
   return AsSize(With(file, "write", [&](int fd) {
     const int64_t n = Whole(data.size(), [&](size_t done) {
+      if (file->is_pipe && at == rt::kFileHere) {
+        return rt::PipeWrite(fd, data.data() + done, data.size() - done);
+      }
       const int64_t to = at == rt::kFileHere ? at : at + static_cast<int64_t>(done);
       return rt::FileWrite(fd, data.data() + done, data.size() - done, to);
     });
@@ -104,7 +113,7 @@ absl::StatusOr<File> File::OpenWith(const std::string& path, int flags, int mode
   if (path.find('\0') != path.npos) return Failed("open", path, -EINVAL);
   const int fd = rt::FileOpen(path.c_str(), flags, static_cast<mode_t>(mode));
   if (fd < 0) return Failed("open", path, fd);
-  return File(std::make_unique<rt::OpenFile>(fd, path));
+  return File(std::make_unique<rt::OpenFile>(fd, path, flags));
 }
 
 absl::StatusOr<size_t> File::Read(absl::Span<char> buf) {
@@ -129,6 +138,9 @@ absl::StatusOr<size_t> File::ReadAt(int64_t at, absl::Span<char> buf) {
 
 absl::StatusOr<size_t> File::WriteAt(int64_t at, std::string_view data) {
   if (at < 0) return Negative("write", at);
+  if (file_ != nullptr && file_->appends) {
+    return absl::InvalidArgumentError("write " + file_->path + ": WriteAt with O_APPEND");
+  }
   return WriteWhole(file_.get(), at, data);
 }
 

@@ -46,10 +46,12 @@ class File {
 
   // At most buf.size() bytes from where the file stands; 0: its end. Go: File.Read
   absl::StatusOr<size_t> Read(absl::Span<char> buf);
-  // All of data, or an error. Go: File.Write
+  // All of data, or an error; a pipe without a reader is one (EPIPE), and no SIGPIPE comes. Go:
+  // File.Write
   absl::StatusOr<size_t> Write(std::string_view data);
   // From and to a place that nobody else's calls move. ReadAt: fewer bytes than buf has mean that
-  // the file ends there. Go: File.ReadAt, File.WriteAt
+  // the file ends there. WriteAt: kInvalidArgument if the file was opened with O_APPEND.
+  // Go: File.ReadAt, File.WriteAt
   absl::StatusOr<size_t> ReadAt(int64_t at, absl::Span<char> buf);
   absl::StatusOr<size_t> WriteAt(int64_t at, std::string_view data);
   absl::StatusOr<int64_t> Size();

@@ -87,6 +87,20 @@ TEST(File, PartsAndPlaces) {
   });
 }
 
+// pwrite(2) ignores the place then. Go: errWriteAtInAppendMode
+TEST(File, APlaceInAFileThatAppendsIsRefused) {
+  InGort([] {
+    const std::string path = Path("appends");
+    File file = *File::OpenWith(path, O_RDWR | O_CREAT | O_APPEND);
+    EXPECT_EQ(*file.Write("123"), 3u);
+    EXPECT_EQ(file.WriteAt(0, "x").status(),
+              absl::InvalidArgumentError("write " + path + ": WriteAt with O_APPEND"));
+    char buf[8];
+    EXPECT_EQ(*file.ReadAt(1, absl::MakeSpan(buf)), 2u);
+    unlink(path.c_str());
+  });
+}
+
 TEST(File, AfterCloseAndWithoutAFile) {
   InGort([] {
     File file = *File::Open("/dev/null");
@@ -103,10 +117,27 @@ TEST(File, AfterCloseAndWithoutAFile) {
 
 // The read of a FIFO, opened for blocking, waits in the kernel; on one processor the writer runs
 // all the same.
+TEST(File, APipeWithoutAReaderIsAnError) {
+  InGort([] {
+    const std::string path = Path("pipe");
+    unlink(path.c_str());
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    absl::StatusOr<File> reader = File::OpenWith(path, O_RDONLY | O_NONBLOCK);
+    absl::StatusOr<File> writer = File::OpenWith(path, O_WRONLY);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    EXPECT_EQ(writer->Write("first").value_or(0), 5u);
+    ASSERT_TRUE(reader->Close().ok());
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(writer->Write("second").status().message(), "write " + path + ": Broken pipe");
+    }
+  });
+}
+
 TEST(File, AReaderThatWaitsLendsItsProcessor) {
   InGort([] {
     Procs one(1);
     const std::string path = Path("fifo");
+    unlink(path.c_str());
     ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
     File file = *File::OpenWith(path, O_RDWR);
     WaitGroup wg;

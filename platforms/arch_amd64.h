@@ -54,6 +54,12 @@ template <int kOffset>
       : "memory");
 }
 
+// As StorePins; what comes before it is seen by who sees the value.
+template <int kOffset>
+[[gnu::always_inline]] inline void PutPinsBack(int32_t n) {
+  StorePins<kOffset>(n);
+}
+
 // Asks valgrind. Its simulated CPU knows this series of rotations, which add up to two whole turns,
 // and the exchange of a register with itself; for a real one they do nothing.
 inline uint64_t AskValgrind(const uint64_t (&request)[6], uint64_t otherwise) {

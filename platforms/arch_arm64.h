@@ -77,6 +77,24 @@ template <int kOffset>
       : "memory");
 }
 
+// As StorePins; what comes before it is seen by who sees the value.
+template <int kOffset>
+[[gnu::always_inline]] inline void PutPinsBack(int32_t n) {
+  uintptr_t base;
+  uintptr_t at;
+  asm volatile(
+      "mrs %0, tpidr_el0\n\t"
+      "adrp %1, :gottprel:gort_tls_pins\n\t"
+      "ldr %1, [%1, #:gottprel_lo12:gort_tls_pins]\n\t"
+      "add %0, %0, %1\n\t"
+      "add %0, %0, %3\n\t"
+      "stlr %w2, [%0]\n\t"
+      "mov %0, xzr"
+      : "=&r"(base), "=&r"(at)
+      : "r"(n), "i"(kOffset)
+      : "memory");
+}
+
 // Asks valgrind. Its simulated CPU knows this series of rotations, which add up to two whole turns,
 // and the or of a register with itself; for a real one they do nothing.
 inline uint64_t AskValgrind(const uint64_t (&request)[6], uint64_t otherwise) {

@@ -1,8 +1,8 @@
 // platforms/cgroup.h: how much CPU time and how many threads the process's control groups allow.
-// What      the limit on tasks (pids.max), and the CPU bandwidth limit (quota per period) of the groups that hold the process, v1 and
-//           v2, this one and all its ancestors that can be seen: the tightest one counts, because
-//           the kernel throttles at every level. See cgroups(7), sched-bwc in the kernel's
-//           documentation.
+// What      the limit on tasks (pids.max), and the CPU bandwidth limit (quota per period) of the
+//           groups that hold the process, v1 and v2, this one and all its ancestors that can be
+//           seen: the tightest one counts, because the kernel throttles at every level. See
+//           cgroups(7), sched-bwc in the kernel's documentation.
 // Layer     2. Any thread; allocates nothing; errno is left as it was. Needs 20 KiB of stack.
 // Errors    none: whatever cannot be read or understood is taken for "no limit".
 // Go        internal/runtime/cgroup; differs: Go reads the innermost group alone.

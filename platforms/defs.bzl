@@ -57,6 +57,16 @@ STATIC_COPTS = select({
     "//conditions:default": [],
 })
 
+# For tests: the precompiled header, where --define=gort_pch=1 asks for it (tools/pch/pch.bzl).
+GORT_PCH_COPTS = select({
+    "//platforms:has_pch": ["-include", "$(BINDIR)/tools/pch/test.h"],
+    "//conditions:default": [],
+})
+GORT_PCH_DEPS = select({
+    "//platforms:has_pch": ["//tools/pch:test"],
+    "//conditions:default": [],
+})
+
 def _role(file, oses, cpus):
     """The name of a file with its port left open: "gmp/arch_{cpu}.h"."""
     for cpu in cpus:

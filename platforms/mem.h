@@ -64,6 +64,9 @@ bool MemReadable(const void* p);
 // True when it cannot. Where the system does not let us ask in one call (a container's seccomp filter)
 // the answer is false.
 bool MemUnreadable(const void* p);
+// Ends the process because the system refused bytes of memory (0: not known) for `what`, a few words:
+// one line with the limits that hold for this process, and "fatal error: out of memory (<what>)".
+[[noreturn]] void MemExhausted(const char* what, size_t bytes);
 
 }  // namespace gort::rt
 

@@ -33,6 +33,9 @@ class SigCtx {
   void set_sp(uintptr_t v) { arch::SigRegs::set_sp(uc_->uc_mcontext, v); }
   // Stores each general register at the index that is its DWARF number, and the pc at kDwarfPc.
   void ToDwarf(uintptr_t* r) const { arch::SigRegs::ToDwarf(uc_->uc_mcontext, r); }
+  // A word of this delivery's own: 0 when the kernel calls the handler, which does not read it again.
+  uintptr_t mark() const { return reinterpret_cast<uintptr_t>(uc_->uc_link); }
+  void set_mark(uintptr_t v) { uc_->uc_link = reinterpret_cast<ucontext_t*>(v); }
   // For what only one CPU has (vector state).
   ucontext_t* raw() const { return uc_; }
 

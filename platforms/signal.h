@@ -46,6 +46,22 @@ bool SigSetAction(int sig, const struct sigaction& sa);
 // Makes the default action what happens on sig. Go: setsig(sig, _SIG_DFL).
 void SigSetDefault(int sig);
 
+// Keeps SIGPIPE from the calling thread while it lives, for a write to what may have no reader.
+class SigPipeBlock {
+ public:
+  SigPipeBlock();
+  // After a write that failed for want of a reader: takes away the signal that it made. One that was
+  // waiting before stays.
+  void TakeAway();
+  ~SigPipeBlock();
+  SigPipeBlock(const SigPipeBlock&) = delete;
+  SigPipeBlock& operator=(const SigPipeBlock&) = delete;
+
+ private:
+  SigSet before_;
+  bool waited_;
+};
+
 }  // namespace gort::rt
 
 #endif  // GORT_PLATFORMS_SIGNAL_H_

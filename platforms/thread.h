@@ -15,8 +15,8 @@ namespace gort::rt {
 using ThreadHandle = uintptr_t;
 
 // Starts fn(arg) on a new thread with every signal blocked (the new thread unblocks what it wants)
-// and at most 256 KiB of stack (or the system's default, if static TLS needs more). Returns 0, or an errno value with *out = 0 (EAGAIN: the limit of
-// `ulimit -u` or of memory). Go: newosproc.
+// and at most 256 KiB of stack (or the system's default, if static TLS needs more). Returns 0, or
+// an errno value with *out = 0 (EAGAIN: the limit of `ulimit -u` or of memory). Go: newosproc.
 int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg);
 // Reaps a thread if it has ended: true, and the handle is dead. False while it is still running.
 // One caller a handle.

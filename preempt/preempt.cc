@@ -117,7 +117,8 @@ bool OnPreemptSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
   if (!asks) return true;
   Interrupted answer = Interrupted::kNotUserG;
   if (runs_program) {
-    if (Pins() != 0 || LocksCounted() != 0 || mp->locks != 0 || mp->dying != 0) {
+    if (Pins() != 0 || LocksCounted() != 0 || mp->locks != 0 ||
+        mp->dying.load(std::memory_order_relaxed) != 0) {
       answer = Interrupted::kPinned;
     } else {
       Pinned pinned;

@@ -37,6 +37,7 @@
 #include "gort/platforms/clock.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 
@@ -92,7 +93,7 @@ Found FromGlobal(Search* s) {
   return Found{GlobRunqGet(s->pp, 0), false, false};
 }
 
-Found FromPoller() {
+Found FromPoller(P* pp) {
   if (!sched_hooks.netpoll_inited || sched.netpoll_waiters.load(std::memory_order_relaxed) == 0 ||
       sched.lastpoll.load(std::memory_order_relaxed) == 0) {
     return None();
@@ -100,6 +101,7 @@ Found FromPoller() {
   GList list = sched_hooks.netpoll(0);
   if (list.empty()) return None();
   G* gp = list.Pop();
+  WillBeRunnable(pp, gp);
   CasGStatus(gp, kGWaiting, kGRunnable);
   TraceReady(gp, WokenBy::kPoller);
   InjectGList(&list, WokenBy::kPoller);
@@ -191,6 +193,7 @@ bool SleepInPoller(Search* s, Found* found) {
     return true;
   }
   InjectGList(&list, WokenBy::kPoller);
+  WillBeRunnable(pp, gp);
   CasGStatus(gp, kGWaiting, kGRunnable);
   TraceReady(gp, WokenBy::kPoller);
   *found = Found{gp, false, false};
@@ -276,7 +279,7 @@ Found FindRunnable() {
     s.poll_until = 0;
     Found found = FromHere(&s);
     if (found.gp == nullptr) found = FromGlobal(&s);
-    if (found.gp == nullptr) found = FromPoller();
+    if (found.gp == nullptr) found = FromPoller(s.pp);
     if (found.gp == nullptr) found = FromOthers(&s);
     if (found.gp == nullptr) Park(&s, &found);
     if (found.gp != nullptr) return found;

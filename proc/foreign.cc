@@ -11,6 +11,7 @@
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
+#include "gort/gmp/labels.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched.h"
 #include "gort/malloc/internal/persistentalloc.h"
@@ -53,6 +54,7 @@ M* Take() {
 void Detach(void* arg) {
   M* mp = static_cast<M*>(arg);
   EndLocals(mp->g0);
+  ReplaceLabels(mp->g0, nullptr);
   CasGStatus(mp->g0, kGRunning, kGDead);
   mp->curg.store(nullptr, std::memory_order_relaxed);
   Setg(nullptr);
@@ -129,7 +131,7 @@ void ForeignPark(G* gp, bool (*unlockf)(G*, void*), void* lock, WaitReason reaso
   // pairs with: SchedInit. The runtime's own thread counts from its creation.
   if (!sched.initialised.load(std::memory_order_acquire)) CheckBeforeStart();
   gp->waitreason = reason;
-  gp->waitsince = 0;
+  gp->waitsince = sched.coarse_now.load(std::memory_order_relaxed);
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf != nullptr && !unlockf(gp, lock)) {
     CasGStatus(gp, kGWaiting, kGRunnable);

@@ -6,6 +6,7 @@
 #include "gort/gmp/switch.h"
 #include "gort/malloc/internal/persistentalloc.h"
 #include "gort/proc/internal/goroutine.h"
+#include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/stack/internal/stack_alloc.h"
 
@@ -101,6 +102,7 @@ GORT_COLD void ResetRare(G* gp) {
   gp->system = false;
   gp->is_main = false;
   gp->goexiting = false;
+  gp->leaked = false;
   gp->lockedm = nullptr;
   gp->name = nullptr;
   gp->bubble.store(nullptr, std::memory_order_relaxed);
@@ -144,6 +146,18 @@ void GfPurge(P* pp) {
   LockGuard l(&sched.gfree_lock);
   for (int32_t n = Local(pp); n > 0; --n) PushGlobal(pp->gfreebuf[n - 1]);
   SetLocal(pp, 0);
+}
+
+void ForEachFreeG(void (*f)(G* gp, void* arg), void* arg) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (G* gp = sched.gfree.First(); gp != nullptr; gp = gp->schedlink) f(gp, arg);
+  for (const GFreeBatch* b = sched.gfree_batches; b != nullptr; b = b->next) {
+    for (G* gp : b->g) f(gp, arg);
+  }
+  for (const auto& at : allp) {
+    P* pp = at.load(std::memory_order_acquire);  // pairs with: ProcResize
+    if (pp == nullptr) return;
+    for (int32_t i = 0; i < Local(pp); ++i) f(pp->gfreebuf[i], arg);
+  }
 }
 
 }  // namespace gort::rt

@@ -6,7 +6,9 @@
 // Stack     a goroutine that has not run yet has none: it gets the one that its P used last when it
 //           first runs. Many short ones touch the memory of few stacks.
 // Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
-//           is started then).
+//           is started then). No memory for its stack: "fatal error: out of memory (goroutine
+//           stack)", here or when it first runs, as in Go; a program that must go on without bounds
+//           how many goroutines it starts.
 // Go        go statement, newproc
 #ifndef GORT_PROC_GO_H_
 #define GORT_PROC_GO_H_

@@ -401,6 +401,24 @@ TEST_F(LosePTest, WhoIsQueuedAfterTheStopTakesAnIdleP) {
   });
 }
 
+// sysmon makes the template thread, and malloc's lock may be what a goroutine holds that is cut off.
+TEST_F(LosePTest, NobodyIsCutOffWhileSysmonMaySleepOnALock) {
+  static G* self;
+  static const SigCtx* ctx;
+  static int called;
+  called = 0;
+  ctx = &ctx_;
+  AsGoroutine([](G* gp) {
+    self = gp;
+    EXPECT_TRUE(WithNobodyWaiting([] {
+      ++called;
+      EXPECT_EQ(GivePAway(self, ctx), Gave::kNobody);
+    }));
+    EXPECT_EQ(called, 1);
+    EXPECT_EQ(self->signal_context, nullptr);
+  });
+}
+
 // Both Ps of a program were with reports of goroutines, which waited for the unwinder's lock.
 TEST_F(LosePTest, OneThatWaitsGoesOnForAPinnedSleeper) {
   M* other = w_.NewM(true);
@@ -516,7 +534,7 @@ TEST_P(TakePFromSleeperTest, LeavesWhatIsNotAsleepInTheProgramsCode) {
       {"pinned", [](Asleep* a) { a->pins.pins.store(1); }, Sleeper::kLater},
       {"holds a runtime lock", [](Asleep* a) { a->pins.locks.store(1); }, Sleeper::kLater},
       {"holds its M", [](Asleep* a) { a->mp->locks = 1; }, Sleeper::kLater},
-      {"writes a report", [](Asleep* a) { a->mp->dying = 1; }, Sleeper::kLater},
+      {"writes a report", [](Asleep* a) { a->mp->dying.store(1); }, Sleeper::kLater},
       {"on its way to another state", [](Asleep* a) { a->gp->atomicstatus.store(kGWaiting); },
        Sleeper::kLater},
       {"runs no goroutine", [](Asleep* a) { a->mp->curg.store(nullptr); }, Sleeper::kLater},
@@ -559,6 +577,33 @@ TEST(TakePFromSleeper, WithoutABarrierTheThreadMustHaveSleptOn) {
     EXPECT_EQ(a.mp->p.load(), a.p());
     EXPECT_EQ(a.pins.lost.load(), 0);
     EXPECT_EQ(IdleMs(), 1);
+  }
+}
+
+// It has run on for 2 ms since it was signalled.
+TEST_P(TakePFromSleeperTest, TakesItFromAThreadThatAnswersNoSignal) {
+  struct Row {
+    const char* what;
+    std::function<void(Asleep*)> set;
+    Sleeper answer;
+  };
+  const bool barrier = GetParam();
+  const Row rows[] = {
+      {"it computes", [](Asleep*) {}, barrier ? Sleeper::kTaken : Sleeper::kAwake},
+      {"it was not signalled", [](Asleep* a) { a->mp->signal_pending.store(0); }, Sleeper::kAwake},
+      {"a moment ago", [](Asleep* a) { a->mp->signal_cpu.store(1'900'000); }, Sleeper::kAwake},
+      {"in gort's code", [](Asleep* a) { a->pins.pins.store(1); }, Sleeper::kAwake},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    Asleep a(barrier);
+    a.w.thread_cpu = [](int) { return 2'000'000; };
+    a.w.asleep = [](int) { return false; };
+    a.mp->signal_pending.store(1);
+    row.set(&a);
+    EXPECT_EQ(a.Take(), row.answer);
+    EXPECT_EQ(a.pins.lost.load(), row.answer == Sleeper::kTaken ? 1 : 0);
+    EXPECT_EQ(a.mp->p.load(), row.answer == Sleeper::kTaken ? nullptr : a.p());
   }
 }
 

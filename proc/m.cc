@@ -84,7 +84,7 @@ void ResetM(M* mp) {
   mp->spinning = false;
   mp->blocked = false;
   mp->locks = 0;
-  mp->dying = 0;
+  mp->dying.store(0, std::memory_order_relaxed);
   mp->park.Clear();
   mp->schedlink = nullptr;
   mp->locked_ext = 0;
@@ -217,8 +217,9 @@ void GuardThreadEnd(M* mp) {
 }
 
 // What belongs to the thread rather than to the M. Go: minit
-void MInit(M* mp) {
+GORT_NOINLINE void MInit(M* mp) {
   GuardThreadEnd(mp);
+  mp->stack_base = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   mp->tid.store(ThreadId(), std::memory_order_relaxed);
   // A thread is born with its creator's name, which may be sysmon's.
   if (mp != &m0 && sched.program[0] != '\0') ThreadSetName(sched.program);

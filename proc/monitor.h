@@ -52,7 +52,7 @@ void SchedTrace(bool detailed);
 
 // As GoMaxProcs(n), but n does not count as the program's choice, and changes nothing when the
 // program has chosen by the time that the world stands. A goroutine.
-int SetProcs(int n);
+int SetProcs(int n, ProcsFrom from = ProcsFrom::kCpus);
 
 }  // namespace gort::rt
 

@@ -9,6 +9,7 @@
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
+#include "gort/gmp/labels.h"
 #include "gort/gmp/p.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
@@ -20,6 +21,7 @@
 #include "gort/proc/go.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/schedule.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/proc.h"
 #include "gort/stack/internal/stack_alloc.h"
 #include "gort/stack/internal/stack_layout.h"
@@ -63,9 +65,8 @@ GORT_COLD G* NewG() {
 void GiveStack(G* gp, P* pp, size_t bytes) {
   gp->stack = StackAlloc(bytes, pp != nullptr ? pp->stackcache : nullptr);
   if (gp->stack.lo == 0) {
-    Printer() << "gort: no memory for a stack of " << bytes << " bytes (goroutine "
-              << allglen.load(std::memory_order_relaxed) << ")\n";
-    Throw("out of memory (goroutine stack)");
+    Printer() << "gort: " << allglen.load(std::memory_order_relaxed) << " goroutines\n";
+    MemExhausted("goroutine stack", bytes);
   }
 }
 
@@ -119,11 +120,16 @@ void BecomeRunnable(G* gp) {
   }
 }
 
-void InheritBubble(const G* creator, G* gp) {
-  void* bubble = creator->bubble.load(std::memory_order_relaxed);
-  if (bubble == nullptr) return;
-  gp->bubble.store(bubble, std::memory_order_relaxed);  // published with the status
-  gp->rare = true;
+// What a goroutine has from its creator. Published with the status.
+void Inherit(const G* creator, G* gp) {
+  if (void* bubble = creator->bubble.load(std::memory_order_relaxed); bubble != nullptr) {
+    gp->bubble.store(bubble, std::memory_order_relaxed);
+    gp->rare = true;
+  }
+  if (LabelSet* labels = creator->labels.load(std::memory_order_relaxed); labels != nullptr) {
+    KeepLabels(labels);
+    ReplaceLabels(gp, labels);
+  }
 }
 
 }  // namespace
@@ -194,7 +200,7 @@ NewGoroutine NewProcBegin(size_t closure_bytes, size_t closure_align, void (*ent
     gp->ancestors = SaveAncestors(self, gopc, static_cast<int>(godebug.tracebackancestors));
     gp->rare = true;
   }
-  if (self != nullptr && GORT_UNLIKELY(self->rare)) InheritBubble(self, gp);
+  if (self != nullptr && GORT_UNLIKELY(self->rare)) Inherit(self, gp);
   gp->goid = NextGoid(pp);
   gp->may_move = options != nullptr && options->may_move;
   SetName(gp, options);
@@ -206,10 +212,14 @@ void NewProcCommit(G* gp) {
   Trace(TraceEv::kGoCreate, gp);
   GORT_PROBE(go_create, gp->goid, gp->parent_goid);
   if (P* pp = CurrentP(); GORT_LIKELY(pp != nullptr)) {
+    ++pp->counts.created;
+    WillBeRunnable(pp, gp);
     BecomeRunnable(gp);
     Submit(pp, gp, true);
     return;
   }
+  sched.created_without_p.fetch_add(1, std::memory_order_relaxed);
+  WillBeRunnableAnywhere(nullptr, gp);
   {
     // gp becomes runnable and queued in one step for CheckDead, which may not know this thread.
     LockGuard l(&sched.lock);
@@ -232,6 +242,8 @@ void MarkMain() {
 }
 
 void MarkSystem(G* gp) {
+  ReplaceLabels(
+      gp, nullptr);  // it works for the program, and not for the one that happened to start it
   gp->system = true;
   gp->rare = true;
   sched.ngsys.fetch_add(1, std::memory_order_relaxed);
@@ -239,6 +251,7 @@ void MarkSystem(G* gp) {
 
 void FreeHeapParts(G* gp) {
   if (GORT_LIKELY(!gp->rare)) return;
+  ReplaceLabels(gp, nullptr);
   if (GORT_UNLIKELY(gp->ancestors != nullptr)) {
     FreeAncestors(gp->ancestors);
     gp->ancestors = nullptr;

@@ -7,6 +7,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/trace_hook.h"
 #include "gort/malloc/internal/current_mcache.h"
+#include "gort/platforms/clock.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/runq.h"
 
@@ -18,6 +19,8 @@ constinit PMask idlep_mask;
 void WakeSysmonIfWaiting() {
   if (sched.sysmonwait.load(std::memory_order_relaxed)) {  // changed under sched.lock only
     sched.sysmonwait.store(false, std::memory_order_relaxed);
+    sched.coarse_now.store(Nanotime(),
+                           std::memory_order_relaxed);  // sysmon has slept, perhaps long
     sched.sysmonnote.Wakeup();
   }
 }

@@ -7,20 +7,24 @@
 //                                   lets wakers in
 //
 // So a waker never meets a goroutine that is still on its stack.
+#include "gort/base/attributes.h"
 #include "gort/base/probe.h"
 #include "gort/base/throw.h"
 #include "gort/gmp/g.h"
 #include "gort/gmp/getg.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/p.h"
+#include "gort/gmp/profile_hook.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/gmp/trace_hook.h"
+#include "gort/platforms/clock.h"
 #include "gort/platforms/held_pthreads.h"
 #include "gort/platforms/pins.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
@@ -29,7 +33,10 @@
 
 namespace gort::rt {
 
-void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+namespace {
+
+// Once in the program, as its probe is.
+GORT_NOINLINE void GoParkUntimed(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   PinnedWithP pinned;
   G* gp = CurrentG();
   if (gp->foreign) {
@@ -44,11 +51,24 @@ void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
   mp->waitunlockf = unlockf;
   gp->waitlock = lock;
   gp->waitreason = reason;
-  gp->waitsince = 0;
+  gp->waitsince = sched.coarse_now.load(std::memory_order_relaxed);
   Trace(TraceEv::kGoPark, gp, static_cast<uint64_t>(reason));
   GORT_PROBE(go_park, gp->goid, static_cast<uint64_t>(reason));
   G* next = TakeDirect(gp, mp);
   SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
+}
+
+GORT_COLD void GoParkTimed(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+  const int64_t since = Nanotime();
+  GoParkUntimed(unlockf, lock, reason);
+  block_hook(reason, Nanotime() - since);
+}
+
+}  // namespace
+
+void GoPark(bool (*unlockf)(G*, void*), void* lock, WaitReason reason) {
+  if (GORT_UNLIKELY(ProfilingBlock())) return GoParkTimed(unlockf, lock, reason);
+  GoParkUntimed(unlockf, lock, reason);
 }
 
 void ParkCommit(G* gp) {
@@ -60,12 +80,15 @@ void ParkCommit(G* gp) {
   mp->waitunlockf = nullptr;
   gp->m = nullptr;
   if (self == mp->g0) mp->curg.store(nullptr, std::memory_order_relaxed);
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  ++pp->counts.parks[static_cast<int>(gp->waitreason)];
   CasGStatus(gp, kGRunning, kGWaiting);
   if (unlockf == nullptr || unlockf(gp, lock)) return;
+  WillBeRunnable(pp, gp);
   CasGStatus(gp, kGWaiting, kGRunnable);
   TraceReady(gp, WokenBy::kItself);
   // A successor may run on this P already, and gp could run on an idle one: Submit wakes an M.
-  Submit(mp->p.load(std::memory_order_relaxed), gp, true);
+  Submit(pp, gp, true);
 }
 
 namespace {
@@ -94,6 +117,7 @@ void Ready(G* gp, bool next) {
   if (GORT_UNLIKELY(self == nullptr)) self = CurrentG();
   P* pp = self->m->p.load(std::memory_order_relaxed);
   GORT_PROBE(go_ready, gp->goid, self->goid);
+  WillBeRunnableAnywhere(pp, gp);
   CasGStatus(gp, kGWaiting, kGRunnable);
   TraceReady(gp);
   Submit(pp, gp, next);
@@ -103,19 +127,21 @@ void InjectGList(GList* list, WokenBy by) {
   PinnedWithP pinned;
   GQueue q;
   int32_t n = 0;
+  G* self = Getg();
+  P* pp = self != nullptr ? self->m->p.load(std::memory_order_relaxed) : nullptr;
   while (G* gp = list->Pop()) {
     if (gp->foreign) {
       ForeignReady(gp);
       continue;
     }
     GORT_PROBE(go_ready, gp->goid, uint64_t{0});
+    WillBeRunnableAnywhere(pp, gp);
     CasGStatus(gp, kGWaiting, kGRunnable);
     TraceReady(gp, by);
     q.PushBack(gp);
     ++n;
   }
   if (n == 0) return;
-  P* pp = Getg()->m->p.load(std::memory_order_relaxed);
   if (pp != nullptr) {
     n -= RunqPutBatch(pp, &q, n);
     RunqPublish(pp);  // before npidle is read below
@@ -127,6 +153,16 @@ void InjectGList(GList* list, WokenBy by) {
   }
   if (pp != nullptr && wake == 0) wake = 1;
   for (; wake > 0 && sched.npidle.load() != 0; --wake) StartM(nullptr, false);
+}
+
+void CountMutexWait(int64_t ns) {
+  PinnedWithP pinned;
+  P* pp = CurrentG()->m->p.load(std::memory_order_relaxed);
+  if (pp != nullptr) {
+    pp->counts.mutex_wait_ns += static_cast<uint64_t>(ns);
+  } else {
+    sched.mutex_wait_without_p_ns.fetch_add(static_cast<uint64_t>(ns), std::memory_order_relaxed);
+  }
 }
 
 M* AcquireM() {
@@ -148,6 +184,7 @@ void GoschedCommit(G* gp) {
   gp->m = nullptr;
   M* mp = Getg()->m;
   mp->curg.store(nullptr, std::memory_order_relaxed);
+  WillBeRunnable(mp->p.load(std::memory_order_relaxed), gp);
   CasGStatus(gp, kGRunning, kGRunnable);
   Submit(nullptr, gp, false);
 }
@@ -156,8 +193,10 @@ void GoschedCommit(G* gp) {
 void YieldCommit(G* gp) {
   CheckLeftStack(gp);
   gp->m = nullptr;
+  P* pp = Getg()->m->p.load(std::memory_order_relaxed);
+  WillBeRunnable(pp, gp);
   CasGStatus(gp, kGRunning, kGRunnable);
-  Submit(Getg()->m->p.load(std::memory_order_relaxed), gp, false);
+  Submit(pp, gp, false);
 }
 
 }  // namespace

@@ -105,6 +105,14 @@ TEST(Park, EveryWayToWaitAndToBeWoken) {
   }
 }
 
+TEST(Park, NotesSinceAboutWhenItWaits) {
+  World w(1);
+  G* gp = w.NewG("g", [] { GoPark(nullptr, nullptr, WaitReason::kSleep); });
+  sched.coarse_now.store(42);
+  w.Resume(gp);
+  EXPECT_EQ(gp->waitsince, 42);
+}
+
 // The park that its unlock function cancels against a wake-up: whoever comes second finds a G that
 // does not wait, which must not pass unnoticed. One would queue the G twice.
 TEST(Park, ACancelledParkCannotBeWokenToo) {

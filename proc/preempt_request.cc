@@ -20,6 +20,7 @@ bool PreemptOne(P* pp) {
   if (mp == nullptr || (self != nullptr && mp == self->m)) return false;
   G* gp = mp->curg.load(std::memory_order_acquire);  // pairs with: Tie
   if (gp == nullptr || gp == mp->g0) return false;
+  sched.preempt_requests.fetch_add(1, std::memory_order_relaxed);
   // A thread that waits in the kernel would be woken by the signal, perhaps with EINTR.
   const int tid = mp->tid.load(std::memory_order_relaxed);
   const Sleeper sleeper = TakePFromSleeper(pp, ThreadCpuNs(tid));

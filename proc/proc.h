@@ -54,6 +54,9 @@ void GoParkUnlock(Mutex* mu, WaitReason reason) ABSL_UNLOCK_FUNCTION(mu);
 // queue. One caller only may wake a G that waits. The thread of a foreign G is woken directly.
 // May be called with runtime locks held that rank before sched. Go: goready
 void GoReady(G* gp);
+// Adds to the time that goroutines have waited for locks of the program's, for metrics. Where CurrentG
+// may be called.
+void CountMutexWait(int64_t ns);
 // As GoReady for a whole list of kGWaiting Gs; *list is left empty. Go: injectglist
 void InjectGList(GList* list, WokenBy by);
 
@@ -100,6 +103,9 @@ int GoMaxProcs(int n);
 int SetMaxThreads(int n);
 // Goroutines that exist, system goroutines excluded. Go: gcount
 int64_t GCount();
+// Calls f(gp, arg) for each G on a free list: a dead G that is on none is about to be a new goroutine.
+// World stopped, and no thread that was not made by the runtime runs: nothing is locked.
+void ForEachFreeG(void (*f)(G* gp, void* arg), void* arg);
 // Stops all Ps (this goroutine goes on alone) / lets them go on. Go: stopTheWorld
 void StopTheWorld(WaitReason reason);
 void StartTheWorld();

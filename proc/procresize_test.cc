@@ -183,8 +183,8 @@ TEST(ProcResize, WhatCountsAsTheProgramsChoice) {
       {"GoMaxProcs chooses", &GoMaxProcs, 1, 1, true},
       {"GoMaxProcs chooses what is", &GoMaxProcs, 2, 2, true},
       {"GoMaxProcs chooses more than there can be", &GoMaxProcs, kMaxProcs + 1, kMaxProcs, true},
-      {"SetProcs follows", &SetProcs, 1, 1, false},
-      {"SetProcs asks", &SetProcs, 0, 2, false},
+      {"SetProcs follows", [](int n) { return SetProcs(n); }, 1, 1, false},
+      {"SetProcs asks", [](int n) { return SetProcs(n); }, 0, 2, false},
   };
   for (const CallRow& row : rows) {
     SCOPED_TRACE(row.name);

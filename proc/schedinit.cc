@@ -9,6 +9,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
 #include "gort/malloc/internal/current_mcache.h"
+#include "gort/malloc/internal/scavenge.h"
 #include "gort/platforms/auxv.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/cpu.h"
@@ -82,7 +83,11 @@ void SigMaskInit() { m0.sigmask = SigCurrentMask(); }
 void GcInit() {
   if (sched.gcwaiting.load()) Throw("gcinit: the world is stopped");
 }
-void LastPollInit() { sched.lastpoll.store(Nanotime()); }
+void LastPollInit() {
+  const int64_t now = Nanotime();
+  sched.lastpoll.store(now);
+  sched.coarse_now.store(now, std::memory_order_relaxed);
+}
 
 // Read once, because the program may change its environment later.
 constinit const char* env_godebug = nullptr;
@@ -97,6 +102,16 @@ void SetTraceback(const char* level) {
   if (system || strcmp(level, "all") == 0) ReportAllGoroutines();
 }
 
+void LimitMemory(const char* text) {
+  if (text == nullptr || *text == '\0') return;
+  int64_t bytes;
+  if (ParseMemoryLimit(text, &bytes)) {
+    SetMemoryLimit(bytes);
+  } else {
+    Printer() << "gort: GOMEMLIMIT: ignoring \"" << text << "\": want a size such as 512MiB\n";
+  }
+}
+
 void ReadEnvironment() {
   // Environment: settings `key=value`, separated by commas; the keys are below.
   env_godebug = getenv("GODEBUG");
@@ -107,6 +122,9 @@ void ReadEnvironment() {
   // goroutines of the runtime; `crash` also ends with SIGABRT, which may leave a core dump, instead of
   // status 2.
   SetTraceback(getenv("GOTRACEBACK"));
+  // Environment: how much memory the heap of //malloc shall have, such as `512MiB`: a wish, see
+  // SetMemoryLimit of `gort/malloc/malloc.h`.
+  LimitMemory(getenv("GOMEMLIMIT"));
 }
 
 void ParseDebugVars() {
@@ -131,31 +149,34 @@ void NoteProgramName() {
 // The environment's GOMAXPROCS, or n without it. For a value that cannot be used it prints one line
 // and returns n.
 int32_t ProcsFromEnvironment(int32_t n) {
-  if (const char* text = env_gomaxprocs; text != nullptr && *text != '\0') {
-    int64_t v = 0;
-    if (!ParseInt64(text, strlen(text), &v) || v <= 0) {
-      Printer() << "gort: GOMAXPROCS: ignoring \"" << text << "\": want an integer from 1 to "
-                << kMaxProcs << '\n';
-    } else if (v > kMaxProcs) {
-      Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs
-                << '\n';
-      n = kMaxProcs;
-      sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
-    } else {
-      n = static_cast<int32_t>(v);
-      sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
-    }
+  const char* text = env_gomaxprocs;
+  if (text == nullptr || *text == '\0') return n;
+  int64_t v = 0;
+  if (!ParseInt64(text, strlen(text), &v) || v <= 0) {
+    Printer() << "gort: GOMAXPROCS: ignoring \"" << text << "\": want an integer from 1 to "
+              << kMaxProcs << '\n';
+    return n;
   }
-  return n;
+  sched.procs_from.store(ProcsFrom::kEnvironment, std::memory_order_relaxed);
+  sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+  if (v <= kMaxProcs) return static_cast<int32_t>(v);
+  Printer() << "gort: GOMAXPROCS: " << text << " is more than the limit; using " << kMaxProcs
+            << '\n';
+  return kMaxProcs;
 }
 
 // What GOMAXPROCS(n) asked for before the start; 0: nothing. Guarded by sched.lock.
 constinit int32_t early_procs = 0;
 
 void ProcsInit() {
+  sched.procs_from.store(ncpu < NumCpuAffinity() ? ProcsFrom::kQuota : ProcsFrom::kCpus,
+                         std::memory_order_relaxed);
   int32_t n = ProcsFromEnvironment(ncpu);
   LockGuard l(&sched.lock);
-  if (early_procs != 0) n = early_procs;
+  if (early_procs != 0) {
+    n = early_procs;
+    sched.procs_from.store(ProcsFrom::kProgram, std::memory_order_relaxed);
+  }
   if (ProcResize(n) != nullptr) Throw("unknown runnable goroutine during bootstrap");
 }
 

@@ -40,8 +40,9 @@ GORT_NO_TSAN void PrintM(Printer& p, const M* mp) {
   Id(p, pp != nullptr ? pp->id : -1);
   p << " curg=";
   Id(p, curg != nullptr ? static_cast<int64_t>(curg->goid) : -1);
-  p << " mallocing=0 throwing=0 preemptoff= locks=" << mp->locks << " dying=" << mp->dying
-    << " spinning=" << mp->spinning << " blocked=" << mp->blocked << " lockedg=";
+  p << " mallocing=0 throwing=0 preemptoff= locks=" << mp->locks
+    << " dying=" << mp->dying.load(std::memory_order_relaxed) << " spinning=" << mp->spinning
+    << " blocked=" << mp->blocked << " lockedg=";
   Id(p, lockedg != nullptr ? static_cast<int64_t>(lockedg->goid) : -1);
   p << '\n';
 }

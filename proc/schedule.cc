@@ -19,6 +19,7 @@
 #include "gort/proc/boot.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
 #include "gort/proc/sched_seed.h"
@@ -42,7 +43,9 @@ GORT_ALWAYS_INLINE void BeginTurn(M* mp, G* gp, bool inherit_time) {
   const uintptr_t guard = GORT_UNLIKELY(SchedSeeded()) ? kStackPreempt : gp->stack.lo;
   gp->stackguard0.store(guard, std::memory_order_relaxed);
   GORT_PROBE(go_start, gp->goid, mp);
-  if (!inherit_time) BumpTick(&mp->p.load(std::memory_order_relaxed)->schedtick);
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  TurnBegins(pp, gp);
+  if (!inherit_time) BumpTick(&pp->schedtick);
 }
 
 // Always inline, as Pick: a direct switch is one function.

@@ -16,6 +16,7 @@
 #include "gort/platforms/thread_limit.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/runq.h"
@@ -27,6 +28,9 @@ namespace {
 constexpr int64_t kHasItsP = -2;                  // M::lost_cpu
 constexpr int64_t kLongestPauseNs = 100'000'000;  // between two looks at threads that sleep
 constexpr int64_t kNotSeen = -1;                  // sysmon has not looked since the P was lost
+constexpr int64_t kDeafNs = 1'000'000;            // of CPU time, since our signal was sent
+constexpr int64_t kGoOnNs = 20'000;               // WithNobodyWaiting, between two looks,
+constexpr int kGoOnLooks = 100;                   // and how many of them
 
 // Goroutines that wait with their threads: at most so many, and at most so large a part of the
 // threads that the process may have.
@@ -34,10 +38,14 @@ constexpr int64_t kMostStaying = 4000;
 // That the process may have. Const after StayInit.
 constinit int64_t system_threads ABSL_GUARDED_BY(sched.lock) = INT64_MAX;
 
-constinit bool can_take = false;                 // const after StayInit
+constinit std::atomic<bool> can_take{false};     // true after StayInit
 constinit std::atomic<bool> has_barrier{false};  // false for good when the barrier fails
 constinit std::atomic<int> staying{0};           // goroutines in StayWithoutP
 constinit std::atomic<int> without_p{0};         // Ms that have lost their P and have none yet
+// WithNobodyWaiting. Who is about to wait counts itself first and asks then; so one of the two sees the
+// other.
+constinit std::atomic<int> entering{0};
+constinit std::atomic<bool> nobody_shall_wait{false};
 
 // The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
 // thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
@@ -227,6 +235,7 @@ void QueueWaiter(G* gp, bool looks) {
   P* idle = nullptr;
   {
     LockGuard l(&sched.lock);
+    WillBeRunnableAnywhere(nullptr, gp);
     CasGStatus(gp, kGSyscall, kGRunnable);
     if (!looks) idle = PidleGet();
     if (idle == nullptr) {
@@ -240,6 +249,7 @@ void QueueWaiter(G* gp, bool looks) {
 
 // gp leaves the handler again, as it was before: it has lost its P, and waits for none.
 void GoOnWithoutP(M* mp, G* gp) {
+  ForgetRunnable(gp);
   CasGStatus(gp, kGRunnable, kGRunning);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->curg.store(gp, std::memory_order_relaxed);
@@ -259,6 +269,16 @@ void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (gp != nullptr) HandToWired(nullptr, gp);
 }
 
+// From before gp is asked to wait until it waits where TakeWiredWaiter finds it, or goes on.
+class Entering {
+ public:
+  Entering() { entering.fetch_add(1); }
+  ~Entering() { entering.fetch_sub(1); }
+  Entering(const Entering&) = delete;
+  Entering& operator=(const Entering&) = delete;
+  bool May() const { return !nobody_shall_wait.load(); }
+};
+
 // Whether the thread `tid`, whose CPU time was cpu_before, and the caller see each other's last stores:
 // because of the barrier, or because it sleeps and has not run since.
 bool SeeEachOther(int tid, int64_t cpu_before) {
@@ -267,6 +287,19 @@ bool SeeEachOther(int tid, int64_t cpu_before) {
     has_barrier.store(false, std::memory_order_relaxed);  // forbidden since StayInit
   }
   return ThreadIsAsleep(tid, false) && ThreadCpuNs(tid) == cpu_before;
+}
+
+// Whether mp's thread, which has used its CPU for `cpu` nanoseconds, has run on for long since our signal
+// was sent: the program blocks that signal there, or the thread is long in one call of the kernel's.
+bool IsDeaf(const M* mp, int64_t cpu) {
+  return has_barrier.load(std::memory_order_relaxed) &&
+         mp->signal_pending.load(std::memory_order_relaxed) != 0 &&
+         cpu - mp->signal_cpu.load(std::memory_order_relaxed) > kDeafNs;
+}
+
+// Whether the thread `tid`, whose CPU time was cpu_before and is `cpu`, waits in the kernel.
+bool HasSlept(int tid, int64_t cpu_before, int64_t cpu) {
+  return cpu == cpu_before && ThreadIsAsleep(tid, has_barrier.load(std::memory_order_relaxed));
 }
 
 // Takes pp from mp if mp's thread runs the program's code.
@@ -279,7 +312,8 @@ bool TakeIfInProgram(M* mp, P* pp, int tid, int64_t cpu_before) {
   // Not pinned: in the program's code, and it waits for thread_lock when it leaves that.
   G* gp = mp->curg.load(std::memory_order_relaxed);
   if (!exact || pins->busy() || mp->p.load(std::memory_order_relaxed) != pp || gp == nullptr ||
-      mp->locks != 0 || mp->dying != 0 || ReadGStatus(gp) != kGRunning) {
+      mp->locks != 0 || mp->dying.load(std::memory_order_relaxed) != 0 ||
+      ReadGStatus(gp) != kGRunning) {
     pins->lost.store(0, std::memory_order_relaxed);
     return false;
   }
@@ -297,8 +331,8 @@ void StayInit() {
   }
   regain_p_hook.Set(&RegainForCall);
   scan_wait_hook.Set(&LetOneGoOn);
-  can_take = !GORT_TSAN;
   has_barrier.store(ThreadsBarrierInit(), std::memory_order_relaxed);
+  can_take.store(true, std::memory_order_release);  // pairs with: TakePFromSleeper
 }
 
 bool RunsProgram(const G* gp) {
@@ -314,6 +348,8 @@ HasP JudgeP(G* gp) {
 }
 
 Gave GivePAway(G* gp, const SigCtx* wait_at) {
+  const Entering enters;
+  if (wait_at != nullptr && !enters.May()) return Gave::kNobody;
   M* mp = gp->m;
   P* pp = nullptr;
   Taker taker;
@@ -350,10 +386,13 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
   M* mp = gp->m;
   P* pp = nullptr;
   if (gp->signal_context == nullptr) {  // lost its P some time ago
+    const Entering enters;
+    if (!enters.May()) return false;
     LockGuard l(&sched.lock);
     pp = PidleGet();
     if (pp == nullptr && BirthsPending()) return false;
     BeginToWait(mp, gp, ctx);
+    WillBeRunnableAnywhere(nullptr, gp);
     CasGStatus(gp, kGSyscall, kGRunnable);
     if (pp == nullptr) GlobRunqPut(gp);
   }
@@ -379,23 +418,29 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
   // With a seed only a stop of the world cuts off. What such a one holds others may wait for.
   const bool some_cut_off = staying.load(std::memory_order_relaxed) != 0;
-  if (!can_take || (SchedSeeded() && !some_cut_off)) return Sleeper::kAwake;
+  // pairs with: StayInit
+  if (!can_take.load(std::memory_order_acquire) || (SchedSeeded() && !some_cut_off))
+    return Sleeper::kAwake;
+  // ThreadSanitizer knows little of what makes this right, so there it is done where nothing else helps.
+  if (GORT_TSAN && !sched.gcwaiting.load(std::memory_order_relaxed)) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
   const int tid = mp->tid.load(std::memory_order_relaxed);
-  if (tid == 0 || ThreadCpuNs(tid) != cpu_before ||
-      !ThreadIsAsleep(tid, has_barrier.load(std::memory_order_relaxed))) {
-    return Sleeper::kAwake;
-  }
+  if (tid == 0) return Sleeper::kAwake;
+  const int64_t cpu = ThreadCpuNs(tid);
+  const bool deaf = IsDeaf(mp, cpu);
+  if (!deaf && !HasSlept(tid, cpu_before, cpu)) return Sleeper::kAwake;
+  // A deaf one is asked again: its signal may have gone another way.
+  const Sleeper not_taken = deaf ? Sleeper::kAwake : Sleeper::kLater;
   if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
     LockGuard l(&sched.lock);
     if (sched.gcwaiting.load()) {
       return StopIfTaken(TakeIfInProgram(mp, pp, tid, cpu_before) ? pp : nullptr) ? Sleeper::kTaken
-                                                                                  : Sleeper::kLater;
+                                                                                  : not_taken;
     }
   }
   const Taker taker = FindTaker(/*waits=*/false);
-  if (!taker.found()) return Sleeper::kLater;
+  if (!taker.found()) return not_taken;
   // Until HandTo no M runs with the P, and the one that had it may come back and wait.
   IncIdleLocked(-1);
   const bool taken = TakeIfInProgram(mp, pp, tid, cpu_before);
@@ -405,7 +450,7 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
     SendBack(taker);
   }
   IncIdleLocked(1);
-  return taken ? Sleeper::kTaken : Sleeper::kLater;
+  return taken ? Sleeper::kTaken : not_taken;
 }
 
 void HelpPinned(M* mp) {
@@ -414,6 +459,22 @@ void HelpPinned(M* mp) {
     if (mp->pins == nullptr || mp->pins->pins.load(std::memory_order_relaxed) == 0) return;
   }
   LetOneGoOn();
+}
+
+bool WithNobodyWaiting(void (*f)()) {
+  nobody_shall_wait.store(true);
+  bool done = false;
+  for (int i = 0; i < kGoOnLooks && !done; ++i) {
+    done = entering.load() == 0 && staying.load() == 0;
+    if (done) {
+      f();
+    } else {
+      LetOneGoOn();
+      ThreadSleep(kGoOnNs);
+    }
+  }
+  nobody_shall_wait.store(false);
+  return done;
 }
 
 int64_t CatchUp(int64_t now, int64_t slice_ns) {

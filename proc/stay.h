@@ -8,6 +8,8 @@
 //             kernel            When the goroutine comes back it goes on without a P, and gets one
 //                               as soon as it calls a function of gort that needs one; if it
 //                               computes instead for a time slice, a signal makes it wait for one.
+//             it computes, and  as the last: another thread takes the P. It computes on beside the
+//             blocks our signal one that got that, as a thread would.
 //
 //           That is right wherever the goroutine is: in malloc with its lock held, between two
 //           instructions that change a variable of the thread, under qsort, in a library without
@@ -77,14 +79,19 @@ enum class Sleeper : uint8_t {
   kTaken,
   kLater,  // it sleeps, but nobody is there to take the P, or the thread is pinned
 };
-// Takes pp from its M if the M's thread waits in the kernel, in a call that nobody announced, and
-// hands it on. cpu_before: the thread's CPU time at an earlier look. An M, or sysmon, which counts as
-// running meanwhile.
+// Takes pp from its M if the M's thread waits in the kernel, in a call that nobody announced, or
+// has used its CPU for a millisecond and not answered our signal, and hands it on. cpu_before: the
+// thread's CPU time at an earlier look. An M, or sysmon, which counts as running meanwhile.
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before);
-// For mp, whose thread has slept for a time slice and keeps its P because it is pinned: what it waits
-// for, a lock of the C library's as it may be, one of those that wait for a P may hold. If it is pinned
-// one of these goes on without a P for a while. sysmon.
+// For mp, whose thread has slept for a time slice and keeps its P because it is pinned, as who has stopped
+// the world is: what it waits for, a lock of the C library's as it may be, one of those that wait for a P
+// may hold. If it is pinned one of these goes on without a P for a while. sysmon.
 void HelpPinned(M* mp);
+
+// Calls f, which may wait for what a goroutine holds that was cut off (a lock of malloc's, to make a thread):
+// meanwhile none is cut off, and those that were go on first, without a P. False, and f was not called: they
+// are not through with that in 2 ms. sysmon, on which all of them depend otherwise.
+bool WithNobodyWaiting(void (*f)());
 
 // Interrupts goroutines that have been computing for half a time slice since they lost their P, which
 // makes them wait for one. Returns when to call it again: rarely while they all sleep. sysmon.

@@ -69,7 +69,7 @@ Stolen StealWork(P* pp, int64_t* now) {
       // A P becomes idle with an empty queue, and nothing is put there until it leaves the list.
       if (idlep_mask.Read(static_cast<int32_t>(id))) continue;
       if (G* gp = RunqSteal(pp, victim, last, &Backoff)) {
-        pp->steals.store(pp->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        ++pp->counts.steals;
         Trace(TraceEv::kSteal, gp, id);
         GORT_PROBE(go_steal, gp->goid, uint64_t{id});
         out.gp = gp;

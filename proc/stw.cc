@@ -109,6 +109,7 @@ void CountStop() {
   const int64_t ns = Nanotime() - sched.stop_began;
   sched.stops.fetch_add(1, std::memory_order_relaxed);
   sched.stop_ns.fetch_add(ns, std::memory_order_relaxed);
+  sched.stop_times.Add(static_cast<uint64_t>(ns));
   if (ns > sched.stop_longest_ns.load(std::memory_order_relaxed)) {
     sched.stop_longest_ns.store(ns, std::memory_order_relaxed);
   }
@@ -152,12 +153,13 @@ void Start() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 enum class By { kProgram, kFollower };
 
 // The program may choose until the world stands, and its choice goes before the follower's number.
-void StopAndResize(int32_t n, By by) {
+void StopAndResize(int32_t n, By by, ProcsFrom from = ProcsFrom::kProgram) {
   StopTheWorld(WaitReason::kStoppingTheWorld);
   {
     LockGuard l(&sched.lock);
     const bool chosen = sched.custom_gomaxprocs.load(std::memory_order_relaxed);
     if (by == By::kProgram || !chosen) new_procs = n;
+    if (by == By::kFollower && !chosen) sched.procs_from.store(from, std::memory_order_relaxed);
   }
   StartTheWorld();
 }
@@ -222,6 +224,7 @@ void GcStopM() {
 
 bool NoteChoice(int32_t n, int32_t* old) {
   LockGuard l(&sched.lock);
+  sched.procs_from.store(ProcsFrom::kProgram, std::memory_order_relaxed);
   sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
   *old = gomaxprocs.load(std::memory_order_relaxed);
   return n != (new_procs != 0 ? new_procs : *old);
@@ -231,7 +234,10 @@ int GoMaxProcs(int n) {
   if (n > kMaxProcs) n = kMaxProcs;
   int32_t old = 0;
   if (EarlyGoMaxProcs(n, &old)) {
-    if (n >= 1) sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+    if (n >= 1) {
+      sched.procs_from.store(ProcsFrom::kProgram, std::memory_order_relaxed);
+      sched.custom_gomaxprocs.store(true, std::memory_order_relaxed);
+    }
     return old;
   }
   if (n < 1) return gomaxprocs.load(std::memory_order_relaxed);
@@ -245,10 +251,10 @@ int GoMaxProcs(int n) {
   return old;
 }
 
-int SetProcs(int n) {
+int SetProcs(int n, ProcsFrom from) {
   if (n > kMaxProcs) n = kMaxProcs;
   int32_t old = gomaxprocs.load(std::memory_order_relaxed);
-  if (n >= 1 && n != old) StopAndResize(n, By::kFollower);
+  if (n >= 1 && n != old) StopAndResize(n, By::kFollower, from);
   return old;
 }
 

@@ -20,6 +20,7 @@
 #include "gort/platforms/pins.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
+#include "gort/proc/internal/time_to_run.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 
@@ -69,6 +70,7 @@ void ExitSyscallCommit(G* gp) {
   M* mp = Getg()->m;
   gp->m = nullptr;
   mp->curg.store(nullptr, std::memory_order_relaxed);
+  WillBeRunnableAnywhere(nullptr, gp);
   CasGStatus(gp, kGSyscall, kGRunnable);
   TraceReady(gp, WokenBy::kReturn);
   P* pp;
@@ -99,6 +101,7 @@ void EnterSyscall() {
     ++gp->nested_syscalls;
     return;
   }
+  ++pp->counts.syscalls;
   Trace(TraceEv::kSysEnter, gp);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = pp;
@@ -121,6 +124,8 @@ void EnterSyscallBlock() {
     return;
   }
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  ++pp->counts.syscalls;
+  ++pp->counts.handed_off;
   Trace(TraceEv::kSysEnter, gp);
   CasGStatus(gp, kGRunning, kGSyscall);
   mp->oldp = nullptr;

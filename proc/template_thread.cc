@@ -20,6 +20,7 @@
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
+#include "gort/proc/stay.h"
 
 namespace gort::rt {
 namespace {
@@ -98,8 +99,9 @@ bool TemplateThreadWanted() {
          !template_thread.starting.load(std::memory_order_relaxed);
 }
 
+// Not done: at sysmon's next look.
 void StartTemplateThreadIfAsked() {
-  if (TemplateThreadWanted()) StartTemplateThread();
+  if (TemplateThreadWanted()) WithNobodyWaiting(&StartTemplateThread);
 }
 
 bool LeaveToTemplateThread(M* mp) {

@@ -5,7 +5,11 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "absl/time/time.h"
+#include "gort/context/cancel_scope.h"
 #include "gort/runtime.h"
+#include "gort/timer/timer.h"
+#include "gort/timer/timer_scope.h"
 
 namespace gort {
 namespace {
@@ -27,8 +31,19 @@ TEST(BeforeRun, AsksAnswerAndTheNumbersOfPsAndThreadsHold) {
 
   std::atomic<bool> early = false;
   Go([&early] { early = true; });
-  int procs = gort::Run([&early] {
-    while (!early) Gosched();
+  // Timers wait for the start, as goroutines do; one that was stopped does not come.
+  std::atomic<int> timers = 0;
+  AfterFunc(absl::ZeroDuration(), [&timers] { timers += 1; });
+  const Timer later = AfterFunc(absl::Milliseconds(1), [&timers] { timers += 10; });
+  EXPECT_TRUE(AfterFunc(absl::Milliseconds(1), [&timers] { timers += 100; }).Stop());
+  EXPECT_TRUE(later.Reset(absl::Milliseconds(2)));
+  const CancelScope scope(Background(), absl::Milliseconds(1));
+  TickerScope ticker(absl::Milliseconds(1));
+  EXPECT_TRUE(scope.context().Err().ok());
+  int procs = gort::Run([&] {
+    while (!early || timers != 11) Gosched();
+    scope.context().Done().Recv();
+    ticker.C().Recv();
     EXPECT_GE(NumGoroutine(), 1);
     return GOMAXPROCS(0);
   });

@@ -48,7 +48,6 @@ struct alignas(kAlign) Thing {
 
 template <size_t kBytes, size_t kAlign>
 void ExpectArrives() {
-  SCOPED_TRACE(std::to_string(kBytes) + " bytes, aligned to " + std::to_string(kAlign));
   int right = 0;
   WaitGroup all;
   all.Add(3);
@@ -63,7 +62,7 @@ void ExpectArrives() {
         Thing<kBytes, kAlign>(mark));
   }
   all.Wait();
-  EXPECT_EQ(right, 6);
+  EXPECT_EQ(right, 6) << kBytes << " bytes, aligned to " << kAlign;
   while (alive != 0) Gosched();  // the last one is about to end
 }
 

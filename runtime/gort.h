@@ -21,6 +21,8 @@
 #include "gort/metrics/metrics.h"
 #include "gort/net/net.h"
 #include "gort/os/os.h"
+#include "gort/profile/labels.h"
+#include "gort/profile/profile.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/timer/sleep.h"

@@ -2,7 +2,6 @@
 #include <new>
 
 #include "gort/base/bits.h"
-#include "gort/base/throw.h"
 #include "gort/gmp/sched.h"
 #include "gort/platforms/mem.h"
 #include "gort/platforms/signal.h"
@@ -26,7 +25,7 @@ void Map(M* mp) {
   size_t page = PageSize();
   size_t bytes = page + AlignUp(SigStackBytes() + sizeof(Top), page);
   char* p = static_cast<char*>(MemMap(bytes, page));
-  if (p == nullptr) Throw("out of memory (signal stack)");
+  if (p == nullptr) MemExhausted("signal stack", bytes);
   if (!MemGuardInstall(p, page)) MemProtectNone(p, page);  // if both fail: no guard
   Top* top = ::new (p + bytes - AlignUp(sizeof(Top), alignof(Top))) Top;
   top->g.stack = {reinterpret_cast<uintptr_t>(p + page), reinterpret_cast<uintptr_t>(top)};

@@ -26,6 +26,7 @@ class Action {
       : bits_((sa.sa_flags & SA_SIGINFO) != 0
                   ? kSigInfo | reinterpret_cast<uintptr_t>(sa.sa_sigaction)
                   : reinterpret_cast<uintptr_t>(sa.sa_handler)) {}
+  bool operator==(const Action& other) const { return bits_ == other.bits_; }
   // Whether it names a function. (A sigaction of zeros may have SA_SIGINFO.)
   bool IsHandler() const { return Address() != DefaultBits() && Address() != IgnoreBits(); }
   bool Ignores() const { return Address() == IgnoreBits(); }
@@ -46,10 +47,43 @@ class Action {
   uint64_t bits_ = 0;
 };
 
+// What our handler found in its place, each time that it came. A handler that was installed over ours
+// may call ours as what was there before, so the former ones stay known while it is there.
+class Before {
+ public:
+  // Before the handler is in place. With no room the last is forgotten.
+  void Push(Action action) {
+    latest_.store(action, std::memory_order_release);  // pairs with: Latest
+    const int n = n_.load(std::memory_order_relaxed);
+    if (n > 0 && At(n - 1) == action) return;
+    found_[n < kMost ? n : kMost - 1].store(action, std::memory_order_relaxed);
+    n_.store(n < kMost ? n + 1 : kMost, std::memory_order_release);  // pairs with: Ago
+  }
+  // What was found last, also when it is in its place again: a handler of ours may be under way.
+  Action Latest() const { return latest_.load(std::memory_order_acquire); }  // pairs with: Push
+  // What was found last is in its place again.
+  void Pop() { n_.store(n_.load(std::memory_order_relaxed) - 1, std::memory_order_release); }
+  // What was found before that, `times` ago. False: so often it did not come.
+  bool Ago(uintptr_t times, Action* action) const {
+    const auto n = static_cast<uintptr_t>(n_.load(std::memory_order_acquire));  // pairs with: Push
+    if (times >= n) return false;
+    *action = At(n - 1 - times);
+    return true;
+  }
+
+ private:
+  static constexpr int kMost = 4;
+  Action At(uintptr_t i) const { return found_[i].load(std::memory_order_relaxed); }
+
+  std::atomic<Action> latest_{};
+  std::atomic<Action> found_[kMost] = {};
+  std::atomic<int> n_{0};
+};
+
 struct Slot {
   std::atomic<SignalFn> fns[kMaxSignalFns] = {};  // in the order of registering; null: end
   std::atomic<bool> installed{false};             // the thread that sets it installs the handler
-  std::atomic<Action> before{};                   // written before the handler is in place
+  Before before;
   // Of SignalTake and SignalGiveBack, which take turns.
   bool taken = false;
   bool was_installed = false;  // somebody had taken the signal from this package before
@@ -130,10 +164,16 @@ bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
   return false;
 }
 
+// The mark of a signal's frame while the application's handler has it: one that came after ours and
+// calls it gives us the frame again. It counts how often the signal went on in units of kForwarded.
+enum : uintptr_t { kNew = 0, kNoted = 1, kForwarded = 2 };
+
 // The application's handler, if it had one. Go: sigfwd
-bool Forward(Action before, int sig, siginfo_t* info, void* ucontext) {
-  if (!before.IsHandler()) return false;
-  before.Call(sig, info, ucontext);
+bool Forward(Action to, int sig, siginfo_t* info, SigCtx& ctx, uintptr_t mark) {
+  if (!to.IsHandler()) return false;
+  ctx.set_mark(mark + kForwarded);
+  to.Call(sig, info, ctx.raw());
+  ctx.set_mark(mark);
   return true;
 }
 
@@ -154,32 +194,59 @@ bool IsOurs(const SigEntry& entry, const G* gp) {
   return (entry.flags & kSigDefaultAfter) == 0 || gp->goid != 0;
 }
 
-void Handler(int sig, siginfo_t* info, void* ucontext) {
-  int saved_errno = errno;
-  Slot& slot = slots[sig];
-  const SigEntry* entry = SigEntryOf(sig);
-  SigCtx ctx(ucontext);
-  G* gp = Getg();
-  // A fault in a report shall come back to this handler, where BeginFatal ends the process with
-  // status 2: a blocked fault would kill it.
-  if (IsFault(entry, info)) {
-    for (const SigEntry& e : kSigTable) {
-      if ((e.flags & kSigFault) != 0) SigUnblock(e.sig);
-    }
+// What nobody handled.
+void Unhandled(const SigEntry* entry, int sig, siginfo_t* info, const SigCtx& ctx, const G* gp,
+               Action before) {
+  if (entry != nullptr && IsOurs(*entry, gp)) Report(*entry, *info, ctx, gp);
+  DefaultAction(entry, sig, info, before);
+}
+
+// The handler to which we forwarded calls ours, because it was installed over ours: what comes next
+// is what was there before.
+void HandleChained(const Slot& slot, int sig, siginfo_t* info, SigCtx& ctx, const G* gp) {
+  const uintptr_t mark = ctx.mark();
+  Action before;
+  if (!slot.before.Ago(mark / kForwarded, &before)) return;  // each has had it
+  if (!Forward(before, sig, info, ctx, mark) && (mark & kNoted) == 0) {
+    Unhandled(SigEntryOf(sig), sig, info, ctx, gp, before);
   }
+}
+
+// A fault in a report shall come back to the handler, where BeginFatal ends the process with status
+// 2: a blocked fault would kill it.
+void UnblockFaults() {
+  for (const SigEntry& e : kSigTable) {
+    if ((e.flags & kSigFault) != 0) SigUnblock(e.sig);
+  }
+}
+
+void Handle(Slot& slot, int sig, siginfo_t* info, SigCtx& ctx, G* gp) {
+  const int saved_errno = errno;
+  const SigEntry* entry = SigEntryOf(sig);
+  if (IsFault(entry, info)) UnblockFaults();
   G* gsignal = gp != nullptr && gp->m != nullptr ? gp->m->gsignal : nullptr;
   if (gsignal != nullptr) Setg(gsignal);
   bool handled = CallRegistered(slot, info, ctx, gp);
   const bool noted = !handled && !IsFault(entry, info) && signal_notify_hook(sig);
   // The application's handler may never return (siglongjmp).
   if (gsignal != nullptr) Setg(gp);
-  const Action before = slot.before.load(std::memory_order_acquire);  // pairs with: SignalTake
+  const Action before = slot.before.Latest();
   if (!handled) {
     errno = saved_errno;
-    handled = Forward(before, sig, info, ucontext) || noted;
+    handled = Forward(before, sig, info, ctx, noted ? kNoted : kNew) || noted;
   }
-  if (!handled && entry != nullptr && IsOurs(*entry, gp)) Report(*entry, *info, ctx, gp);
-  if (!handled) DefaultAction(entry, sig, info, before);
+  if (!handled) Unhandled(entry, sig, info, ctx, gp, before);
+}
+
+void Handler(int sig, siginfo_t* info, void* ucontext) {
+  const int saved_errno = errno;
+  SigCtx ctx(ucontext);
+  G* gp = Getg();
+  if (ctx.mark() == kNew) {
+    Handle(slots[sig], sig, info, ctx, gp);
+  } else {
+    HandleChained(slots[sig], sig, info, ctx, gp);
+  }
   errno = saved_errno;
 }
 
@@ -189,8 +256,8 @@ bool HasOurHandler(const struct sigaction& action) {
 
 // Makes the handler ours. False: sig cannot be caught.
 bool TakeFrom(Slot& slot, int sig, const struct sigaction& now) {
-  // The handler reads slot.before, so it is stored before the handler is in place.
-  slot.before.store(Action(now), std::memory_order_release);  // pairs with: Handler
+  // The handler reads it, so it is stored before the handler is in place.
+  slot.before.Push(Action(now));
   return SigInstall(sig, &Handler, nullptr);
 }
 
@@ -240,7 +307,9 @@ void SignalGiveBack(int sig) {
   // Registered since: the signal stays with this package.
   if (!slot.was_installed && slot.installed.load(std::memory_order_acquire)) return;
   struct sigaction now {};
-  if (SigGetAction(sig, &now) && HasOurHandler(now)) SigSetAction(sig, slot.saved);
+  if (!SigGetAction(sig, &now) || !HasOurHandler(now)) return;
+  SigSetAction(sig, slot.saved);
+  slot.before.Pop();
 }
 
 bool AnotherHandlerBlocks(int sig) {
@@ -249,8 +318,7 @@ bool AnotherHandlerBlocks(int sig) {
     if (other == sig || !SigGetAction(other, &action)) continue;
     const bool ours = HasOurHandler(action);
     // Ours blocks everything, also while it calls the application's.
-    const Action applications =
-        ours ? slots[other].before.load(std::memory_order_acquire) : Action(action);
+    const Action applications = ours ? slots[other].before.Latest() : Action(action);
     if (!applications.IsHandler()) continue;
     if (ours || sigismember(&action.sa_mask, sig) != 0) return true;
   }

@@ -16,9 +16,7 @@ void NotifyList::Add(NotifyWaiter* w) {
   LockGuard guard(&lock_);
   if (w->state == NotifyWaiter::kGivenUp) return;
   w->gp = gp;
-  w->prev = last_;
-  (last_ != nullptr ? last_->next : first_) = w;
-  last_ = w;
+  waiters_.PushBack(w);
   listed_.fetch_add(1);
 }
 
@@ -34,8 +32,7 @@ bool NotifyList::Wait(NotifyWaiter* w) {
 }
 
 void NotifyList::Remove(NotifyWaiter* w) {
-  (w->prev != nullptr ? w->prev->next : first_) = w->next;
-  (w->next != nullptr ? w->next->prev : last_) = w->prev;
+  waiters_.Remove(w);
   listed_.fetch_sub(1);
 }
 
@@ -47,7 +44,7 @@ G* NotifyList::GiveUp(NotifyWaiter* w) {
 }
 
 G* NotifyList::Notify() {
-  NotifyWaiter* w = first_;
+  NotifyWaiter* w = waiters_.front();
   Remove(w);
   const bool parked = std::exchange(w->state, NotifyWaiter::kNotified) == NotifyWaiter::kParked;
   return parked ? w->gp : nullptr;
@@ -58,7 +55,7 @@ void NotifyList::NotifyOne() {
   G* gp = nullptr;
   {
     LockGuard guard(&lock_);
-    if (first_ == nullptr) return;
+    if (waiters_.empty()) return;
     gp = Notify();
   }
   if (gp != nullptr) GoReady(gp);
@@ -69,27 +66,13 @@ void NotifyList::NotifyAll() {
   GQueue woken;
   {
     LockGuard guard(&lock_);
-    while (first_ != nullptr) {
+    while (!waiters_.empty()) {
       if (G* gp = Notify()) woken.PushBack(gp);
     }
   }
   while (G* gp = woken.Pop()) GoReady(gp);
 }
 
-namespace {
-
-// Ends a wait on a list.
-struct CondWatch : ContextWatch {
-  explicit CondWatch(NotifyList* l) : ContextWatch(&GiveUp), list(l) {}
-  static G* GiveUp(ContextWatch* w) {
-    auto* self = static_cast<CondWatch*>(w);
-    return self->list->GiveUp(&self->waiter);
-  }
-  NotifyList* const list;
-  NotifyWaiter waiter;
-};
-
-}  // namespace
 }  // namespace rt
 
 void Cond::Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -103,7 +86,7 @@ void Cond::Wait() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 absl::Status Cond::Wait(const Context& ctx) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   copied_.Use("sync.Cond is copied");
-  rt::CondWatch watch(&list_);
+  rt::WaitWatch<rt::NotifyList, rt::NotifyWaiter, &rt::NotifyList::GiveUp> watch(&list_);
   if (!watch.Begin(ctx)) return ctx.Err();
   list_.Add(&watch.waiter);
   mu_.Unlock();

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "gort/base/list.h"
 #include "gort/context/context.h"
 #include "gort/lock/mutex.h"
 #include "gort/sync/internal/copy_check.h"
@@ -26,12 +27,11 @@ namespace rt {
 struct G;
 
 // A call that waits, in its frame.
-struct NotifyWaiter {
+struct NotifyWaiter : ListNode<NotifyWaiter> {
   enum State : uint8_t { kAwake, kParked, kNotified, kGivenUp };
 
-  G* gp = nullptr;  // guarded by the list's lock, as all below; null: not on it yet
-  NotifyWaiter* prev = nullptr;
-  NotifyWaiter* next = nullptr;
+  // Guarded by the list's lock.
+  G* gp = nullptr;  // null: not on the list yet
   State state = kAwake;
 };
 
@@ -58,8 +58,7 @@ class NotifyList {
 
   std::atomic<int64_t> listed_{0};  // written under lock_
   Mutex lock_{LockRank::kRoot};
-  NotifyWaiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;
-  NotifyWaiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  List<NotifyWaiter> waiters_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace rt

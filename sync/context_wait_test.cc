@@ -18,6 +18,7 @@
 #include "gort/context/context.h"
 #include "gort/sync/cond.h"
 #include "gort/sync/mutex.h"
+#include "gort/sync/rwmutex.h"
 #include "gort/sync/semaphore.h"
 #include "gort/sync/wait_group.h"
 #include "gort/tests/support/goroutines.h"
@@ -37,6 +38,7 @@ using ::gort::testing::Procs;
 using ::gort::testing::Yield;
 
 const absl::Status kCancelled = absl::CancelledError("context canceled");
+constexpr int kRWRounds = GORT_TEST_SANITIZED != 0 ? 300 : 3000;
 
 TEST(ContextWaitTest, MutexLocksOrGivesUp) {
   InGort([] {
@@ -437,6 +439,128 @@ TEST(ContextWaitTest, WaitGroupStressOnOneP) {
 }
 TEST(ContextWaitTest, WaitGroupStressOnFourPs) {
   InGort([] { WaitGroupStress(4, 7); });
+}
+
+TEST(ContextWaitTest, AReaderOfAnRWMutexGivesUpAndTheOthersStay) {
+  InGort([] {
+    RWMutex mu;
+    CancelScope scope;
+    mu.Lock();
+    absl::Status gone, stayed;
+    Probe gives_up([&] { gone = mu.RLock(scope.context()); });
+    Probe stays([&] {
+      stayed = mu.RLock(Background());
+      mu.RUnlock();
+    });
+    EXPECT_EQ(gives_up.Waits(), "sync.RWMutex.RLock");
+    scope.Cancel();
+    EXPECT_TRUE(gives_up.Finish());
+    EXPECT_EQ(gone, kCancelled);
+    EXPECT_FALSE(stays.done());
+    mu.Unlock();
+    EXPECT_TRUE(stays.Finish());
+    EXPECT_TRUE(stayed.ok());
+    EXPECT_EQ(mu.RLock(scope.context()), kCancelled) << "cancelled before, though free";
+    EXPECT_EQ(mu.Lock(scope.context()), kCancelled);
+    EXPECT_TRUE(mu.TryLock());
+    mu.Unlock();
+  });
+}
+
+// The readers that a writer kept out do not have to wait for those inside.
+TEST(ContextWaitTest, AWriterOfAnRWMutexGivesUpAndItsReadersGoOn) {
+  InGort([] {
+    for (int leave_first = 0; leave_first < 3; ++leave_first) {
+      RWMutex mu;
+      CancelScope scope;
+      for (int i = 0; i < 3; ++i) mu.RLock();
+      absl::Status gone;
+      Probe writer([&] { gone = mu.Lock(scope.context()); });
+      EXPECT_EQ(writer.Waits(), "sync.RWMutex.Lock");
+      Probe second([&] {
+        mu.Lock();
+        mu.Unlock();
+      });
+      std::list<Probe> readers;
+      for (int i = 0; i < 3; ++i) {
+        readers.emplace_back([&] {
+          mu.RLock();
+          mu.RUnlock();
+        });
+        EXPECT_EQ(readers.back().Waits(), "sync.RWMutex.RLock");
+      }
+      for (int i = 0; i < leave_first; ++i) mu.RUnlock();
+      scope.Cancel();
+      EXPECT_TRUE(writer.Finish());
+      EXPECT_EQ(gone, kCancelled);
+      for (int i = leave_first; i < 3; ++i) {
+        EXPECT_FALSE(second.done());
+        mu.RUnlock();
+      }
+      for (Probe& p : readers) EXPECT_TRUE(p.Finish());
+      EXPECT_TRUE(second.Finish());
+      EXPECT_TRUE(mu.TryLock());
+      mu.Unlock();
+    }
+  });
+}
+
+// Readers and writers, some with contexts that end at any moment: nobody is inside with a writer, and
+// in the end the lock is free, with all its counts.
+void RWMutexStress(int procs, uint64_t seed) {
+  SCOPED_TRACE(seed);
+  InGort([=] {
+    Procs p(procs);
+    RWMutex mu;
+    std::atomic<int> inside{0};  // readers, or 10000 for a writer
+    std::atomic<int> wrong{0}, gone{0};
+    WaitGroup wg;
+    for (int g = 0; g < 9; ++g) {
+      wg.Go([&, g] {
+        rt::FastRand rand(seed * 100 + static_cast<uint64_t>(g));
+        for (int n = 0; n < kRWRounds; ++n) {
+          const int mine = g % 3 == 0 ? 10000 : 1;
+          auto [ctx, cancel] = WithCancel(Background());
+          if (rand.N(4) == 0) wg.Go([cancel = cancel] { cancel(); });
+          const bool plain = rand.N(4) == 0;
+          absl::Status s;
+          if (mine == 1) {
+            plain ? mu.RLock() : void(s = mu.RLock(ctx));
+          } else {
+            plain ? mu.Lock() : void(s = mu.Lock(ctx));
+          }
+          if (s.ok()) {
+            const int before = inside.fetch_add(mine);
+            if (before >= 10000 || (mine == 10000 && before != 0)) ++wrong;
+            if (rand.N(8) == 0) Yield();
+            inside.fetch_sub(mine);
+            mine == 1 ? mu.RUnlock() : mu.Unlock();
+          } else {
+            ++gone;
+          }
+          cancel();
+        }
+      });
+    }
+    wg.Wait();
+    EXPECT_EQ(wrong, 0);
+    EXPECT_GT(gone, 0);
+    EXPECT_TRUE(mu.TryLock());
+    EXPECT_FALSE(mu.TryRLock());
+    mu.Unlock();
+    EXPECT_TRUE(mu.TryRLock());
+    mu.RUnlock();
+  });
+}
+
+TEST(ContextWaitTest, RWMutexStressOnOneP) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) RWMutexStress(1, seed);
+}
+TEST(ContextWaitTest, RWMutexStressOnFourPs) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) RWMutexStress(4, seed);
+}
+TEST(ContextWaitTest, RWMutexStressOnEightPs) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) RWMutexStress(8, seed);
 }
 
 TEST(ContextWaitTest, FromAForeignThread) {

@@ -19,31 +19,21 @@ void FutureState::Publish() {
   if (G* gp = reinterpret_cast<Waking*>(before)->Wake()) GoReady(gp);
 }
 
-struct FutureState::Waiter : ContextWatch {
-  explicit Waiter(FutureState* state) : ContextWatch(&GiveUp), s(state) {}
-  static G* GiveUp(ContextWatch* w) {
-    auto* waiter = static_cast<Waiter*>(w);
-    return waiter->TakeOut() ? waiter->waking.Wake() : nullptr;
-  }
-  FutureState* const s;
-  Waking waking;
+bool FutureState::Put(Waking* w) {
+  uintptr_t running = kRunning;
+  // pairs with: Publish
+  return word_.compare_exchange_strong(running, reinterpret_cast<uintptr_t>(w),
+                                       std::memory_order_acq_rel, std::memory_order_acquire);
+}
 
-  uintptr_t word() { return reinterpret_cast<uintptr_t>(&waking); }
-  // True: the goroutine will find it, or a cancellation.
-  bool Put() {
-    uintptr_t running = kRunning;
-    // pairs with: Publish
-    return s->word_.compare_exchange_strong(running, word(), std::memory_order_acq_rel,
-                                            std::memory_order_acquire);
-  }
-  // True: it was there still, and nobody wakes it.
-  bool TakeOut() {
-    uintptr_t mine = word();
-    // pairs with: Put
-    return s->word_.compare_exchange_strong(mine, kRunning, std::memory_order_acq_rel,
-                                            std::memory_order_acquire);
-  }
-};
+bool FutureState::TakeOut(Waking* w) {
+  auto mine = reinterpret_cast<uintptr_t>(w);
+  // pairs with: Put
+  return word_.compare_exchange_strong(mine, kRunning, std::memory_order_acq_rel,
+                                       std::memory_order_acquire);
+}
+
+G* FutureState::GiveUp(Waking* w) { return TakeOut(w) ? w->Wake() : nullptr; }
 
 void FutureState::Wait() {
   if (Ready()) return;
@@ -51,8 +41,8 @@ void FutureState::Wait() {
     done_.Recv();
     return;
   }
-  Waiter w(this);
-  if (w.Put()) w.waking.Await(WaitReason::kFutureWait);
+  Waking w;
+  if (Put(&w)) w.Await(WaitReason::kFutureWait);
 }
 
 absl::Status FutureState::Wait(const Context& ctx) {
@@ -61,11 +51,12 @@ absl::Status FutureState::Wait(const Context& ctx) {
     Select(OnRecv(done_), OnRecv(ctx.Done()));
     return Ready() ? absl::OkStatus() : ctx.Err();
   }
-  Waiter w(this);
-  if (!w.Put()) return absl::OkStatus();
-  const bool watching = w.Begin(ctx);
-  if (watching || !w.TakeOut()) w.waking.Await(WaitReason::kFutureWait);
-  if (watching) w.End();
+  WaitWatch<FutureState, Waking, &FutureState::GiveUp> watch(this);
+  Waking* w = &watch.waiter;
+  if (!Put(w)) return absl::OkStatus();
+  const bool watching = watch.Begin(ctx);
+  if (watching || !TakeOut(w)) w->Await(WaitReason::kFutureWait);
+  if (watching) watch.End();
   return Ready() ? absl::OkStatus() : ctx.Err();
 }
 

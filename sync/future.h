@@ -4,7 +4,7 @@
 // Layer     10.                                        Go: none; a goroutine and a channel
 // Lifetime  A Future is one handle, for one goroutine at a time; it can be moved, also to another.
 //           Dropping it detaches: f goes on, and its result goes with it, an exception too. What f
-//           captured and its arguments are destroyed before the Future is ready. References that a
+//           captured and its arguments are destroyed before the Future is ready, its Locals after. References that a
 //           Future gives out are f's: what they refer to must live on its own.
 // Ends      f ends by Goexit: there is no result, and Get throws Panic("future: the goroutine ended
 //           by Goexit"). Misuse of an empty Future, one that was moved from, default-constructed or
@@ -42,6 +42,9 @@ template <class R>
 class Future;
 
 namespace rt {
+
+struct G;
+class Waking;
 
 // What a Future and its goroutine share, but for the value. Two references at first.
 class FutureState {
@@ -83,7 +86,12 @@ class FutureState {
   static constexpr uintptr_t kReady = 1;
   static constexpr uintptr_t kWatched = 2;  // done_ is there, to be closed
 
-  struct Waiter;
+  // Leaves the call where the goroutine or a cancellation finds it. False: the result is there.
+  bool Put(Waking* w);
+  // True: it was there still, and nobody wakes it.
+  bool TakeOut(Waking* w);
+  // Takes it out; the goroutine to be readied, or null.
+  G* GiveUp(Waking* w);
 
   std::atomic<uintptr_t> word_{kRunning};
   std::atomic<int32_t> refs_{2};
@@ -196,7 +204,7 @@ struct FutureTask {
 
 // The result of a goroutine, once. R may be void, a reference, or a type that can only be moved.
 template <class R>
-class [[nodiscard]] Future {
+class Future {
  public:
   // Empty.
   Future() = default;
@@ -247,7 +255,8 @@ class [[nodiscard]] Future {
 // throws (nothing is started then). Go: go statement
 template <class F, class... A>
 requires rt::kCallable<F, A...>
-__attribute__((always_inline)) inline auto Spawn(const GoOptions& options, F&& f, A&&... args)
+[[nodiscard]] __attribute__((always_inline)) inline auto Spawn(const GoOptions& options, F&& f,
+                                                               A&&... args)
     -> Future<rt::CallResult<F, A...>> {
   using R = rt::CallResult<F, A...>;
   auto* s = new rt::FutureValue<R>;
@@ -260,7 +269,7 @@ __attribute__((always_inline)) inline auto Spawn(const GoOptions& options, F&& f
 }
 template <class F, class... A>
 requires rt::kCallable<F, A...>
-__attribute__((always_inline)) inline auto Spawn(F&& f, A&&... args)
+[[nodiscard]] __attribute__((always_inline)) inline auto Spawn(F&& f, A&&... args)
     -> Future<rt::CallResult<F, A...>> {
   return gort::Spawn(GoOptions(), std::forward<F>(f), std::forward<A>(args)...);
 }

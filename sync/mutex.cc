@@ -1,11 +1,13 @@
 #include "gort/sync/mutex.h"
 
+#include <utility>
+
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
 #include "gort/context/context.h"
-#include "gort/context/internal/watch.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/proc.h"
+#include "gort/sync/internal/sem_watch.h"
 #include "gort/sync/internal/sema.h"
 #include "gort/sync/internal/spin.h"
 
@@ -21,17 +23,6 @@ namespace {
 
 constexpr int64_t kStarvationNs = 1'000'000;
 
-// Ends a wait at a semaphore.
-struct LockWatch : rt::ContextWatch {
-  explicit LockWatch(const std::atomic<uint32_t>* a) : ContextWatch(&GiveUp), addr(a) {}
-  static rt::G* GiveUp(rt::ContextWatch* w) {
-    auto* self = static_cast<LockWatch*>(w);
-    return rt::SemGiveUp(self->addr, &self->wait);
-  }
-  const std::atomic<uint32_t>* const addr;
-  rt::SemWait wait;
-};
-
 }  // namespace
 
 GORT_NOINLINE void Mutex::LockSlow(rt::WaitReason reason) {
@@ -44,15 +35,16 @@ absl::Status Mutex::Lock(const Context& ctx) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (absl::Status err = ctx.Err(); !err.ok()) return err;
   // pairs with: Unlock, TryUnlockBesideWoken, UnlockSlow
   if ((state_.fetch_or(kLocked, std::memory_order_acquire) & kLocked) == 0) return absl::OkStatus();
-  LockWatch watch(&sema_);
+  rt::SemWatch watch(&sema_);
   if (!watch.Begin(ctx)) return ctx.Err();
-  const bool locked = LockOr(rt::WaitReason::kSyncMutexLock, &watch.wait);
+  const bool locked = LockOr(rt::WaitReason::kSyncMutexLock, &watch.waiter);
   watch.End();
   return locked ? absl::OkStatus() : ctx.Err();
 }
 
 bool Mutex::LockOr(rt::WaitReason reason, rt::SemWait* wait) {
   int64_t waiting_since = 0;  // 0: has not slept yet
+  int64_t counted_until = 0;  // of the waiting
   bool starving = false;
   bool awake = false;  // this goroutine is the one that kWoken stands for
   int spins = 0;
@@ -81,9 +73,12 @@ bool Mutex::LockOr(rt::WaitReason reason, rt::SemWait* wait) {
 
     // A goroutine that has waited before goes to the head of the queue.
     const bool again = waiting_since != 0;
-    if (!again) waiting_since = rt::Nanotime();
-    if (!rt::SemAcquireOr(&sema_, /*lifo=*/again, reason, wait)) return GiveUp();
-    starving = starving || rt::Nanotime() - waiting_since > kStarvationNs;
+    if (!again) counted_until = waiting_since = rt::Nanotime();
+    const bool served = rt::SemAcquireOr(&sema_, /*lifo=*/again, reason, wait);
+    const int64_t now = rt::Nanotime();
+    rt::CountMutexWait(now - std::exchange(counted_until, now));
+    if (!served) return GiveUp();
+    starving = starving || now - waiting_since > kStarvationNs;
     s = state_.load(std::memory_order_relaxed);
     // The waiter that set kStarving cannot have been served before this one, so this wake-up is a
     // hand-over.

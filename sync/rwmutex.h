@@ -16,11 +16,14 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "gort/base/attributes.h"
 #include "gort/sync/internal/copy_check.h"
 #include "gort/sync/mutex.h"
 
 namespace gort {
+
+class Context;
 
 class ABSL_LOCKABLE RWMutex {
  public:
@@ -29,19 +32,27 @@ class ABSL_LOCKABLE RWMutex {
   RWMutex& operator=(const RWMutex&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
+  // Waits until ctx is cancelled at most. Ok: locked, also when ctx was cancelled at the same moment.
+  // Otherwise ctx.Err(), and not locked; also when ctx was cancelled before the call. Readers that a
+  // writer kept out, and that has given up, go on at once.
+  absl::Status Lock(const Context& ctx);
+  absl::Status RLock(const Context& ctx);
+  // Tell the compiler's check of annotations that it is locked, after the two above have said so.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
+  void AssertReaderHeld() const ABSL_ASSERT_SHARED_LOCK() {}
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true);
   // Fatal when no writer has it or waits for it: "sync: Unlock of unlocked RWMutex".
   void Unlock() ABSL_UNLOCK_FUNCTION();
 
   void RLock() ABSL_SHARED_LOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     copied_.Use("sync.RWMutex is copied");
-    if (GORT_UNLIKELY(readers_.fetch_add(1) < 0)) RLockSlow();
+    if (GORT_UNLIKELY(Count(state_.fetch_add(kOneReader)) < 0)) RLockSlow();
   }
   bool TryRLock() ABSL_SHARED_TRYLOCK_FUNCTION(true);
   // Fatal when no reader has it or waits for it: "sync: RUnlock of unlocked RWMutex".
   void RUnlock() ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     copied_.Use("sync.RWMutex is copied");
-    const int32_t n = readers_.fetch_sub(1);
+    const int32_t n = Count(state_.fetch_add(kOneDeparture - kOneReader));
     if (GORT_UNLIKELY(n <= 0)) RUnlockSlow(n);
   }
 
@@ -53,14 +64,24 @@ class ABSL_LOCKABLE RWMutex {
   void unlock_shared() ABSL_UNLOCK_FUNCTION() { RUnlock(); }
 
  private:
-  // With a writer, or none to unlock; n: what readers_ was.
+  // state_: in its lower half, as a signed number, the readers, active and waiting, less kMaxReaders
+  // while a writer is in; in the upper half how many have left, modulo 2^32, readers and writers.
+  static constexpr uint64_t kOneReader = 1;
+  static constexpr uint64_t kOneDeparture = uint64_t{1} << 32;
+  static constexpr int32_t Count(uint64_t state) { return static_cast<int32_t>(state); }
+  static uint32_t Departures(uint64_t state);
+
+  // With a writer, or none to unlock; n: what the count was.
   void RLockSlow();
   void RUnlockSlow(int32_t n);
+  bool GiveUpReading();
+  bool GiveUpWriting(uint64_t announced);
+  void LetIn(int32_t readers);
 
   Mutex writers_;  // held by the writer, from the beginning of Lock to the end of Unlock
   std::atomic<uint32_t> writer_sem_{0};
   std::atomic<uint32_t> reader_sem_{0};
-  std::atomic<int32_t> readers_{0};    // active and waiting; less kMaxReaders while a writer is in
+  std::atomic<uint64_t> state_{0};
   std::atomic<int32_t> departing_{0};  // active readers that the writer waits for
   [[no_unique_address]] rt::CopyCheck copied_;
 };

@@ -1,44 +1,32 @@
 #include "gort/sync/semaphore.h"
 
-#include <utility>
-
 #include "gort/base/panic.h"
 #include "gort/context/internal/watch.h"
 #include "gort/gmp/g.h"
+#include "gort/gmp/glist.h"
 #include "gort/gmp/wait_reason.h"
 #include "gort/proc/proc.h"
 
 namespace gort {
 
-// A waiter, in the frame of its call. The frame stays until the waiter is off the list and has been
+// A waiter, in the frame of its call. The frame stays until the waiter is off the line and has been
 // woken.
-struct Semaphore::Waiter {
+struct Semaphore::Waiter : rt::ListNode<Waiter> {
   enum State : uint8_t { kNew, kListed, kGranted, kGivenUp };
 
-  int64_t k = 0;           // units wanted
-  rt::G* gp = nullptr;     // to be readied
-  State state = kNew;      // guarded by the semaphore's lock; kGranted: the units are its own
-  Waiter* prev = nullptr;  // guarded by the semaphore's lock
-  Waiter* next = nullptr;  // guarded by the semaphore's lock; of those granted: the waker's
+  int64_t k = 0;        // units wanted
+  rt::G* gp = nullptr;  // to be readied
+  State state = kNew;   // guarded by the semaphore's lock; kGranted: the units are its own
 };
 
-// Ends a wait. Those behind the waiter are served when it has woken up.
-struct Semaphore::Watch : rt::ContextWatch {
-  Watch(Semaphore* s, int64_t k) : ContextWatch(&GiveUp), sem(s) { waiter.k = k; }
-  static rt::G* GiveUp(rt::ContextWatch* w);
-  Semaphore* const sem;
-  Waiter waiter;
-};
-
-rt::G* Semaphore::Watch::GiveUp(rt::ContextWatch* w) {
-  auto* self = static_cast<Watch*>(w);
-  Waiter* waiter = &self->waiter;
-  rt::LockGuard guard(&self->sem->lock_);
-  const bool listed = waiter->state == Waiter::kListed;
-  if (waiter->state == Waiter::kGranted) return nullptr;
-  if (listed) self->sem->Remove(waiter);
-  waiter->state = Waiter::kGivenUp;
-  return listed ? waiter->gp : nullptr;
+// Those behind the waiter are served when it has woken up.
+rt::G* Semaphore::GiveUp(Waiter* w) {
+  rt::LockGuard guard(&lock_);
+  if (w->state == Waiter::kGranted) return nullptr;
+  const bool listed = w->state == Waiter::kListed;
+  if (listed) line_.Remove(w);
+  w->state = Waiter::kGivenUp;
+  return listed ? w->gp : nullptr;
 }
 
 namespace {
@@ -47,57 +35,33 @@ void CheckUnits(int64_t k) {
   if (k < 0) throw Panic("semaphore: negative number of units");
 }
 
+void Ready(rt::GQueue* q) {
+  while (rt::G* gp = q->Pop()) rt::GoReady(gp);
+}
+
 }  // namespace
 
-void Semaphore::Queue(Waiter* w) {
-  w->state = Waiter::kListed;
-  w->prev = last_;
-  (last_ != nullptr ? last_->next : first_) = w;
-  last_ = w;
-}
-
-void Semaphore::Remove(Waiter* w) {
-  (w->prev != nullptr ? w->prev->next : first_) = w->next;
-  (w->next != nullptr ? w->next->prev : last_) = w->prev;
-  w->prev = w->next = nullptr;
-}
-
-// Gives free units to the first waiters of the line, in order: while the first cannot be served, no
-// other is. Returns the waiters that were served, for Wake.
-Semaphore::Waiter* Semaphore::Grant() {
-  Waiter* granted = nullptr;
-  Waiter** tail = &granted;
-  while (first_ != nullptr && first_->k <= free_) {
-    Waiter* w = first_;
+void Semaphore::Grant(rt::GQueue* granted) {
+  while (!line_.empty() && line_.front()->k <= free_) {
+    Waiter* w = line_.PopFront();
     free_ -= w->k;
-    Remove(w);
     w->state = Waiter::kGranted;
-    *tail = w;
-    tail = &w->next;
-  }
-  return granted;
-}
-
-void Semaphore::Wake(Waiter* granted) {
-  while (Waiter* w = granted) {
-    granted = w->next;
-    rt::GoReady(w->gp);  // w may be gone now
+    granted->PushBack(w->gp);
   }
 }
 
 bool Semaphore::TryAcquire(int64_t k) {
   CheckUnits(k);
   rt::LockGuard guard(&lock_);
-  if (first_ != nullptr || free_ < k) return false;
+  if (!line_.empty() || free_ < k) return false;
   free_ -= k;
   return true;
 }
 
-// Takes the units, or parks until they are the waiter's or it has given up.
 void Semaphore::TakeOrPark(Waiter* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   w->gp = rt::CurrentG();
   lock_.Lock();
-  if (w->state == Waiter::kNew && first_ == nullptr && free_ >= w->k) {
+  if (w->state == Waiter::kNew && line_.empty() && free_ >= w->k) {
     free_ -= w->k;
     w->state = Waiter::kGranted;
   }
@@ -105,7 +69,8 @@ void Semaphore::TakeOrPark(Waiter* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     lock_.Unlock();
     return;
   }
-  Queue(w);
+  w->state = Waiter::kListed;
+  line_.PushBack(w);
   rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncSemaphore);
 }
 
@@ -125,7 +90,8 @@ absl::Status Semaphore::Acquire(const Context& ctx, int64_t k) {
     return ctx.Err();
   }
   if (TryAcquire(k)) return absl::OkStatus();
-  Watch watch(this, k);
+  rt::WaitWatch<Semaphore, Waiter, &Semaphore::GiveUp> watch(this);
+  watch.waiter.k = k;
   if (!watch.Begin(ctx)) return ctx.Err();
   TakeOrPark(&watch.waiter);
   watch.End();
@@ -139,29 +105,28 @@ absl::Status Semaphore::Acquire(const Context& ctx, int64_t k) {
   return err;
 }
 
-// Of a waiter that has given up, and may have been in the way of those behind it.
 void Semaphore::ServeOthers() {
-  Waiter* granted;
+  rt::GQueue granted;
   {
     rt::LockGuard guard(&lock_);
-    granted = Grant();
+    Grant(&granted);
   }
-  Wake(granted);
+  Ready(&granted);
 }
 
 void Semaphore::Release(int64_t k) {
   CheckUnits(k);
-  Waiter* granted = nullptr;
+  rt::GQueue granted;
   bool too_many;
   {
     rt::LockGuard guard(&lock_);
     too_many = k > size_ - free_;
     if (!too_many) {
       free_ += k;
-      granted = Grant();
+      Grant(&granted);
     }
   }
-  Wake(granted);
+  Ready(&granted);
   if (too_many) throw Panic("semaphore: released more than held");
 }
 

@@ -14,10 +14,16 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "gort/base/list.h"
 #include "gort/context/context.h"
 #include "gort/lock/mutex.h"
 
 namespace gort {
+
+namespace rt {
+struct G;
+class GQueue;
+}  // namespace rt
 
 class Semaphore {
  public:
@@ -39,20 +45,20 @@ class Semaphore {
 
  private:
   struct Waiter;
-  struct Watch;
 
-  void Queue(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  void Remove(Waiter* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  Waiter* Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  static void Wake(Waiter* granted);
+  // Gives free units to the first waiters of the line, in order: while the first cannot be served, no
+  // other is. *granted gets the goroutines that were served, to be readied.
+  void Grant(rt::GQueue* granted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  rt::G* GiveUp(Waiter* w);
+  // Takes the units, or parks until they are the waiter's or it has given up.
   void TakeOrPark(Waiter* w);
+  // Of a waiter that has given up, and may have been in the way of those behind it.
   void ServeOthers();
 
   const int64_t size_;
   rt::Mutex lock_{rt::LockRank::kRoot};
   int64_t free_ ABSL_GUARDED_BY(lock_);
-  Waiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;  // in order of arrival
-  Waiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  rt::List<Waiter> line_ ABSL_GUARDED_BY(lock_);  // in order of arrival
 };
 
 }  // namespace gort

@@ -24,22 +24,12 @@
 namespace gort {
 
 // A call that waits, in its frame: it stays until WakeAll has readied it, or until it has given up.
-struct WaitGroup::Waiter {
+struct WaitGroup::Waiter : rt::ListNode<Waiter> {
   enum State : uint8_t { kNew, kListed, kServed, kGivenUp };
 
   rt::G* gp = nullptr;
-  Waiter* prev = nullptr;  // guarded by the group's lock, as all below
-  Waiter* next = nullptr;
-  State state = kNew;
+  State state = kNew;         // guarded by the group's lock
   std::exception_ptr thrown;  // of the round; if kServed
-};
-
-// Ends a wait.
-struct WaitGroup::Watch : rt::ContextWatch {
-  explicit Watch(WaitGroup* wg) : ContextWatch(&GiveUp), group(wg) {}
-  static rt::G* GiveUp(rt::ContextWatch* w);
-  WaitGroup* const group;
-  Waiter waiter;
 };
 
 void WaitGroup::Add(int64_t delta) {
@@ -61,12 +51,11 @@ GORT_NOINLINE void WaitGroup::WakeAll() {
     rt::LockGuard guard(&lock_);
     thrown = thrown_.Take();
     state_.fetch_and(~(kWaiters | kFailed), std::memory_order_acq_rel);  // pairs with: Add, Wait
-    for (Waiter* w = first_; w != nullptr; w = w->next) {
+    while (Waiter* w = waiters_.PopFront()) {
       w->state = Waiter::kServed;
       w->thrown = thrown;
       woken.PushBack(w->gp);
     }
-    first_ = last_ = nullptr;
   }
   while (rt::G* gp = woken.Pop()) rt::GoReady(gp);
 }
@@ -107,31 +96,25 @@ bool WaitGroup::Park(Waiter* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return false;
   }
   w->gp = gp;
-  w->prev = last_;
-  (last_ != nullptr ? last_->next : first_) = w;
-  last_ = w;
+  waiters_.PushBack(w);
   w->state = Waiter::kListed;
   rt::GoParkUnlock(&lock_, rt::WaitReason::kSyncWaitGroupWait);
   return true;
 }
 
-rt::G* WaitGroup::Watch::GiveUp(rt::ContextWatch* w) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  auto* self = static_cast<Watch*>(w);
-  WaitGroup* g = self->group;
-  Waiter* waiter = &self->waiter;
-  rt::LockGuard guard(&g->lock_);
-  if (waiter->state == Waiter::kNew) waiter->state = Waiter::kGivenUp;
-  if (waiter->state != Waiter::kListed) return nullptr;
-  const bool alone = g->first_ == waiter && g->last_ == waiter;
-  int64_t s = g->state_.load(std::memory_order_relaxed);  // the CAS confirms it
+rt::G* WaitGroup::GiveUp(Waiter* w) {
+  rt::LockGuard guard(&lock_);
+  if (w->state == Waiter::kNew) w->state = Waiter::kGivenUp;
+  if (w->state != Waiter::kListed) return nullptr;
+  const bool alone = waiters_.front() == waiters_.back();
+  int64_t s = state_.load(std::memory_order_relaxed);  // the CAS confirms it
   while (s >= kOne && alone &&
-         !g->state_.compare_exchange_weak(s, s & ~kWaiters, std::memory_order_acq_rel)) {
+         !state_.compare_exchange_weak(s, s & ~kWaiters, std::memory_order_acq_rel)) {
   }
   if (s < kOne) return nullptr;  // WakeAll is about to take the list
-  (waiter->prev != nullptr ? waiter->prev->next : g->first_) = waiter->next;
-  (waiter->next != nullptr ? waiter->next->prev : g->last_) = waiter->prev;
-  waiter->state = Waiter::kGivenUp;
-  return waiter->gp;
+  waiters_.Remove(w);
+  w->state = Waiter::kGivenUp;
+  return w->gp;
 }
 
 void WaitGroup::Wait() {
@@ -152,7 +135,7 @@ absl::Status WaitGroup::Wait(const Context& ctx) {
   copied_.Use("sync.WaitGroup is copied");
   int64_t s = state_.load(std::memory_order_acquire);  // pairs with: Add
   if (s >= kOne) {
-    Watch watch(this);
+    rt::WaitWatch<WaitGroup, Waiter, &WaitGroup::GiveUp> watch(this);
     const bool watching = watch.Begin(ctx);
     if (watching) {
       Park(&watch.waiter);

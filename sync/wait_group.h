@@ -21,6 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "gort/base/list.h"
 #include "gort/lock/mutex.h"
 #include "gort/proc/go.h"
 #include "gort/sync/internal/call.h"
@@ -67,7 +68,6 @@ class WaitGroup {
 
  private:
   struct Waiter;
-  struct Watch;
 
   // One unit of the counter; the destructor gives it back.
   class Counted {
@@ -100,6 +100,8 @@ class WaitGroup {
   void WakeAll();
   // True: *w waits for WakeAll. False: the counter is 0, or w has given up.
   bool Park(Waiter* w);
+  // Takes w off the list, now or when it comes, while the counter is not 0.
+  rt::G* GiveUp(Waiter* w);
 
   static constexpr int64_t kWaiters = 1;  // somebody is on the list
   static constexpr int64_t kFailed = 2;   // an exception is kept
@@ -107,8 +109,7 @@ class WaitGroup {
 
   std::atomic<int64_t> state_{0};
   rt::Mutex lock_{rt::LockRank::kRoot};
-  Waiter* first_ ABSL_GUARDED_BY(lock_) = nullptr;
-  Waiter* last_ ABSL_GUARDED_BY(lock_) = nullptr;
+  rt::List<Waiter> waiters_ ABSL_GUARDED_BY(lock_);
   rt::FirstException thrown_ ABSL_GUARDED_BY(lock_);
   [[no_unique_address]] rt::CopyCheck copied_;
 };

@@ -139,6 +139,11 @@ TEST(WaitGroupTest, WhatIsThrownArrivesAtWait) {
   });
 }
 
+// What several goroutines catch is not read in these tests: the C++ library counts its owners where
+// ThreadSanitizer does not see it.
+struct First {};
+struct Second {};
+
 TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
   InGort([] {
     WaitGroup wg;
@@ -146,21 +151,29 @@ TEST(WaitGroupTest, EachWaitOfARoundGetsTheFirstException) {
     Chan<int> d = MakeChan<int>();
     auto captured = std::make_shared<int>();
     const std::weak_ptr<int> first = captured;
-    wg.Go([c, captured = std::move(captured)] { throw *c.Recv(); });
-    wg.Go([d] { throw *d.Recv(); });
+    wg.Go([c, captured = std::move(captured)] {
+      c.Recv();
+      throw First();
+    });
+    wg.Go([d] {
+      d.Recv();
+      throw Second();
+    });
     std::atomic<int> caught{0};
-    auto wait = [&](int n) {
+    auto wait = [&] {
       try {
         wg.Wait();
-      } catch (int thrown) {
-        if (thrown == n) ++caught;
+      } catch (const First&) {
+        ++caught;
+      } catch (const Second&) {
+        ADD_FAILURE();
       }
     };
-    Probe a([&] { wait(1); });
-    Probe b([&] { wait(1); });
+    Probe a([&] { wait(); });
+    Probe b([&] { wait(); });
     c.Send(1);
     EXPECT_TRUE(Eventually([&] { return first.expired(); })) << "thrown";
-    Probe third([&] { wait(1); });
+    Probe third([&] { wait(); });
     EXPECT_EQ(third.Waits(), "sync.WaitGroup.Wait");
     d.Send(2);
     EXPECT_TRUE(a.Finish() && b.Finish() && third.Finish());
@@ -186,7 +199,7 @@ TEST(WaitGroupTest, ALateWaitLeavesTheExceptionToThoseThatWaited) {
       Probe waits([&] {
         try {
           wg.Wait();
-        } catch (int) {
+        } catch (const int&) {
           ++caught;
         }
       });
@@ -198,7 +211,7 @@ TEST(WaitGroupTest, ALateWaitLeavesTheExceptionToThoseThatWaited) {
       go = true;
       try {
         late.Wait();
-      } catch (int) {
+      } catch (const int&) {
         static_cast<void>(0);  // if it came in time
       }
       ASSERT_TRUE(waits.Finish());

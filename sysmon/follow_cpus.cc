@@ -26,11 +26,13 @@ void FollowCpus(int64_t now) {
     last_wanted = gomaxprocs.load(std::memory_order_relaxed);
     return;
   }
-  int wanted = std::min(DefaultProcs(NumCpuAffinity(), NumCpuCgroup()), kMaxProcs);
+  const int cpus = NumCpuAffinity();
+  const int wanted = std::min(DefaultProcs(cpus, NumCpuCgroup()), kMaxProcs);
   if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
   last_wanted = wanted;
-  GoSystem([wanted] {
-    SetProcs(wanted);  // unless the program has chosen since the look
+  const ProcsFrom from = wanted < std::min(cpus, kMaxProcs) ? ProcsFrom::kQuota : ProcsFrom::kCpus;
+  GoSystem([wanted, from] {
+    SetProcs(wanted, from);  // unless the program has chosen since the look
     busy.store(false, std::memory_order_release);
   });
 }

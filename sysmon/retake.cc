@@ -147,6 +147,22 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   return taken;
 }
 
+// Lets cut-off goroutines go on, one after the other, while pp's M sleeps with the world stopped: it waits
+// for what one of them holds, and before the world runs again none of them gets a P. A P in kPGcStop that
+// has an M is that of the goroutine that stops the world.
+void HelpStopper(P* pp, int64_t now, int64_t* look_again) {
+  M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
+  const int tid = mp != nullptr ? mp->tid.load(std::memory_order_relaxed) : 0;
+  if (tid == 0) return;
+  const Use use = UseSince(pp, mp, ThreadCpuNs(tid), now);
+  if (!use.still || !ThreadIsAsleep(tid, true)) {
+    pp->sysmon_schedwhen = now;
+  } else if (now - pp->sysmon_schedwhen > TimeSliceNs()) {
+    HelpPinned(mp);
+  }
+  *look_again = std::min(*look_again, now + kWaitersNs);
+}
+
 }  // namespace
 
 Retaken Retake(int64_t now) {
@@ -163,6 +179,8 @@ Retaken Retake(int64_t now) {
       if (!SchedSeeded()) r.look_again = std::min(r.look_again, CheckSlice(pp, now));
     } else if (status == kPSyscall && TakeFromSyscall(pp, now, &r.look_again)) {
       ++r.handed_off;
+    } else if (status == kPGcStop) {
+      HelpStopper(pp, now, &r.look_again);
     }
   }
   return r;

@@ -217,6 +217,7 @@ TEST(Retake, LeavesOtherStatesAlone) {
   for (uint32_t status : {kPIdle, kPGcStop, kPDead}) {
     Watched w(1);
     w.PAt(0)->status.store(status);
+    w.PAt(0)->m.store(nullptr);
     Retaken r = w.Look(World::kStart + 100 * kSlice);
     EXPECT_EQ(r.handed_off, 0);
     EXPECT_EQ(r.look_again, kNever);

@@ -26,9 +26,9 @@ constexpr int64_t kPollNs = 10'000'000;
 constexpr int64_t kBusySleepNs = 1'000'000;  // while there is memory to return: every other ms
 constexpr int64_t kScavengePeriodNs = 1'000'000'000;
 
+// Not while the world is stopped: who stops it, or has stopped it, may need us (Retake).
 bool AllIdle() {
-  return (sched.gcwaiting.load() ||
-          sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed)) &&
+  return sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) &&
          !TemplateThreadWanted();  // changed under sched.lock, as sysmonwait is
 }
 
@@ -141,6 +141,12 @@ void PollNetwork(int64_t now) {
   IncIdleLocked(1);
 }
 
+// Each store takes a cache line from every CPU that parks goroutines.
+void NoteTime(int64_t now) {
+  if (now - sched.coarse_now.load(std::memory_order_relaxed) < kCoarseNs) return;
+  sched.coarse_now.store(now, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void Sysmon() {
@@ -176,6 +182,7 @@ void Sysmon() {
       }
     }
     int64_t now = Nanotime();
+    NoteTime(now);
     StartTemplateThreadIfAsked();
     PollNetwork(now);
     Retaken retaken = Retake(now);

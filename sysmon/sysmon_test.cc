@@ -54,8 +54,11 @@ std::vector<int64_t> RunSysmon(World* w, size_t rounds, const std::function<void
   return sleeps;
 }
 
-// No P is idle and none runs: nothing shortens or ends a sleep.
-void NothingToDo(World* w) { w->PAt(0)->status.store(kPGcStop); }
+// No P is idle, none runs, and nobody stops the world: nothing shortens or ends a sleep.
+void NothingToDo(World* w) {
+  w->PAt(0)->status.store(kPGcStop);
+  w->PAt(0)->m.store(nullptr);
+}
 
 TEST(Sysmon, SleepsLongerWhenThereIsNothingToDo) {
   World w(1);
@@ -66,6 +69,17 @@ TEST(Sysmon, SleepsLongerWhenThereIsNothingToDo) {
   want.push_back(10 * kMs);
   want.push_back(10 * kMs);
   EXPECT_EQ(RunSysmon(&w, want.size(), {}), want);
+}
+
+TEST(Sysmon, NotesAboutWhatTimeItIs) {
+  World w(1);
+  NothingToDo(&w);
+  sched.coarse_now.store(0);
+  RunSysmon(&w, 100, [&w](size_t i) {
+    // The callback's sleep is over, and the time of before it was noted when it was due.
+    if (i == 0) return;
+    EXPECT_LE(w.now - sched.coarse_now.load(), kCoarseNs + 10 * kMs);
+  });
 }
 
 TEST(Sysmon, BeginsAnewAfterASuccessOrALongRest) {
@@ -157,7 +171,7 @@ TEST(Sysmon, SleepsDeeplyWhileEveryPIsIdle) {
          w->PAt(0)->status.store(kPGcStop);
          sched.gcwaiting.store(true);
        },
-       true, true, -1},
+       false, false, 0},
       {"a look for a deadlock is due", [](World*) { sched.dead_checks.store(12); }, true, false,
        10 * kMs},
       {"a P is not idle",

@@ -17,6 +17,7 @@
 #include "gort/proc/proc.h"
 #include "gort/proc/sched_seed.h"
 #include "gort/runtime.h"
+#include "gort/testing/internal/as_goroutine.h"
 #include "gort/timer/internal/bubble.h"
 #include "gort/timer/sleep.h"
 
@@ -186,21 +187,6 @@ void RunHere(const std::function<void()>& f) {
   if (main->error == nullptr) return;
   ReportSeed();
   std::rethrow_exception(std::move(main->error));
-}
-
-// Calls f on a goroutine: the caller's, or a new one if the caller is a thread. Throws what f does.
-void AsGoroutine(const std::function<void()>& f) {
-  if (rt::OnGoroutine()) return f();
-  std::exception_ptr error;
-  gort::Run([&] {
-    try {
-      f();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    return 0;
-  });
-  if (error != nullptr) std::rethrow_exception(std::move(error));
 }
 
 // Makes gp the goroutine in Wait. False: there is one already; gp then goes on at once, and finds

@@ -43,6 +43,14 @@ void Wait();
 // the exceptions that proc/sched_seed.h names.
 void Explore(int schedules, const std::function<void()>& f, uint64_t first = 1);
 
+// Calls f on a goroutine of its own, and throws Panic if f has left goroutines behind that wait for ever:
+// for a channel, a lock or the like that nothing in the program leads to any more (leak/leak.h, with its
+// limits). Their tracebacks are on stderr, the Panic's text names them and who started them. Goroutines
+// that can still be woken may stay. Starts the runtime if nobody has; what f throws is thrown here. Finds
+// nothing under a sanitizer. Panics too where no search can be made, and in a bubble, whose Run reports
+// whoever waits at its end. Parks.
+void NoLeaks(const std::function<void()>& f);
+
 // The seed of the schedule that is running; 0: none. For messages of failing tests.
 uint64_t ScheduleSeed();
 

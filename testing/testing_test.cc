@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "gort/base/attributes.h"
 #include "gort/base/panic.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
@@ -409,6 +410,72 @@ TEST(BubbleRace, OneWaitAtATime) {
       });
     }
   });
+}
+
+constexpr bool kSanitized = GORT_ASAN || GORT_TSAN;
+
+GORT_NOINLINE void ForgetsToClose() {
+  const Chan<int> lines = MakeChan<int>(1);
+  Go(GoOptions{.name = "reader"}, [lines] {
+    for (int line : lines) static_cast<void>(line);
+  });
+  lines.Send(1);
+}
+
+// A stale word may lead to one of them (leak/README.md), and not to all.
+TEST(NoLeaks, NamesWhoWaitsForEver) {
+  if (kSanitized) GTEST_SKIP() << "leak.h: not with a sanitizer";
+  const std::string said = Thrown([] {
+    testing::NoLeaks([] {
+      for (int i = 0; i < 10; ++i) ForgetsToClose();
+    });
+  });
+  EXPECT_EQ(said.rfind("leaked: ", 0), 0u) << said;
+  for (const char* part :
+       {"[chan receive]", " \"reader\", created by ", "ForgetsToClose", "testing_test.cc:"}) {
+    EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
+  }
+}
+
+TEST(NoLeaks, CountsNeitherWhatWasThereNorWhatCanBeWoken) {
+  InGort([] {
+    ForgetsToClose();
+    const Chan<int> kept = MakeChan<int>();
+    EXPECT_EQ(Thrown([&kept] {
+                testing::NoLeaks([&kept] {
+                  Go([kept] { kept.Recv(); });
+                  WaitGroup done;
+                  for (int i = 0; i < 10; ++i) done.Go([] { Sleep(absl::Milliseconds(1)); });
+                  done.Wait();
+                });
+              }),
+              "");
+    kept.Close();
+  });
+}
+
+// It has not come to where it waits when f returns.
+TEST(NoLeaks, WaitsForWhoIsOnTheWay) {
+  if (kSanitized) GTEST_SKIP() << "leak.h: not with a sanitizer";
+  const std::string said = Thrown([] {
+    testing::NoLeaks([] {
+      for (int i = 0; i < 10; ++i) {
+        const Chan<int> c = MakeChan<int>();
+        Go([c] {
+          Sleep(absl::Milliseconds(10));
+          c.Send(1);
+        });
+      }
+    });
+  });
+  EXPECT_NE(said.find("[chan send]"), std::string::npos) << said;
+}
+
+TEST(NoLeaks, ThrowsWhatFunctionsThrow) {
+  EXPECT_EQ(Thrown([] { testing::NoLeaks([] { throw std::runtime_error("mine"); }); }), "mine");
+  testing::NoLeaks([] { Goexit(); });
+  EXPECT_EQ(Thrown([] { testing::Run([] { testing::NoLeaks([] {}); }); }),
+            "gort::testing::NoLeaks called from within a bubble");
 }
 
 // Two goroutines that read, give way, and write: some schedules lose an update, which Explore

@@ -14,6 +14,7 @@ _HEADERS = {
     "libgtest-dev": "/usr/include/gtest/gtest.h",
     "libhiredis-dev": "/usr/include/hiredis/hiredis.h",
     "libhttp-parser-dev": "/usr/include/http_parser.h",
+    "libssl-dev": "/usr/include/openssl/ssl.h",
 }
 
 def host_arch(ctx):

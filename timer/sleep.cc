@@ -1,42 +1,12 @@
 #include "gort/timer/sleep.h"
 
 #include "absl/time/time.h"
-#include "gort/platforms/clock.h"
-#include "gort/platforms/thread.h"
-#include "gort/proc/proc.h"
 #include "gort/timer/internal/bubble.h"
-#include "gort/timer/internal/timers.h"
+#include "gort/timer/internal/sleep_ns.h"
 
 namespace gort {
-namespace rt {
-namespace {
 
-// Runs when the sleeper has left its stack, perhaps on another goroutine's, so that it is not woken
-// too early. Go: resetForSleep
-bool ArmSleep(G* gp, void* bubble) {
-  TimerSleep(static_cast<Bubble*>(bubble), gp, gp->sleep_when);
-  return true;
-}
-
-// A foreign thread sleeps in the kernel, which is more exact.
-void SleepThread(int64_t d_ns) {
-  const int64_t wake_at = TimerWhen(d_ns);
-  for (int64_t left = d_ns; left > 0; left = wake_at - Nanotime()) ThreadSleep(left);
-}
-
-}  // namespace
-
-int64_t SaturatedNanoseconds(absl::Duration d) { return absl::ToInt64Nanoseconds(d); }
-
-void SleepNs(int64_t d_ns) {
-  if (d_ns <= 0) return;
-  G* gp = CurrentG();
-  if (gp->foreign) return SleepThread(d_ns);
-  gp->sleep_when = TimerWhen(d_ns);
-  GoPark(ArmSleep, CurrentBubble(), WaitReason::kSleep);
-}
-
-}  // namespace rt
+int64_t rt::SaturatedNanoseconds(absl::Duration d) { return absl::ToInt64Nanoseconds(d); }
 
 absl::Time Now() { return absl::FromUnixNanos(rt::UserWalltime()); }
 

@@ -15,6 +15,7 @@
 #include <ratio>
 
 #include "absl/time/time.h"
+#include "gort/timer/internal/sleep_ns.h"
 
 namespace gort {
 namespace rt {
@@ -49,10 +50,6 @@ absl::Duration SaturatedDuration(std::chrono::duration<Rep, Period> d) {
   if (ns == std::numeric_limits<int64_t>::min()) return -absl::InfiniteDuration();
   return absl::Nanoseconds(ns);
 }
-
-// Sleeps d_ns nanoseconds; d_ns <= 0: returns at once. INT64_MAX and whatever reaches beyond the
-// clock's end: for ever (292 years). Go: timeSleep
-void SleepNs(int64_t d_ns);
 
 }  // namespace rt
 

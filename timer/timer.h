@@ -9,6 +9,7 @@
 //           1.23).
 // Durations absl::Duration or any std::chrono duration; negative and zero mean at once, infinite
 //           and whatever the clock cannot say mean never. The clock is monotonic.
+// Start     before the first gort::Run timers can be made, stopped and reset; they go off after it.
 // Contract  | call                | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | New…, After…        |   x    | -  |  -   |    -    |    x    |   -   |     x     |
 //           | Stop, Reset, C      |   x    | -  |  -   |    -    |    x    |   -   |     -     |

@@ -12,6 +12,8 @@ load(
     "FUZZ_LINKOPTS",
     "GORT_BENCHMARK_FEATURES",
     "GORT_COPTS",
+    "GORT_PCH_COPTS",
+    "GORT_PCH_DEPS",
     "GORT_TEST_COPTS",
     "SUPPORTED",
     _arch_file = "arch_file",
@@ -116,6 +118,11 @@ def _attributes(kwargs, is_test):
     result.update(kwargs)
     return result
 
+def _takes_pch(kwargs):
+    """Whether a test may be compiled with a precompiled header: all of it is compiled at the level of tests (.bazelrc)."""
+    return native.package_name() != "preempt" and "arch_srcs" not in kwargs and "os_arch_srcs" not in kwargs and \
+           all([s.endswith(("_test.cc", ".h")) for s in kwargs["srcs"]])
+
 def gort_cc_library(name, **kwargs):
     """A cc_library of gort.
 
@@ -135,7 +142,12 @@ def gort_cc_binary(name, **kwargs):
 
 def gort_cc_test(name, **kwargs):
     """A cc_test of gort; arguments as in gort_cc_library. GoogleTest's macros trip over some warnings, which are off here."""
-    native.cc_test(name = name, **_attributes(kwargs, True))
+    takes_pch = _takes_pch(kwargs)
+    attributes = _attributes(kwargs, True)
+    if takes_pch:
+        attributes["copts"] += GORT_PCH_COPTS
+        attributes["deps"] += GORT_PCH_DEPS
+    native.cc_test(name = name, **attributes)
 
 def gort_cc_benchmark(name, **kwargs):
     """A program of Google Benchmark's, of which Debian has a shared library only; arguments as in gort_cc_library."""

@@ -98,6 +98,17 @@ def gort_dependencies():
             library = "http_parser",
             package = "libhttp-parser-dev",
         )
+        _maybe(
+            debian_archives,
+            name = "gort_debian_openssl_" + arch,
+            arch = arch,
+            libraries = {
+                "crypto": "libcrypto.a",
+                "ssl": "libssl.a",
+            },
+            packages = {"libssl-dev": "libssl.a"},
+            prefixes = ["libcrypto.a", "libssl.a"],
+        )
 
     _maybe(debian_cross, name = "gort_debian_cross_arm64", arch = "arm64")
 
@@ -130,6 +141,13 @@ def gort_dependencies():
         build_file = Label("//third_party:http_parser.BUILD"),
         headers = ["http_parser.h"],
         packages = ["libhttp-parser-dev"],
+    )
+    _maybe(
+        debian_library,
+        name = "com_github_openssl_openssl",
+        build_file = Label("//third_party:openssl.BUILD"),
+        headers = ["openssl"],
+        packages = ["libssl-dev"],
     )
     _maybe(
         debian_library,

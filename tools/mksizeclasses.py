@@ -130,6 +130,8 @@ HEADER = """\
 #include <cstddef>
 #include <cstdint>
 
+#include "gort/base/attributes.h"
+
 namespace gort::rt {
 
 inline constexpr int kHeapPageShift = %(shift)d;
@@ -160,7 +162,7 @@ extern const uint8_t kSizeToClassLarge[%(n_large)d];
 // The smallest class that holds n bytes. Requires 0 < n <= kMaxSmallSize.
 // Go: sizeToClass8, sizeToClass128 (sizeclasses.go).
 inline int SizeToClass(size_t n) {
-  if (n <= %(large_from)d) return kSizeToClassSmall[(n + %(small_step)d - 1) / %(small_step)d];
+  if (GORT_LIKELY(n <= %(large_from)d)) return kSizeToClassSmall[(n + %(small_step)d - 1) / %(small_step)d];
   return kSizeToClassLarge[(n - %(large_from)d + %(large_step)d - 1) / %(large_step)d];
 }
 

@@ -16,17 +16,17 @@ fi
 packages_build=(
   bazel-bootstrap bazel-platforms bazel-rules-java g++ python3
   libabsl-dev libbenchmark-dev libgflags-dev libgmock-dev libgtest-dev libhiredis-dev
-  libhttp-parser-dev
+  libhttp-parser-dev libssl-dev
 )
 
 # What tests/anycode runs in goroutines.
 packages_anycode=(
   libboost-dev libcurl4-openssl-dev libevent-dev libglib2.0-dev libgmp-dev liblmdb-dev libprotobuf-dev libpython3.11-dev
-  libsqlite3-dev libssl-dev libtbb-dev liburing-dev libzmq3-dev libzstd-dev protobuf-compiler zlib1g-dev
+  libsqlite3-dev libtbb-dev liburing-dev libzmq3-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 
 # What the tests of the servers talk to them with.
-packages_clients=(redis-server redis-tools wrk)
+packages_clients=(curl openssl redis-server redis-tools wrk)
 
 # The other tools that gort is built with.
 packages_builds=(cmake make ninja-build pkg-config)
@@ -35,10 +35,10 @@ packages_builds=(cmake make ninja-build pkg-config)
 # machine's; the build unpacks them.
 packages_clang=(clang clang-format clang-tidy libclang-rt-dev llvm)
 packages_arm64=(
-  g++-aarch64-linux-gnu qemu-user
-  libabsl-dev:arm64 libbenchmark-dev:arm64 libgmock-dev:arm64 libgtest-dev:arm64
+  g++-aarch64-linux-gnu gdb-multiarch qemu-user
+  libabsl-dev:arm64 libbenchmark-dev:arm64 libgmock-dev:arm64 libgtest-dev:arm64 libssl-dev:arm64
 )
-packages_tools=(gdb git shellcheck spin)
+packages_tools=(gdb git lldb-14 python3-lldb-14 python3-prometheus-client shellcheck spin)
 
 say() {
   printf '%s\n' "gort: $*" >&2

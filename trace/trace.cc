@@ -6,9 +6,7 @@
 
 #include "gort/gmp/sched.h"
 #include "gort/gmp/trace_hook.h"
-#include "gort/platforms/futex.h"
-#include "gort/proc/go.h"
-#include "gort/proc/proc.h"
+#include "gort/proc/on_goroutine.h"
 #include "gort/trace/internal/recorder.h"
 #include "gort/trace/internal/session.h"
 
@@ -16,24 +14,6 @@ namespace gort::trace {
 namespace {
 
 using rt::SessionResult;
-
-// start(), which needs a P to stop the world from: where the caller has none, a goroutine calls it.
-template <class F>
-SessionResult OnAGoroutine(const F& start) {
-  if (rt::OnGoroutine()) return start();
-  struct Call {
-    SessionResult result;
-    std::atomic<uint32_t> done{0};
-  } call;
-  // A system goroutine: one that is there for a moment is no goroutine of the program's.
-  rt::GoSystem([&call, &start] {
-    call.result = start();
-    call.done.store(1, std::memory_order_release);
-    rt::FutexWake(&call.done, 1);
-  });
-  while (call.done.load(std::memory_order_acquire) == 0) rt::FutexSleep(&call.done, 0, -1);
-  return call.result;
-}
 
 // of: what the system's complaint is about.
 absl::Status ToStatus(SessionResult r, const std::string& of) {
@@ -61,7 +41,7 @@ absl::Status NotStarted() {
 absl::Status Start(std::string_view path) {
   if (!RuntimeStarted()) return NotStarted();
   const std::string name(path);
-  return ToStatus(OnAGoroutine([&] { return rt::SessionStart(name.c_str()); }), name);
+  return ToStatus(rt::OnAGoroutine([&] { return rt::SessionStart(name.c_str()); }), name);
 }
 
 absl::Status Stop() { return ToStatus(rt::SessionStop(), "the file is not complete"); }
@@ -74,8 +54,10 @@ FlightRecorder::~FlightRecorder() {
 
 absl::Status FlightRecorder::Start() {
   if (!RuntimeStarted()) return NotStarted();
-  const SessionResult r =
-      OnAGoroutine([this] { return rt::FlightStart(options_.bytes, options_.on_failure.c_str()); });
+  const SessionResult r = rt::OnAGoroutine([this] {
+    return rt::FlightStart(options_.bytes, options_.on_failure.c_str(), options_.on_stall.c_str(),
+                           options_.stall.count());
+  });
   if (r.kind == SessionResult::kOk) on_.store(true);
   return ToStatus(r, options_.on_failure);
 }

@@ -15,6 +15,7 @@
 #define GORT_TRACE_TRACE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -67,14 +68,22 @@ class Task {
   uint64_t id_;
 };
 
-// Keeps the last events in memory, and writes them when something has gone wrong: on demand, or when the
-// program dies of a fatal error (a deadlock is one), a fault or an exception that nobody catches. Either
-// one of these keeps events, or Start records. Go: trace.FlightRecorder
+// Keeps the last events in memory, and writes them when something has gone wrong: on demand, when
+// goroutines that could run do not get to run, or when the program dies of a fatal error (a
+// deadlock is one), a fault or an exception that nobody catches. Either one of these keeps events,
+// or Start records. Go: trace.FlightRecorder
 class FlightRecorder {
  public:
   struct Options {
     size_t bytes = size_t{16} << 20;  // what is kept: some 900,000 events
     std::string on_failure = {};      // the file to write when the program dies; empty: none
+    // The file to write when the program stalls, once after each Start, with a line on stderr; empty: none.
+    // It stalls when for `stall`, which is looked at eight times as often (at most every millisecond), a P
+    // with goroutines in its queue begins no turn, or no P does with goroutines in the global queue, or a
+    // stop of the world does not come about: somebody computes who cannot be interrupted, or the machine has
+    // no time for the program. Goroutines that wait for each other do not stall it.
+    std::string on_stall = {};
+    std::chrono::nanoseconds stall = std::chrono::seconds(1);
   };
 
   FlightRecorder();

@@ -45,6 +45,7 @@ const DebugField gort_debug_fields[] = {
     {"M.tid", offsetof(M, tid), nullptr},
     {"Sudog.next", offsetof(gort::rt::Sudog, next), nullptr},
     {"allgs", 0, &gort::rt::allgs},
+    {"coarse_now", 0, &gort::rt::sched.coarse_now},
     {"gort_gostart", 0, reinterpret_cast<const void*>(&gort_gostart)},
     {"frame.bytes", sizeof(SwitchFrame), nullptr},
     GORT_DEBUG_REGISTERS(FRAME_REGISTER){"reasons",

@@ -2,7 +2,7 @@
 // What      between a goroutine's function and gort_goexit stand a closure of gort's and some
 //           std::__invoke; above a function that waits stand the runtime's own. They say nothing about the
 //           program. GOTRACEBACK=system shows them.
-// Layer     5. Package-internal. Pure; async-signal-safe.      Go: showframe (traceback.go)
+// Layer     5. For tracebacks and profiles. Pure; async-signal-safe.      Go: showframe (traceback.go)
 #ifndef GORT_TRACEBACK_FRAME_FILTER_H_
 #define GORT_TRACEBACK_FRAME_FILTER_H_
 

@@ -16,7 +16,7 @@ inline constexpr int kMaxImages = 64;
 
 struct Symbol {
   const char* name = nullptr;  // mangled; null: unknown. Lives for ever
-  uintptr_t start = 0;         // address of the function. Seam: profiles, which count by function
+  uintptr_t start = 0;         // address of the function
   char object[256] = {};       // path of the program or library; empty: unknown
   uintptr_t offset = 0;        // the address as the object's file has it, what addr2line -e wants
   int image = -1;              // below kMaxImages: the object; -1: not read

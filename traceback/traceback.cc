@@ -1,9 +1,11 @@
 #include "gort/traceback/traceback.h"
 
 #include <atomic>
+#include <string_view>
 
 #include "gort/base/attributes.h"
 #include "gort/gmp/getg.h"
+#include "gort/gmp/labels.h"
 #include "gort/gmp/m.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
@@ -22,6 +24,9 @@ constexpr int64_t kMinute = 60ll * 1'000'000'000;
 
 // Up to so many goroutines are put in order; more would need memory or quadratic time.
 constexpr int kOrdered = 4096;
+
+constexpr std::string_view kWordBytes =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+*%";
 
 bool AddFrame(const Frame& frame, void* arg) {
   static_cast<FramePrinter*>(arg)->Add(frame);
@@ -60,10 +65,8 @@ GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
   FramePrinter frames(p);
   bool frozen = FreezeG(gp, status);
-  // "N minutes" is counted from the first report that saw it wait.
-  if (frozen && status == kGWaiting && gp->waitsince == 0) gp->waitsince = Nanotime();
   p << '\n';
-  PrintGoroutineHeader(p, gp);
+  PrintGoroutineHeader(p, gp, frozen);
   if (frozen && !gp->foreign) {
     PrintTraceback(p, gp);
   } else if (IsGFresh(gp)) {
@@ -120,12 +123,50 @@ void PrintCurrent(Printer& p, const G* gp, const SigCtx* ctx, const void* skip_t
 
 // From here on this thread does nothing but report: pre-emption leaves it alone. Go: m.dying
 void MarkDying() {
-  if (G* gp = Getg(); gp != nullptr && gp->m != nullptr) gp->m->dying = 1;
+  // A core says by this since when its goroutines wait.
+  sched.coarse_now.store(Nanotime(), std::memory_order_relaxed);
+  if (G* gp = Getg(); gp != nullptr && gp->m != nullptr) {
+    gp->m->dying.store(1, std::memory_order_relaxed);  // read by sysmon (TakeIfInProgram)
+  }
+}
+
+// A text that is a word, as it is; any other between quotes, so that it looks like nothing else.
+void PrintLabelText(Printer& p, std::string_view text) {
+  const bool word = !text.empty() && text.find_first_not_of(kWordBytes) == text.npos;
+  if (word) {
+    p.Str(text.data(), text.size());
+    return;
+  }
+  p << '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      p << "\\x"
+        << "0123456789abcdef"[byte >> 4] << "0123456789abcdef"[byte & 15];
+    } else {
+      if (c == '"' || c == '\\') p << '\\';
+      p << c;
+    }
+  }
+  p << '"';
+}
+
+void PrintLabels(Printer& p, const LabelSet* labels) {
+  if (labels == nullptr) return;
+  const char* before = " {";
+  for (const LabelText& l : *labels) {
+    p << before;
+    PrintLabelText(p, l.key);
+    p << '=';
+    PrintLabelText(p, l.value);
+    before = ", ";
+  }
+  p << '}';
 }
 
 }  // namespace
 
-GORT_NO_TSAN void PrintGoroutineHeader(Printer& p, const G* gp) {
+GORT_NO_TSAN void PrintGoroutineHeader(Printer& p, const G* gp, bool labels) {
   uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
   p << "goroutine " << gp->goid << " [";
   if (status == kGWaiting && gp->waitreason != WaitReason::kZero) {
@@ -137,9 +178,12 @@ GORT_NO_TSAN void PrintGoroutineHeader(Printer& p, const G* gp) {
     int64_t waited = gp->waitsince != 0 ? Nanotime() - gp->waitsince : 0;
     if (waited >= kMinute) p << ", " << waited / kMinute << " minutes";
   }
+  if (status == kGWaiting && gp->leaked) p << ", leaked";
   if (gp->lockedm != nullptr) p << ", locked to thread";
   if (const char* name = gp->name; name != nullptr) p << ", name \"" << name << '"';
-  p << "]:\n";
+  p << ']';
+  if (labels) PrintLabels(p, gp->labels.load(std::memory_order_relaxed));
+  p << ":\n";
 }
 
 GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {

@@ -36,9 +36,9 @@ void ShowAllFrames();
 // From here on every fatal report shows all goroutines. Any thread. Go: GOTRACEBACK=all
 void ReportAllGoroutines();
 
-// "goroutine 7 [chan receive, 2 minutes, locked to thread]:" and a newline. (signal)
-// Go: goroutineheader
-void PrintGoroutineHeader(Printer& p, const G* gp);
+// "goroutine 7 [chan receive, 2 minutes, locked to thread] {request=42}:" and a newline. labels: they are
+// printed, if it has any; then gp is the caller's, or frozen. (signal) Go: goroutineheader
+void PrintGoroutineHeader(Printer& p, const G* gp, bool labels = true);
 // The frames of gp: the calling context if it is the caller's own (or the caller runs on that
 // thread's system stack on its behalf), a parked context otherwise. At most 100 frames: the
 // innermost 50, and the outermost 50. Requires: gp is the caller's, or frozen. (signal)

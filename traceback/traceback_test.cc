@@ -1,12 +1,15 @@
 #include "gort/traceback/traceback.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gort/base/attributes.h"
@@ -114,6 +117,48 @@ TEST(Unwind, CurrentStackFromTheCallerOn) {
   ASSERT_EQ(Callers(1, skipped, 64), n - 1);
   EXPECT_EQ(skipped[1], pcs[2]);
   EXPECT_EQ(Callers(0, pcs, 2), 2);
+}
+
+std::atomic<int> walked{0};
+void WalkInterrupted(int, siginfo_t*, void* ucontext) {
+  UnwindSigCtx(
+      SigCtx(ucontext), [](const Frame&, void*) { return true; }, nullptr);
+  walked.fetch_add(1);
+}
+
+bool Reaches(const std::atomic<int>& count, int n) {
+  const int64_t deadline = Nanotime() + 10'000'000'000;
+  while (count.load() < n && Nanotime() < deadline) std::this_thread::yield();
+  return count.load() >= n;
+}
+
+// A lock of the unwinder's that the interrupted throw holds would never be free. (ThreadSanitizer's
+// handlers come later.)
+TEST(Unwind, EndsInAHandlerThatInterruptsAThrow) {
+  if (GORT_TSAN) GTEST_SKIP();
+  struct sigaction walk {};
+  walk.sa_sigaction = &WalkInterrupted;
+  walk.sa_flags = SA_SIGINFO | SA_RESTART;
+  struct sigaction before {};
+  sigaction(SIGUSR1, &walk, &before);
+  static std::atomic<bool> done{false};
+  std::thread thrower([] {
+    while (!done) {
+      try {
+        throw 1;
+      } catch (int) {
+      }
+    }
+  });
+  for (int i = 1; i <= 500; ++i) {
+    pthread_kill(thrower.native_handle(), SIGUSR1);
+    if (Reaches(walked, i)) continue;
+    thrower.detach();
+    FAIL() << "walk " << i << " stands still";
+  }
+  done = true;
+  thrower.join();
+  sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST(Symbolize, HiddenAndStaticFunctionsHaveNames) {

@@ -13,6 +13,12 @@ int gort_unwind_from(const gort::rt::UnwindRegs* regs, _Unwind_Trace_Fn fn, void
 int gort_unwind_from_signal(const gort::rt::UnwindRegs* regs, _Unwind_Trace_Fn fn, void* arg);
 }
 
+#ifdef GORT_STATIC_PROGRAM
+// static_frames.cc's, ahead of libgcc's: the linker takes the first that somebody names.
+extern "C" const void* _Unwind_Find_FDE(void* pc, void* bases);
+__attribute__((used)) static const void* (*const gort_find_frame)(void*, void*) = &_Unwind_Find_FDE;
+#endif
+
 namespace gort::rt {
 namespace {
 

@@ -11,7 +11,7 @@
 // End       gort_goexit's return address is undefined, which ends the walk; its frame is not given.
 //           A frame without tables (generated code) ends it too.
 // Layer     5. Allocates nothing. Signal handlers: yes, with what libgcc 12 and glibc 2.36 do
-//           (_dl_find_object takes no lock; a statically linked program takes the loader's).
+//           (_dl_find_object takes no lock); a statically linked program has static_frames.cc.
 //           The walked context must not run meanwhile; see FreezeG in traceback.cc.
 // Go        unwinder (traceback.go), gentraceback
 #ifndef GORT_TRACEBACK_UNWIND_H_

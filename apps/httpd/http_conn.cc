@@ -30,12 +30,16 @@ const char* Reason(int status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
     case 413:
       return "Payload Too Large";
     case 417:
       return "Expectation Failed";
     case 431:
       return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
     case 501:
       return "Not Implemented";
     default:
@@ -143,7 +147,9 @@ void HttpConn::Answer() {
   renew_ = true;
   const auto method = static_cast<http_method>(parser_.method);
   request_.method = http_method_str(method);
-  request_.path.assign(url_, 0, url_.find('?'));
+  const size_t question = url_.find('?');
+  request_.path.assign(url_, 0, question);
+  request_.query.assign(url_, question == std::string::npos ? url_.size() : question + 1);
   HttpResponse response;
   settings_.handler(request_, &response);
   const bool keep = http_should_keep_alive(&parser_) != 0 && !draining_.load();
@@ -170,6 +176,10 @@ void HttpConn::Append(const HttpResponse& response, bool head, bool keep_alive) 
   out_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   out_.append(Reason(response.status)).append("\r\nContent-Type: ").append(response.content_type);
   out_.append("\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n");
+  if (response.file_name != nullptr) {
+    out_.append("Content-Disposition: attachment; filename=\"").append(response.file_name);
+    out_ += "\"\r\n";
+  }
   if (!response.allow.empty()) out_.append("Allow: ").append(response.allow).append("\r\n");
   if (!keep_alive) {
     out_ += "Connection: close\r\n";

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,18 +29,20 @@ namespace httpd {
 struct HttpRequest {
   std::string_view method;  // "GET"
   std::string path;         // without the query
+  std::string query;        // what stands behind the '?'
 };
 
 struct HttpResponse {
   int status = 200;
   const char* content_type = "text/plain";
-  std::string_view allow;  // of a 405
-  std::string_view body;   // must live until the next call of the handler; or
-  std::string owned_body;  // this, if it is not empty
+  const char* file_name = nullptr;  // null: the client shows the body; else it is to save it
+  std::string_view allow;           // of a 405
+  std::string_view body;            // must live until the next call of the handler; or
+  std::string owned_body;           // this, if it is not empty
 };
 
 struct HttpSettings {
-  void (*handler)(const HttpRequest&, HttpResponse*);
+  std::function<void(const HttpRequest&, HttpResponse*)> handler;  // of all connections, at once
   uint32_t max_header_bytes = 16 << 10;  // the parser's is global: see HttpSetMaxHeader
   uint64_t max_body_bytes = 1 << 20;
   absl::Duration idle = absl::Seconds(60);

@@ -1,4 +1,4 @@
-// apps/httpd/httpd.cc: a web server with two pages.
+// apps/httpd/httpd.cc: a web server with one page, and the pages of gort/debugpages.
 //
 // One goroutine for each connection (http_conn.h), one that accepts, one that waits for SIGTERM
 // (end_signal.h).
@@ -22,6 +22,8 @@
 #include "gort/apps/httpd/http_conn.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
+#include "gort/context/cancel_scope.h"
+#include "gort/debugpages/debug_pages.h"
 #include "gort/net/net.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
@@ -32,6 +34,7 @@ DEFINE_int32(max_header_bytes, 16 << 10, "longest head of a request; above it: s
 DEFINE_int32(max_body_bytes, 1 << 20, "longest body of a request; above it: status 413");
 DEFINE_double(idle_seconds, 60, "how long a client may take for a request, or to take an answer");
 DEFINE_double(shutdown_seconds, 10, "how long requests in progress may take after SIGTERM");
+DEFINE_bool(debug_pages, true, "whether /debug/ is there");
 
 namespace {
 
@@ -53,31 +56,48 @@ constexpr char kUsage[] =
     R"(usage: httpd [flags]
 Serves HTTP/1.1 on 127.0.0.1, with keep-alive and pipelining:
     /                   Hello, World!
-    /debug/goroutines   tracebacks of all goroutines
+    /debug/             what the server does: goroutines, metrics, traces, profiles (with --debug_pages)
 Prints "listening on 127.0.0.1:PORT" when it is ready. SIGTERM and SIGINT end it: it stops accepting, answers what it
 has begun to read, and exits with status 0.
 )";
 
-void Handle(const HttpRequest& request, HttpResponse* response) {
-  const bool root = request.path == "/";
-  if (!root && request.path != "/debug/goroutines") {
-    response->status = 404;
-    response->body = "no such page\n";
-  } else if (request.method != "GET" && request.method != "HEAD") {
-    response->status = 405;
-    response->allow = "GET, HEAD";
-    response->body = "only to be read\n";
-  } else if (root) {
-    response->body = "Hello, World!";
-  } else {
-    response->owned_body = gort::Stack(true);
-  }
+void Set(gort::debugpages::Response from, HttpResponse* response) {
+  response->status = from.status;
+  response->content_type = from.content_type;
+  response->file_name = from.file_name;
+  response->owned_body = std::move(from.body);
 }
+
+// What is served. Its handlers run in all connections at once.
+class Site {
+ public:
+  void Handle(const HttpRequest& request, HttpResponse* response) const {
+    const bool root = request.path == "/";
+    if (!root && !(FLAGS_debug_pages && debug_.Has(request.path))) {
+      response->status = 404;
+      response->body = "no such page\n";
+    } else if (request.method != "GET" && request.method != "HEAD") {
+      response->status = 405;
+      response->allow = "GET, HEAD";
+      response->body = "only to be read\n";
+    } else if (root) {
+      response->body = "Hello, World!";
+    } else {
+      Set(debug_.Serve({request.path, request.query, open_.context()}), response);
+    }
+  }
+  // Requests in progress are not to take longer than they must.
+  void Close() const { open_.Cancel(); }
+
+ private:
+  const gort::debugpages::DebugPages debug_;
+  const gort::CancelScope open_;
+};
 
 class Server {
  public:
-  Server(gort::Listener listener, const httpd::HttpSettings& settings)
-      : listener_(std::move(listener)), settings_(settings) {
+  Server(gort::Listener listener, const httpd::HttpSettings& settings, const Site& site)
+      : listener_(std::move(listener)), settings_(settings), site_(site) {
     running_.Add(1);  // for Run, which Shutdown waits for too
   }
 
@@ -91,6 +111,7 @@ class Server {
   // Returns when every connection has ended. Those that have not after `most` are cut.
   void Shutdown(absl::Duration most) {
     draining_.store(true);
+    site_.Close();
     listener_.Close().IgnoreError();
     ForAll(&HttpConn::Drain);
     gort::Chan<gort::Unit> done = gort::MakeChan<gort::Unit>();
@@ -147,6 +168,7 @@ class Server {
 
   gort::Listener listener_;
   const httpd::HttpSettings& settings_;
+  const Site& site_;
   std::atomic<bool> draining_{false};
   gort::WaitGroup running_;
   gort::Mutex mu_;
@@ -168,7 +190,10 @@ int gort_main(int argc, char** argv) {
   if (!rest.empty()) apps::BadUsage("what is '" + rest[0] + "'?");
   RaiseDescriptorLimit();
   httpd::HttpSettings settings;
-  settings.handler = &Handle;
+  const Site site;
+  settings.handler = [&site](const HttpRequest& request, HttpResponse* response) {
+    site.Handle(request, response);
+  };
   settings.max_header_bytes = static_cast<uint32_t>(FLAGS_max_header_bytes);
   settings.max_body_bytes = static_cast<uint64_t>(FLAGS_max_body_bytes);
   settings.idle = absl::Seconds(FLAGS_idle_seconds);
@@ -187,7 +212,7 @@ int gort_main(int argc, char** argv) {
   std::printf("listening on %s\n", listener->Addr().c_str());
   std::fflush(stdout);
 
-  Server server(*std::move(listener), settings);
+  Server server(*std::move(listener), settings, site);
   gort::WaitGroup ended;
   ended.Go([&server] {
     if (!apps::WaitForEndSignal()) return;

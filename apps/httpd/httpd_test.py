@@ -5,6 +5,7 @@ httpd_test.py HTTPD
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -130,6 +131,47 @@ class HttpdTest(unittest.TestCase):
             self.assertIn(b"goroutine ", body)
             self.assertIn(b"IO wait", body)
             self.assertEqual(server.stop(), (0, ""))
+
+    def test_debug_pages(self):
+        with Server() as server:
+            c = server.connect()
+            index = c.get("/debug/")[2].decode()
+            for page in ("goroutines", "metrics", "trace", "profile", "profile/heap"):
+                self.assertIn('href="/debug/%s"' % page, index)
+            status, headers, body = c.get("/debug/metrics")
+            self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+            self.assertIn(b"\ngort_gomaxprocs ", body)
+            status, headers, body = c.get("/debug/trace?seconds=0.1")
+            self.assertEqual((status, headers["Content-Disposition"]), (200, 'attachment; filename="trace.perfetto-trace"'))
+            self.assertGreater(len(body), 0)
+            status, headers, body = c.get("/debug/profile?seconds=0.1")
+            self.assertEqual((status, headers["Content-Disposition"]), (200, 'attachment; filename="cpu.pprof"'))
+            self.assertGreater(len(body), 0)
+            self.assertEqual(c.get("/debug/trace?seconds=1000")[0], 400)
+            self.assertEqual(c.get("/debug/none")[0], 404)
+            self.assertEqual(server.stop(), (0, ""))
+        with Server("--debug_pages=false") as server:
+            self.assertEqual(server.connect().get("/debug/metrics")[0], 404)
+
+    def test_a_page_that_records_keeps_nobody_waiting(self):
+        with Server() as server:
+            # Of two one records, and the other has its answer at once.
+            both = [server.connect(), server.connect()]
+            for c in both:
+                c.send(b"GET /debug/trace?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+            refused = select.select([c.sock for c in both], [], [], PATIENCE)[0]
+            self.assertEqual(len(refused), 1)
+            both.sort(key=lambda c: c.sock in refused)
+            slow, c = both
+            status, _, body = c.answer()
+            self.assertEqual((status, b"already recording" in body), (409, True))
+            self.assertEqual(c.get()[2], HELLO)
+            # The end of the server ends it, and it has its answer.
+            terminate(server.process, HTTPD)
+            status, headers, body = slow.answer()
+            self.assertEqual((status, headers["Connection"]), (200, "close"))
+            self.assertGreater(len(body), 0)
+            self.assertEqual(server.wait(), (0, ""))
 
     def test_methods(self):
         with Server() as server:

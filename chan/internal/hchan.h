@@ -77,7 +77,8 @@ struct alignas(kCacheLine) HChan {
       : dataqsiz(capacity), type(t), buf(ring), limit(capacity) {}
 
   BriefMutex lock{LockRank::kHchan};
-  std::atomic<bool> closed{false};         // false -> true under lock
+  std::atomic<bool> closed{false};  // false -> true under lock
+  char unused[7] = {};  // Seam: leak/, which takes what the memory held before for an address
   std::atomic<size_t> qcount{0};           // elements in the ring; written under lock
   size_t recvx ABSL_GUARDED_BY(lock) = 0;  // index of the ring's oldest element
   WaitQ recvq;                             // waiting receivers
@@ -91,7 +92,8 @@ struct alignas(kCacheLine) HChan {
   // Boxes whose receiver could not move the element out; they go to the next receivers, before
   // everything else. Written under lock.
   std::atomic<BoxBase*> returned{nullptr};
-  std::atomic<size_t> refs{1};  // handles; see HChanRef
+  std::atomic<size_t> refs{1};   // handles; see HChanRef
+  uintptr_t unused_too[2] = {};  // Seam: as unused
 };
 static_assert(sizeof(HChan) == 2 * kCacheLine);
 

@@ -11,7 +11,7 @@
 namespace gort::rt {
 
 // The bytes of a Sudog, whose layout users do not see.
-inline constexpr size_t kSudogBytes = 96;
+inline constexpr size_t kSudogBytes = 88;
 
 // One case of SelectGo. Go: scase
 struct SelectCase {

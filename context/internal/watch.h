@@ -1,14 +1,17 @@
 // context/internal/watch.h: ending a wait when its context is cancelled.
-// What      a ContextWatch stands in the frame of a call that waits: for a lock, a group, a future. A
-//           cancellation calls its function, which takes the call off whatever it waits on. The lock
-//           of that list is the judge: whoever takes the call off wakes it, and what it was given
-//           before is its own. No goroutine, no channel and no memory for a call.
+// What      a ContextWatch (mostly a WaitWatch) stands in the frame of a call that waits: for a
+//           lock, a group, a future. A cancellation calls its function, which takes the call off
+//           whatever it waits on. The lock of that list is the judge: whoever takes the call off
+//           wakes it, and what it was given before is its own. No goroutine, no channel and no
+//           memory for a call.
 // Layer     9. For the packages of gort.
 // Contract  | call          | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | the two below |   x    | -  |  -   |    -    |    x    |   -   |     -     |
 //           No runtime lock may be held that does not rank before `context`.
 #ifndef GORT_CONTEXT_INTERNAL_WATCH_H_
 #define GORT_CONTEXT_INTERNAL_WATCH_H_
+
+#include "gort/base/list.h"
 
 namespace gort {
 
@@ -19,7 +22,8 @@ namespace rt {
 struct CancelNode;
 struct G;
 
-struct ContextWatch {
+// Its place on the list of calls that wait is guarded by node->lock.
+struct ContextWatch : ListNode<ContextWatch> {
   // Called at most once, with the context's lock held, when the context's Err() is not ok any more.
   // May take locks that rank behind `context`. Returns the goroutine to be readied, or null.
   using Cancelled = G* (*)(ContextWatch* w);
@@ -34,10 +38,24 @@ struct ContextWatch {
   void End();
 
   const Cancelled cancelled;
-  CancelNode* node = nullptr;    // null: nothing that can be cancelled
-  ContextWatch* prev = nullptr;  // guarded by node->lock
-  ContextWatch* next = nullptr;  // guarded by node->lock
-  bool listed = false;           // guarded by node->lock
+  CancelNode* node = nullptr;  // null: nothing that can be cancelled
+};
+
+// Ends a wait at an object by kGiveUp(on, &waiter), a function or a method of the object's. That takes the
+// waiter off the object, if it is there, and returns its goroutine, or null.
+template <class On, class Waiter, auto kGiveUp>
+struct WaitWatch : ContextWatch {
+  explicit WaitWatch(On* object) : ContextWatch(&OnCancelled), on(object) {}
+  static G* OnCancelled(ContextWatch* w) {
+    auto* self = static_cast<WaitWatch*>(w);
+    if constexpr (requires { kGiveUp(self->on, &self->waiter); }) {
+      return kGiveUp(self->on, &self->waiter);
+    } else {
+      return (self->on->*kGiveUp)(&self->waiter);
+    }
+  }
+  On* const on;
+  Waiter waiter;
 };
 
 }  // namespace rt

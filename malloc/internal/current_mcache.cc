@@ -15,14 +15,13 @@ namespace {
 
 // The cache that this thread got for itself; null: none. This thread only.
 constinit thread_local MCache* t_own = nullptr;
-// Set by the key's destructor: from here on the thread shares ending_mcache. This thread only.
+// Set by the key's destructor: from here on the thread uses shared_mcache. This thread only.
 constinit thread_local bool t_ending = false;
 
 constinit Mutex attach_lock;  // not ranked: first use happens under any lock of the program
 constinit bool key_made ABSL_GUARDED_BY(attach_lock) = false;
 constinit pthread_key_t exit_key ABSL_GUARDED_BY(attach_lock) = 0;
 constinit bool mcache0_taken ABSL_GUARDED_BY(attach_lock) = false;
-constinit MCache* ending_mcache ABSL_GUARDED_BY(attach_lock) = nullptr;
 
 void ThreadEnds(void* arg) {
   MCache* own = static_cast<MCache*>(arg);
@@ -70,7 +69,8 @@ GORT_NOINLINE MCache* AttachThreadMCache() {
       own = &mcache0;
     }
   }
-  if (own == nullptr) own = AllocMCache();
+  if (own == nullptr) own = TryAllocMCache();
+  if (own == nullptr) return nullptr;
   t_own = t_mcache = own;
   // Fails only for want of memory; then the cache stays behind when the thread ends.
   (void)pthread_setspecific(key, own);
@@ -108,8 +108,7 @@ MCacheRef::MCacheRef() ABSL_NO_THREAD_SAFETY_ANALYSIS : c_(AttachThreadMCache())
   if (c_ != nullptr) return;
   shared_ = true;
   attach_lock.Lock();
-  if (ending_mcache == nullptr) ending_mcache = AllocMCache();
-  c_ = ending_mcache;
+  c_ = &shared_mcache;
 }
 
 MCacheRef::~MCacheRef() ABSL_NO_THREAD_SAFETY_ANALYSIS {

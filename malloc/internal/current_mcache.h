@@ -16,6 +16,7 @@
 //           thread end  the key's destructor flushes it. C++ thread_local destructors have run by
 //                       then; destructors of other keys and the C library's own clean-up may follow
 //                       and allocate or free: they use one shared cache under a lock (MCacheRef).
+//           no memory   for a cache: the thread uses the shared one as well, until it gets its own.
 #ifndef GORT_MALLOC_INTERNAL_CURRENT_MCACHE_H_
 #define GORT_MALLOC_INTERNAL_CURRENT_MCACHE_H_
 
@@ -42,7 +43,8 @@ MCache* SetThreadMCache(MCache* c);
 // it does so again (platforms/pins.h). slot: &t_mcache of that thread.
 inline void ClearMCacheOf(MCache** slot) { *slot = nullptr; }
 
-// t_mcache, or the thread's own, made on the spot. Null: the thread is ending, see MCacheRef.
+// t_mcache, or the thread's own, made on the spot. Null: the thread is ending or there is no memory,
+// see MCacheRef.
 MCache* AttachThreadMCache();
 
 // A cache for one operation, when t_mcache is null.

@@ -5,25 +5,47 @@
 #include "gort/base/attributes.h"
 #include "gort/base/throw.h"
 #include "gort/malloc/internal/persistentalloc.h"
+#include "gort/platforms/mem.h"
 
 namespace gort::rt {
 
-void* FixAlloc::Alloc() {
-  inuse_ += size_;
+// What is left of the old chunk goes onto the list, so that Reserve may refill early.
+bool FixAlloc::Refill() {
+  const size_t bytes = size_ > kFixAllocChunk ? size_ : kFixAllocChunk;
+  auto* fresh = static_cast<char*>(TryPersistentAlloc(bytes, align_));
+  if (fresh == nullptr) return false;
+  for (; chunk_bytes_ >= size_; chunk_ += size_, chunk_bytes_ -= size_) {
+    Link* link = reinterpret_cast<Link*>(chunk_);
+    link->next = list_;
+    list_ = link;
+    ++listed_;
+  }
+  chunk_ = fresh;
+  chunk_bytes_ = bytes;
+  total_ += bytes;
+  return true;
+}
+
+void* FixAlloc::TryAlloc() {
   if (list_ != nullptr) {
     Link* link = list_;
     list_ = link->next;
+    --listed_;
+    inuse_ += size_;
     if (zero_) memset(static_cast<void*>(link), 0, size_);
     return link;
   }
-  if (chunk_bytes_ < size_) {
-    chunk_bytes_ = size_ > kFixAllocChunk ? size_ : kFixAllocChunk;
-    chunk_ = static_cast<char*>(PersistentAlloc(chunk_bytes_, align_));
-    total_ += chunk_bytes_;
-  }
+  if (chunk_bytes_ < size_ && !Refill()) return nullptr;
   void* p = chunk_;
   chunk_ += size_;
   chunk_bytes_ -= size_;
+  inuse_ += size_;
+  return p;
+}
+
+void* FixAlloc::Alloc() {
+  void* p = TryAlloc();
+  if (p == nullptr) MemExhausted("the runtime's records", size_);
   return p;
 }
 
@@ -36,6 +58,7 @@ void FixAlloc::Free(void* p) {
   Link* link = static_cast<Link*>(p);
   link->next = list_;
   list_ = link;
+  ++listed_;
 }
 
 }  // namespace gort::rt

@@ -4,8 +4,9 @@
 // Layer     4.                                                        Go: fixalloc (mfixalloc.go)
 // Safety    NOT locked: the owner serialises all calls on one object (ABSL_GUARDED_BY its lock).
 //           Any thread, any stack but the signal stack; takes the persistent lock on refill.
-// Errors    out of memory is fatal (persistentalloc.h). In debug builds a freed object is filled
-//           with kFixFreedByte; an object freed twice in a row is fatal "fixalloc: double free".
+// Errors    out of memory is fatal in Alloc (persistentalloc.h), null or false in the others. In
+//           debug builds a freed object is filled with kFixFreedByte; an object freed twice in a
+//           row is fatal "fixalloc: double free".
 #ifndef GORT_MALLOC_INTERNAL_FIXALLOC_H_
 #define GORT_MALLOC_INTERNAL_FIXALLOC_H_
 
@@ -33,6 +34,14 @@ class FixAlloc {
 
   // Never null. Go: (*fixalloc).alloc (mfixalloc.go).
   void* Alloc();
+  // Null: out of memory.
+  void* TryAlloc();
+  // Sees to it that the next n calls of Alloc need no memory of the OS, n objects being at most a
+  // refill. False: out of memory.
+  bool Reserve(size_t n) {
+    if (listed_ >= n || chunk_bytes_ >= (n - listed_) * size_) return true;
+    return Refill();
+  }
   // p: from Alloc of this object, not freed since. Go: (*fixalloc).free (mfixalloc.go).
   void Free(void* p);
 
@@ -51,11 +60,14 @@ class FixAlloc {
     return (size + align - 1) & ~(align - 1);
   }
 
+  bool Refill();
+
   // All fields: owner's lock.
   const size_t size_;
   const size_t align_;
   const bool zero_;
   Link* list_ = nullptr;    // freed objects
+  size_t listed_ = 0;       // how many
   char* chunk_ = nullptr;   // the untouched (zero) rest of the newest chunk
   size_t chunk_bytes_ = 0;  // ... and its length
   size_t inuse_ = 0;
@@ -73,6 +85,13 @@ class TypedFixAlloc {
   T* Alloc(A&&... args) {
     return ::new (raw_.Alloc()) T(std::forward<A>(args)...);
   }
+  // Null: out of memory.
+  template <class... A>
+  T* TryAlloc(A&&... args) {
+    void* p = raw_.TryAlloc();
+    return p != nullptr ? ::new (p) T(std::forward<A>(args)...) : nullptr;
+  }
+  bool Reserve(size_t n) { return raw_.Reserve(n); }
   void Free(T* t) {
     t->~T();
     raw_.Free(t);

@@ -24,6 +24,7 @@
 #include "gort/base/list.h"
 #include "gort/malloc/internal/mcentral.h"
 #include "gort/malloc/internal/mspan.h"
+#include "gort/malloc/internal/sample.h"
 #include "gort/malloc/internal/size_classes.h"
 
 namespace gort::rt {
@@ -42,44 +43,66 @@ class MCache : public ListNode<MCache> {
   MCache& operator=(const MCache&) = delete;
 
   // An object of span_class (not 0). Null: out of memory.
-  GORT_ALWAYS_INLINE void* Alloc(int span_class) {
-    FreeList& l = lists_[span_class];
-    FreeObject* o = l.head;
-    if (GORT_UNLIKELY(o == nullptr)) return Refill(span_class);
-    if constexpr (kDebug) CheckTaken(o, span_class);
-    l.head = o->next;
-    l.set_length(l.get_length() - 1);
-    return o;
+  void* Alloc(int span_class) {
+    void* p = Take(span_class);
+    return GORT_LIKELY(p != nullptr) ? p : Refill(span_class);
   }
 
-  // Takes object o of s back, s->span_class not 0. Fatal when o was freed last.
-  GORT_ALWAYS_INLINE void Free(FreeObject* o, MSpan* s) {
-    FreeList& l = lists_[s->span_class];
-    if (GORT_UNLIKELY(o == l.head)) MallocFatal("double free", o);
-    if constexpr (kDebug) CheckFreed(o, s);
-    o->next = l.head;
-    l.head = o;
+  // Whether o was the last object of span_class to come here, and lies here.
+  bool IsFirst(const void* o, int span_class) const { return heads_[span_class] == o; }
+  // An object of span_class from what lies here. Null: nothing does.
+  GORT_ALWAYS_INLINE void* Take(int span_class) {
+    return GORT_LIKELY(heads_[span_class] != nullptr) ? TakeFirst(span_class) : nullptr;
+  }
+
+  // The same, counted as `bytes` for the sampler. Null: nothing lies here, or the sampler is to be
+  // asked first.
+  GORT_ALWAYS_INLINE void* TakeCounted(int span_class, size_t bytes) {
+    if (GORT_UNLIKELY(heads_[span_class] == nullptr || sampler_.Met(bytes))) return nullptr;
+    return TakeFirst(span_class);
+  }
+
+  // Takes object o of span_class (not 0) back. Fatal when o was freed last.
+  void Free(FreeObject* o, int span_class) {
+    if (Give(o, span_class)) TooLong(span_class);
+  }
+
+  // The same. True: the list is too long now, and TooLong has to be called.
+  [[nodiscard]] GORT_ALWAYS_INLINE bool Give(FreeObject* o, int span_class) {
+    FreeObject*& head = heads_[span_class];
+    Length& l = lengths_[span_class];
+    if (GORT_UNLIKELY(o == head)) MallocFatal("double free", o);
+    if constexpr (kDebug) CheckFreed(o);
+    o->next = head;
+    head = o;
     const uint32_t n = l.get_length() + 1;
     l.set_length(n);
-    if (GORT_UNLIKELY(n > l.limit)) TooLong(s->span_class);
+    return n > l.limit;
   }
+  // Makes the list shorter, or its limit higher; a list that is not too long stays as it is.
+  void TooLong(int span_class);
 
   // kTinyBytes bytes, aligned to as much. Null: out of memory. Go: the tiny path of mallocgc
   // (malloc.go); differs: see mheap.h.
-  void* AllocTiny();
-  // Takes a tiny object of s back. Fatal when it is not live.
-  void FreeTiny(void* p, MSpan* s);
+  GORT_ALWAYS_INLINE void* AllocTiny() {
+    if (GORT_UNLIKELY(tiny_next_ == kTinySlots) && !NewTinyBlock()) return nullptr;
+    return tiny_block_ + kTinyBytes * static_cast<size_t>(tiny_next_++);
+  }
+  // Takes a tiny object back, p being in a page of such. Fatal when it is not live.
+  void FreeTiny(void* p);
 
   // Returns everything to the central lists. The cache stays usable. Go: (*mcache).releaseAll
   // (mcache.go).
   void Flush();
 
+  // What profiles of the heap go by. Owner only.
+  HeapSampler& sampler() { return sampler_; }
+
   // Objects of span_class held here. Any thread; a moment's value.
-  uint32_t Cached(int span_class) const { return lists_[span_class].get_length(); }
+  uint32_t Cached(int span_class) const { return lengths_[span_class].get_length(); }
 
  private:
-  struct FreeList {
-    FreeObject* head = nullptr;  // owner only
+  struct Length {
     // Written by the owner only, read by statistics: relaxed, orders nothing.
     std::atomic<uint32_t> length{0};
     uint32_t limit = 1;  // owner only
@@ -88,31 +111,46 @@ class MCache : public ListNode<MCache> {
     void set_length(uint32_t n) { length.store(n, std::memory_order_relaxed); }
   };
 
+  GORT_ALWAYS_INLINE void* TakeFirst(int span_class) {
+    FreeObject* o = heads_[span_class];
+    Length& l = lengths_[span_class];
+    if constexpr (kDebug) CheckTaken(o, span_class);
+    heads_[span_class] = o->next;
+    l.set_length(l.get_length() - 1);
+    return o;
+  }
   void* Refill(int span_class);
-  void TooLong(int span_class);
   // Gives the first n objects of the list back.
   void ReturnSome(int span_class, uint32_t n);
+  bool NewTinyBlock();
   void DropTinyBlock();
   static void CheckTaken(FreeObject* o, int span_class);
-  static void CheckFreed(FreeObject* o, MSpan* s);
+  static void CheckFreed(FreeObject* o);
 
   // All fields but the lengths: owner only.
-  FreeList lists_[kNumSpanClasses];
+  HeapSampler sampler_;
+  // Apart, so that a class is the index of both: to make an address of it costs a free nothing.
+  FreeObject* heads_[kNumSpanClasses] = {};
+  Length lengths_[kNumSpanClasses];
   char* tiny_block_ = nullptr;  // what AllocTiny cuts from; null: none
   int tiny_next_ = kTinySlots;  // its first slot that was never handed out
 };
 
-// A new, empty cache. Never null (out of memory is fatal). Go: allocmcache (mcache.go).
+// A new, empty cache. Null: out of memory. Go: allocmcache (mcache.go).
+MCache* TryAllocMCache();
+// The same for who cannot do without: out of memory is fatal.
 MCache* AllocMCache();
 // Flushes c and takes it back. No thread may use it any more. Not for mcache0, whose P 0 lives as
-// long as the process (fatal). Go: freemcache (mcache.go).
+// long as the process (fatal), nor shared_mcache. Go: freemcache (mcache.go).
 void FreeMCache(MCache* c);
 
-// Objects of span_class in all caches together. A moment's value.
+// Objects of span_class in all caches together, and in batches of the mcentral's. A moment's value.
 uint64_t CachedObjects(int span_class);
 
 // The statically allocated first cache; see current_mcache.h. Go: mcache0 (mcache.go).
 extern MCache mcache0;
+// Another, of those who have none of their own; see current_mcache.h.
+extern MCache shared_mcache;
 
 // fork(2): see persistentalloc.h.
 void MCacheForkLock();

@@ -34,7 +34,7 @@ TEST(MCentralTest, BatchesComeAndGo) {
     EXPECT_TRUE(SpanOf(o)->in_use());
   }
   EXPECT_EQ(n, 3u);
-  mcentrals[c].Return(list);
+  mcentrals[c].Return(c, list, got);
   EXPECT_EQ(mcentrals[c].objects_out(), out);
 }
 
@@ -44,7 +44,7 @@ TEST(MCentralTest, AnEmptySpanGoesHome) {
   size_t got;
   FreeObject* list = mcentrals[c].Fetch(c, 1, &got);
   EXPECT_GT(mheap.ReadStats().inuse, inuse);
-  mcentrals[c].Return(list);
+  mcentrals[c].Return(c, list, got);
   EXPECT_EQ(mheap.ReadStats().inuse, inuse);
 }
 
@@ -54,10 +54,10 @@ TEST(MCacheTest, GivesBackTheLastFreed) {
   void* a = c->Alloc(k);
   void* b = c->Alloc(k);
   EXPECT_NE(a, b);
-  c->Free(static_cast<FreeObject*>(a), SpanOf(a));
+  c->Free(static_cast<FreeObject*>(a), k);
   EXPECT_EQ(c->Alloc(k), a);
-  c->Free(static_cast<FreeObject*>(a), SpanOf(a));
-  c->Free(static_cast<FreeObject*>(b), SpanOf(b));
+  c->Free(static_cast<FreeObject*>(a), k);
+  c->Free(static_cast<FreeObject*>(b), k);
   FreeMCache(c);
 }
 
@@ -67,15 +67,35 @@ TEST(MCacheTest, HoldsAtMostTwoBatches) {
   std::vector<void*> all;
   for (int i = 0; i < 5000; ++i) all.push_back(c->Alloc(k));
   for (void* p : all) {
-    c->Free(static_cast<FreeObject*>(p), SpanOf(p));
+    c->Free(static_cast<FreeObject*>(p), k);
     ASSERT_LE(c->Cached(k), 2u * kSizeClasses[k].batch);
   }
   const uint64_t out = mcentrals[k].objects_out();
-  const uint32_t cached = c->Cached(k);
+  const uint64_t cached = c->Cached(k) + mcentrals[k].batched();
   c->Flush();
+  DrainBatches();
   EXPECT_EQ(c->Cached(k), 0u);
   EXPECT_EQ(mcentrals[k].objects_out(), out - cached);
   FreeMCache(c);
+}
+
+TEST(MCentralTest, AWholeBatchComesBackAsItIs) {
+  const int c = SizeToClass(48);
+  const size_t batch = kSizeClasses[c].batch;
+  const uint64_t out = mcentrals[c].objects_out();
+  size_t got;
+  FreeObject* list = mcentrals[c].Fetch(c, batch, &got);
+  ASSERT_EQ(got, batch);
+  mcentrals[c].Return(c, list, batch);
+  EXPECT_EQ(mcentrals[c].batched(), batch);
+  EXPECT_EQ(mcentrals[c].objects_out(), out + batch);
+  EXPECT_EQ(mcentrals[c].Fetch(c, batch, &got), list);
+  EXPECT_EQ(got, batch);
+  EXPECT_EQ(mcentrals[c].batched(), 0u);
+  mcentrals[c].Return(c, list, batch);
+  mcentrals[c].Drain(c);
+  EXPECT_EQ(mcentrals[c].batched(), 0u);
+  EXPECT_EQ(mcentrals[c].objects_out(), out);
 }
 
 TEST(MCacheTest, TinyBlockDiesWithItsLastObject) {
@@ -83,7 +103,7 @@ TEST(MCacheTest, TinyBlockDiesWithItsLastObject) {
   const uint64_t out = mcentrals[kTinySpanClass].objects_out();
   std::vector<void*> all;
   for (int i = 0; i < kTinySlots + 3; ++i) all.push_back(c->AllocTiny());
-  for (void* p : all) c->FreeTiny(p, SpanOf(p));
+  for (void* p : all) c->FreeTiny(p);
   c->Flush();
   EXPECT_EQ(mcentrals[kTinySpanClass].objects_out(), out);
   FreeMCache(c);

@@ -35,10 +35,20 @@ size_t MCentral::TakeFrom(MSpan* s, size_t n, FreeObject** list) {
   return got;
 }
 
+void MCentral::SetBatches(int n, size_t objects) {
+  n_batches_ = n;
+  batched_.store(static_cast<uint64_t>(n) * objects, std::memory_order_relaxed);
+}
+
 FreeObject* MCentral::Fetch(int span_class, size_t n, size_t* got) {
   FreeObject* list = nullptr;
   *got = 0;
   LockGuard guard(&lock_);
+  if (n_batches_ > 0 && n == kSizeClasses[span_class].batch) {
+    SetBatches(n_batches_ - 1, n);
+    *got = n;
+    return batches_[n_batches_];
+  }
   while (*got < n) {
     MSpan* s = nonempty_.front();
     if (s == nullptr) {
@@ -46,6 +56,7 @@ FreeObject* MCentral::Fetch(int span_class, size_t n, size_t* got) {
       s = mheap.AllocSpan(kSizeClasses[span_class].pages, 1, span_class);
       if (s == nullptr) break;
       nonempty_.PushFront(s);
+      spans_.store(spans() + 1, std::memory_order_relaxed);
     }
     *got += TakeFrom(s, n - *got, &list);
   }
@@ -65,25 +76,56 @@ void MCentral::ReturnOne(FreeObject* o, List<MSpan>* idle) {
   if (s->n_out == 0) {
     if (!was_full) nonempty_.Remove(s);
     idle->PushFront(s);
+    spans_.store(spans() - 1, std::memory_order_relaxed);
   } else if (was_full) {
     nonempty_.PushFront(s);
   }
 }
 
-void MCentral::Return(FreeObject* list) {
+void MCentral::ReturnAll(FreeObject* list, List<MSpan>* idle) {
+  uint64_t n = 0;
+  while (list != nullptr) {
+    FreeObject* next = list->next;
+    ReturnOne(list, idle);
+    list = next;
+    ++n;
+  }
+  out_.store(objects_out() - n, std::memory_order_relaxed);
+}
+
+void MCentral::Return(int span_class, FreeObject* list, size_t n) {
+  const SizeClass& c = kSizeClasses[span_class];
+  const size_t room = kBatchedBytes / (size_t{c.size} * c.batch);
+  const int most = room < kMaxBatches ? static_cast<int>(room) : kMaxBatches;
   List<MSpan> idle;
   {
     LockGuard guard(&lock_);
-    uint64_t n = 0;
-    while (list != nullptr) {
-      FreeObject* next = list->next;
-      ReturnOne(list, &idle);
-      list = next;
-      ++n;
+    if (n == c.batch && n_batches_ < most) {
+      batches_[n_batches_] = list;
+      SetBatches(n_batches_ + 1, n);
+      return;
     }
-    out_.store(objects_out() - n, std::memory_order_relaxed);
+    ReturnAll(list, &idle);
   }
   while (MSpan* s = idle.PopFront()) mheap.FreeSpan(s);
+}
+
+bool MCentral::Drain(int span_class) {
+  if (batched() == 0) return false;
+  List<MSpan> idle;
+  {
+    LockGuard guard(&lock_);
+    for (int i = 0; i < n_batches_; ++i) ReturnAll(batches_[i], &idle);
+    SetBatches(0, kSizeClasses[span_class].batch);
+  }
+  while (MSpan* s = idle.PopFront()) mheap.FreeSpan(s);
+  return true;
+}
+
+bool DrainBatches() {
+  bool any = false;
+  for (int c = 1; c < kNumSpanClasses; ++c) any |= mcentrals[c].Drain(c);
+  return any;
 }
 
 }  // namespace gort::rt

@@ -6,6 +6,9 @@
 //           | Fetch      |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
 //           | Return     |   x    | x  |  x   |    -    |    x    |   -   |     -     |
 //           Lock rank mcentral; mheap's lock is taken inside Fetch, never inside Return's section.
+// Batches   what a cache returns in a whole batch is kept as it is, up to kBatchedBytes a class, and goes
+//           to the next cache that wants as many: a thread that frees what another allocated then
+//           hands it back without a look at any object. Drain gives these to their spans.
 // Lists     a span is in nonempty_ exactly while it has a free or fresh object. It leaves for mheap
 //           as soon as none of its objects is out.
 // Errors    Fetch: null when the OS has no memory. Return of an object that its span does not miss:
@@ -38,12 +41,19 @@ class alignas(kCacheLine) MCentral {
   // how many. Null and 0: out of memory. Go: (*mcentral).cacheSpan (mcentral.go).
   FreeObject* Fetch(int span_class, size_t n, size_t* got) ABSL_LOCKS_EXCLUDED(lock_);
 
-  // Takes a list of objects of this class back, from whichever spans. Go: (*mcentral).uncacheSpan
+  // Takes a list of n objects of this class back, from whichever spans. Go: (*mcentral).uncacheSpan
   // (mcentral.go); differs: objects, not spans.
-  void Return(FreeObject* list) ABSL_LOCKS_EXCLUDED(lock_);
+  void Return(int span_class, FreeObject* list, size_t n) ABSL_LOCKS_EXCLUDED(lock_);
 
-  // Objects that caches and users hold. A moment's value.
+  // Returns the batches that are kept. False: there are none.
+  bool Drain(int span_class) ABSL_LOCKS_EXCLUDED(lock_);
+
+  // Objects that batches, caches and users hold. A moment's value.
   uint64_t objects_out() const { return out_.load(std::memory_order_relaxed); }
+  // Spans of this class.
+  uint64_t spans() const { return spans_.load(std::memory_order_relaxed); }
+  // Objects out that lie in batches.
+  uint64_t batched() const { return batched_.load(std::memory_order_relaxed); }
 
   // fork(2): see persistentalloc.h. Not reported to the lock order, which knows one mcentral only.
   void ForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock_.LockForFork(); }
@@ -52,14 +62,27 @@ class alignas(kCacheLine) MCentral {
  private:
   size_t TakeFrom(MSpan* s, size_t n, FreeObject** list) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void ReturnOne(FreeObject* o, List<MSpan>* idle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void ReturnAll(FreeObject* list, List<MSpan>* idle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void SetBatches(int n, size_t objects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+
+  static constexpr int kMaxBatches = 16;
+  static constexpr size_t kBatchedBytes = size_t{64} << 10;
 
   Mutex lock_{LockRank::kMcentral};
+  int n_batches_ ABSL_GUARDED_BY(lock_) = 0;
+  FreeObject* batches_[kMaxBatches] ABSL_GUARDED_BY(lock_) = {};
+  std::atomic<uint64_t> batched_{0};  // written under lock_; read by statistics
   List<MSpan> nonempty_ ABSL_GUARDED_BY(lock_);
-  std::atomic<uint64_t> out_{0};  // written under lock_; read by statistics
+  // Written under lock_; read by statistics.
+  std::atomic<uint64_t> out_{0};
+  std::atomic<uint64_t> spans_{0};
 };
 
 // Indexed by span class. Entry 0 is unused.
 extern MCentral mcentrals[kNumSpanClasses];
+
+// Returns the batches of all classes to their spans. True: there were some.
+bool DrainBatches();
 
 // Debug builds fill freed objects after their link with this, and look for it when reusing them.
 inline constexpr unsigned char kFreedByte = 0xdb;

@@ -19,6 +19,9 @@ namespace {
 
 // The heap grows by at least this much: one mprotect per 4 MiB. Go: pallocChunkBytes.
 constexpr size_t kGrowBytes = size_t{4} << 20;
+// What it grows by where the system charges for memory before it is used and has so little left: a
+// multiple of any system's page.
+constexpr size_t kLeastGrowBytes = size_t{64} << 10;
 // A reservation doubles with the heap between these. They cost address space only.
 constexpr size_t kMinReserve = kArenaBytes;
 constexpr size_t kMaxReserve = size_t{1} << 30;
@@ -39,7 +42,7 @@ void SetUpInUse(MSpan* s, int span_class) {
 
 }  // namespace
 
-GORT_COLD void MallocFatal(const char* what, const void* p) {
+GORT_COLD void MallocFatal(const char* what, const void* p) noexcept {
   char text[160];
   {
     Printer out(text, sizeof text - 1);
@@ -54,6 +57,7 @@ MSpan* MHeap::AllocSpan(size_t n_pages, size_t align_pages, int span_class) {
     return nullptr;
   }
   LockGuard guard(&lock_);
+  if (!pages_.ReserveRecords()) return nullptr;
   MSpan* s = pages_.Alloc(n_pages, align_pages);
   if (s == nullptr) {
     if (!Grow(n_pages + align_pages - 1)) return nullptr;
@@ -65,6 +69,7 @@ MSpan* MHeap::AllocSpan(size_t n_pages, size_t align_pages, int span_class) {
   // An object inside a span of many is found through its own page; a large one through its first.
   if (span_class != 0) {
     page_map.SetRange(s->first_page(), n_pages, s);
+    page_map.SetClasses(s->first_page(), n_pages, span_class);
   } else {
     large_pages_ += n_pages;
     ++large_objects_;
@@ -79,6 +84,8 @@ void MHeap::FreeSpan(MSpan* s) {
   if (s->span_class == 0) {
     large_pages_ -= s->n_pages;
     --large_objects_;
+  } else {
+    page_map.SetClasses(s->first_page(), s->n_pages, 0);
   }
   pages_.Free(s);
   Publish();
@@ -121,13 +128,14 @@ HeapStats MHeap::ReadStats() {
 
 // Hands the page allocator a free run of at least n_pages. Go: (*mheap).grow (mheap.go).
 bool MHeap::Grow(size_t n_pages) {
-  const size_t bytes = AlignUp(n_pages << kHeapPageShift, kGrowBytes);
+  const size_t least = AlignUp(n_pages << kHeapPageShift, kLeastGrowBytes);
+  const size_t bytes = AlignUp(least, kGrowBytes);
   if (end_ - next_ < bytes) {
     // The rest of the old reservation costs nothing, so it is not lost: it becomes free pages.
     if (next_ != end_ && !Commit(end_ - next_)) return false;
     if (!Reserve(bytes)) return false;
   }
-  return Commit(bytes);
+  return Commit(bytes) || Commit(least);
 }
 
 bool MHeap::Reserve(size_t bytes) {
@@ -146,6 +154,10 @@ bool MHeap::Reserve(size_t bytes) {
     want = least;
     p = MemReserve(want, kArenaBytes);
   }
+  if (p == nullptr) {  // a limit is near: no more than is needed
+    want = bytes;
+    p = MemReserve(want, kGrowBytes);
+  }
   if (p == nullptr) return false;
   const uintptr_t base = reinterpret_cast<uintptr_t>(p);
   if ((base + want - 1) >> kAddressBits != 0) Throw("malloc: address beyond 48 bits");
@@ -161,7 +173,7 @@ bool MHeap::Reserve(size_t bytes) {
 // Makes the next bytes of the reservation usable and gives them to the page allocator.
 bool MHeap::Commit(size_t bytes) {
   if (!MemCommit(reinterpret_cast<void*>(next_), bytes)) return false;
-  pages_.Grow(PageOf(next_), bytes >> kHeapPageShift);
+  if (!pages_.Grow(PageOf(next_), bytes >> kHeapPageShift)) return false;  // may be tried again
   next_ += bytes;
   return true;
 }

@@ -10,7 +10,8 @@
 //   platforms   arenas    -        address space, 64 MiB and more at a time
 //
 // Freeing walks the same way up: an object goes to the freeing thread's mcache whoever allocated
-// it; a list that has grown too long gives a batch to mcentral; a span whose objects all came home
+// it; a list that has grown too long gives a batch to mcentral, which keeps some as they are for the
+// next cache in want of one; a span whose objects all came home
 // goes to mheap and joins its free neighbours; pages that stay free lose their memory to the OS,
 // bit by bit (scavenge.h). Go has no free: there a cache owns whole spans and the sweeper finds the
 // dead objects. In C++ any thread may free any object at any time, so what a cache owns must be
@@ -43,12 +44,10 @@
 //
 // 1. Go's radix tree of bitmap summaries for free pages. It is address-ordered first fit and made
 //    for allocating pages without the heap lock from per-P caches. Best fit wants an order by
-//    length; a treap over span records that exist anyway gives it in O(log n), joins neighbours
-//    through the page map in O(1), and finds what to scavenge through one more bit a node. Should
-//    the heap lock ever show in a profile, the answer is a per-P cache of short runs in front.
-// 2. Lists per length up to 128 pages, a tree for the rest (tcmalloc's page heap). Faster by a
-//    constant below, but good fit above, and two structures to check. The tree alone is enough for
-//    a lock that is taken once per span.
+//    length; lists by length, and a treap for the long, over span records that exist anyway give it,
+//    join neighbours through the page map in O(1), and find what to scavenge through one more bit.
+//    Should the heap lock ever show in a profile, the answer is a per-P cache of short runs in front.
+// 2. The treap alone. It was there first, and its order was half of what a large block cost.
 // 3. Per-span free lists with remote-free queues (mimalloc, snmalloc). Frees from other threads
 //    cost an atomic each, and a cache that belongs to a P and moves between threads has no natural
 //    "owner thread" to send objects back to. The batch through mcentral is what Go's P suits.
@@ -157,7 +156,7 @@ inline size_t PagesFor(size_t bytes) {
 }
 
 // Ends the process: "fatal error: malloc: <what>: <p>".
-[[noreturn]] void MallocFatal(const char* what, const void* p);
+[[noreturn]] void MallocFatal(const char* what, const void* p) noexcept;
 
 }  // namespace gort::rt
 

@@ -40,6 +40,7 @@ struct alignas(kCacheLine) MSpan : ListNode<MSpan> {
   // Identity. Written under mheap's lock when the state changes, constant while kInUse.
   uintptr_t base = 0;  // address of the first byte
   size_t n_pages = 0;
+  size_t n_released = 0;    // kFree: of its pages, those without memory; guarded by mheap's lock
   uint32_t elem_bytes = 0;  // object size; 0 for a large object
   uint32_t elem_magic = 0;  // see SizeClass::magic
   uint16_t n_elems = 0;
@@ -47,19 +48,22 @@ struct alignas(kCacheLine) MSpan : ListNode<MSpan> {
   // atomic (relaxed reads by Free for its checks; writes under mheap's lock).
   std::atomic<SpanState> state{SpanState::kDead};
   bool needs_zero = true;  // false: every byte was zero when the span was handed out
+  // kFree: in SpanLists, whether it has memory to give to the OS; in the tree, whether it or a span
+  // below it has. Guarded by mheap's lock.
+  bool releasable = false;
+  // Of a large object that a profile has sampled: its note (sample.h).
+  void* sample = nullptr;
 
   // kInUse and small: guarded by the lock of its mcentral.
   uint16_t n_fresh = 0;  // objects [n_fresh, n_elems) were never handed out
   uint16_t n_out = 0;    // objects that caches or users hold
   FreeObject* free_list = nullptr;
 
-  // kFree: node of PageAlloc's tree, guarded by mheap's lock.
+  // kFree and long: node of PageAlloc's tree, guarded by mheap's lock.
   MSpan* left = nullptr;
   MSpan* right = nullptr;
   MSpan* parent = nullptr;
   uint32_t priority = 0;
-  bool subtree_releasable = false;  // this span or one below it has memory to give to the OS
-  size_t n_released = 0;            // of its pages, those without memory
 
   // Debug builds: bit i is set while object i is in the user's hands. atomic: Free on any thread.
   static constexpr int kLiveWords = kDebug ? (kMaxObjectsPerSpan + 63) / 64 : 1;

@@ -35,21 +35,23 @@ struct Heap {
 
 class Model {
  public:
-  // Pages of the shortest free run with room for n, and its first page; kPages: none.
+  // Free pages from page i on.
+  size_t RunAt(size_t i) const {
+    size_t len = 0;
+    while (i + len < kPages && used_[i + len] == 0) ++len;
+    return len;
+  }
+  // Pages of the shortest free run with room for n; 0: none.
   size_t BestFit(size_t n) const {
-    size_t best = kPages;
-    size_t best_len = kPages + 1;
+    size_t best = 0;
     for (size_t i = 0; i < kPages;) {
-      size_t len = 0;
-      while (i + len < kPages && used_[i + len] == 0) ++len;
-      if (len >= n && len < best_len) {
-        best = i;
-        best_len = len;
-      }
+      const size_t len = RunAt(i);
+      if (len >= n && (best == 0 || len < best)) best = len;
       i += std::max<size_t>(len, 1);
     }
     return best;
   }
+  bool BeginsRun(size_t i) const { return i == 0 || used_[i - 1] != 0; }
   bool AnyFit(size_t n, size_t align) const {
     for (size_t i = (align - kBase % align) % align; i + n <= kPages; i += align) {
       if (All(i, n, false)) return true;
@@ -92,7 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (s == nullptr) continue;
       Check(s->n_pages == n && s->in_use(), "a span of n pages, in use");
       Check(s->first_page() % align == 0, "a span is aligned");
-      if (align == 1) Check(s->first_page() == kBase + best, "the best fit");
+      const size_t first = s->first_page() - kBase;
+      if (align == 1) Check(model.BeginsRun(first) && model.RunAt(first) == best, "the best fit");
       Check(model.All(s->first_page() - kBase, n, false), "a span was free");
       Check(heap->map->CountReleased(s->first_page(), n) == 0, "pages in use have memory");
       model.Mark(s, true);

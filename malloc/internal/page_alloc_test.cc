@@ -30,18 +30,45 @@ TEST_F(PageAllocTest, EmptyHasNothing) {
   EXPECT_EQ(pages_.Check(), 0u);
 }
 
-TEST_F(PageAllocTest, TakesTheShortestSpanThatFitsThenTheLowestAddress) {
+TEST_F(PageAllocTest, TakesTheShortestSpanThatFitsThenTheOneFreedLast) {
   pages_.Grow(kBase, 100);
   std::vector<MSpan*> s;
   for (size_t n : {10, 1, 4, 1, 7, 1, 4, 1}) s.push_back(pages_.Alloc(n, 1));
-  PageId second_four = s[6]->first_page();
-  PageId first_four = s[2]->first_page();
-  EXPECT_LT(first_four, second_four);
-  for (int i : {0, 6, 2, 4}) pages_.Free(s[i]);
+  PageId low = s[2]->first_page();
+  PageId high = s[6]->first_page();
+  EXPECT_LT(low, high);
+  for (int i : {0, 2, 6, 4}) pages_.Free(s[i]);
   pages_.Check();
-  EXPECT_EQ(pages_.Alloc(3, 1)->first_page(), first_four);
-  EXPECT_EQ(pages_.Alloc(4, 1)->first_page(), second_four);
+  EXPECT_EQ(pages_.Alloc(3, 1)->first_page(), high);
+  EXPECT_EQ(pages_.Alloc(4, 1)->first_page(), low);
   EXPECT_EQ(pages_.Alloc(8, 1)->first_page(), kBase);
+  pages_.Check();
+}
+
+TEST_F(PageAllocTest, TakesTheLowestAddressAmongLongSpansOfOneLength) {
+  constexpr size_t kLong = SpanLists::kMostPages + 1;
+  pages_.Grow(kBase, 3 * kLong);
+  std::vector<MSpan*> s;
+  for (size_t n : {kLong, size_t{1}, kLong, size_t{1}}) s.push_back(pages_.Alloc(n, 1));
+  pages_.Free(s[0]);
+  pages_.Free(s[2]);
+  EXPECT_EQ(pages_.Check(), 3u);
+  EXPECT_EQ(pages_.Alloc(kLong, 1)->first_page(), kBase);
+}
+
+TEST_F(PageAllocTest, TakesWhatHasMemoryBeforeWhatHasNone) {
+  pages_.Grow(kBase, 6);
+  MSpan* warm = pages_.Alloc(2, 1);
+  pages_.Alloc(1, 1);
+  MSpan* cold = pages_.Alloc(2, 1);
+  pages_.Alloc(1, 1);
+  const PageId want = warm->first_page();
+  pages_.Free(cold);
+  MSpan* released = pages_.TakeResident(2);
+  pages_.Free(warm);
+  pages_.PutBack(released, true);  // the last to come, and without memory
+  EXPECT_EQ(pages_.Alloc(2, 1)->first_page(), want);
+  EXPECT_FALSE(pages_.Alloc(2, 1)->needs_zero);
   pages_.Check();
 }
 
@@ -129,26 +156,46 @@ TEST_F(PageAllocTest, LongOsPagesAreReleasedWhole) {
   pages_.Check();
 }
 
+TEST(PageMapTest, KnowsTheClassesOfPagesNearTheFirstAndFarFromIt) {
+  constexpr PageId kFar = size_t{100} << (30 - kHeapPageShift);  // 100 GiB
+  PageMap* map = NewMap();
+  const PageId first = 8 * kFar + 3;
+  const PageId pages[] = {first, first - kFar, first + kFar, first + 1};
+  for (const PageId p : pages) EXPECT_EQ(map->SpanClass(PageAddress(p)), 0);
+  for (const PageId p : pages) ASSERT_TRUE(map->AddArenas(p, 1));
+  int span_class = 0;
+  for (const PageId p : pages) map->SetClasses(p, 1, ++span_class);
+  span_class = 0;
+  for (const PageId p : pages) EXPECT_EQ(map->SpanClass(PageAddress(p) + 77), ++span_class);
+  EXPECT_EQ(map->NearClass(PageAddress(first)), 1);
+  EXPECT_LT(map->NearClass(PageAddress(first + kFar)), 0);
+  map->SetClasses(first + kFar, 1, 0);
+  EXPECT_EQ(map->SpanClass(PageAddress(first + kFar)), 0);
+  EXPECT_EQ(map->SpanClass(~uintptr_t{0}), 0);
+}
+
 // The same operations on a plain array of pages.
 class Model {
  public:
   static constexpr size_t kPages = 3 * kArenaPages / 16;
 
-  // First page of the best fit; kPages: none.
+  // Free pages from page i on.
+  size_t RunAt(size_t i) const {
+    size_t len = 0;
+    while (i + len < kPages && used_[i + len] == 0) ++len;
+    return len;
+  }
+  // Pages of the shortest free run with room for n; 0: none.
   size_t BestFit(size_t n) const {
-    size_t best = kPages;
-    size_t best_len = SIZE_MAX;
+    size_t best = 0;
     for (size_t i = 0; i < kPages;) {
-      size_t len = 0;
-      while (i + len < kPages && used_[i + len] == 0) ++len;
-      if (len >= n && len < best_len) {
-        best = i;
-        best_len = len;
-      }
-      i += len == 0 ? 1 : len;
+      const size_t len = RunAt(i);
+      if (len >= n && (best == 0 || len < best)) best = len;
+      i += std::max<size_t>(len, 1);
     }
     return best;
   }
+  bool BeginsRun(size_t i) const { return i == 0 || used_[i - 1] != 0; }
   void Mark(size_t first, size_t n, char used) {
     std::fill_n(used_.begin() + static_cast<ptrdiff_t>(first), n, used);
   }
@@ -182,14 +229,15 @@ void RandomAgainstModel(size_t physical, uint64_t seed, int steps) {
       size_t want = model.BestFit(n);
       MSpan* s = pages.Alloc(n, align);
       if (s == nullptr) {
-        ASSERT_TRUE(want == Model::kPages || align > 1);
+        ASSERT_TRUE(want == 0 || align > 1);
         continue;
       }
       size_t first = s->first_page() - kBase;
       ASSERT_EQ(s->n_pages, n);
       ASSERT_EQ(s->first_page() % align, 0u);
       if (align == 1) {
-        ASSERT_EQ(first, want);
+        ASSERT_TRUE(model.BeginsRun(first));
+        ASSERT_EQ(model.RunAt(first), want);
       }
       ASSERT_TRUE(model.AllAre(first, n, 0));
       ASSERT_EQ(map->CountReleased(s->first_page(), n), 0u);

@@ -4,13 +4,30 @@
 
 namespace gort::rt {
 
-void PageMap::AddArenas(PageId page, size_t n) {
+bool PageMap::AddArenas(PageId page, size_t n) {
+  if (near_begin_.load(std::memory_order_relaxed) == 0) {
+    const PageId first = page - kNearBelow;  // as for near_begin_, what wraps round wraps back
+    near_begin_.store(reinterpret_cast<uintptr_t>(near_) - first, std::memory_order_relaxed);
+  }
   for (PageId arena = page / kArenaPages; arena <= (page + n - 1) / kArenaPages; ++arena) {
     if (Slot(arena).load(std::memory_order_relaxed) != nullptr) continue;
-    auto* info = static_cast<ArenaInfo*>(PersistentAlloc(sizeof(ArenaInfo), kCacheLine));
+    auto* info = static_cast<ArenaInfo*>(TryPersistentAlloc(sizeof(ArenaInfo), kCacheLine));
+    if (info == nullptr) return false;
     Slot(arena).store(info, std::memory_order_release);  // pairs with: Get
   }
   SetReleased(page, n, true);
+  return true;
+}
+
+void PageMap::SetClasses(PageId page, size_t n, int span_class) {
+  const auto c = static_cast<uint8_t>(span_class);
+  for (PageId i = page; i < page + n; ++i) {
+    if (const uintptr_t at = NearAt(i); IsNear(at)) {
+      NearByte(at).store(c, std::memory_order_relaxed);
+    } else {
+      Info(i)->classes[i % kArenaPages].store(c, std::memory_order_relaxed);
+    }
+  }
 }
 
 template <class Fn>

@@ -2,8 +2,9 @@
 // What      bump allocation from chunks of kPersistentChunk bytes taken straight from the OS. The
 //           lowest allocator of all: fixalloc, span records and the page map stand on it.
 // Layer     4.                                              Go: persistentalloc (malloc.go)
-// Errors    the OS has no memory: fatal "out of memory (persistentalloc)". align that is not a
-//           power of two or above the OS page size: fatal "persistentalloc: bad alignment".
+// Errors    the OS has no memory: null from TryPersistentAlloc, fatal "out of memory (the runtime's
+//           records)" from PersistentAlloc. align that is not a power of two or above the OS page
+//           size: fatal "persistentalloc: bad alignment".
 // Contract  | call               | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | PersistentAlloc    |   x    | x  |  x   |    -    |    x    |   -   | from OS   |
 //           | PersistentAllocated|   x    | x  |  x   |    x    |    x    |   -   |    -      |
@@ -22,6 +23,9 @@ inline constexpr size_t kPersistentChunk = size_t{256} << 10;
 // Returns bytes zeroed bytes, aligned to align (0: to a pointer), owned by the caller for ever.
 // Never null. bytes > 0. Go: persistentalloc (malloc.go).
 void* PersistentAlloc(size_t bytes, size_t align);
+
+// The same for a caller that can do without: null when the OS has no memory.
+void* TryPersistentAlloc(size_t bytes, size_t align);
 
 // Bytes handed out since the start of the process, padding included. A moment's value.
 uint64_t PersistentAllocated();

@@ -8,6 +8,9 @@
 //                         releases at most kScavengeStep bytes a time, and only when the debt
 //                         exceeds kScavengeSlack.
 //           The longest free spans go first, the highest addresses among equals.
+// Limit     with SetMemoryLimit the debt is at least what is had of the OS beyond 95 % of the limit, and
+//           who takes memory gives as much of what is free back before going on (KeepToMemoryLimit).
+//           In use may be more than the limit: nothing fails for its sake.
 // Layer     4.                     Go: mgcscavenge.go; differs: no GC cycle to pace by
 // Contract  | call            | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | ScavengeDebt    |   x    | x  |  x   |    x    |    x    |   -   |     -     |
@@ -40,6 +43,18 @@ void SetBackgroundScavenger(bool on);
 
 // The driver "in passing". No runtime lock of rank scavenge or inside may be held.
 void MaybeScavenge();
+
+inline constexpr int64_t kNoMemoryLimit = INT64_MAX;
+// Sets the limit, in bytes, and returns the one before. Any thread.
+int64_t SetMemoryLimit(int64_t bytes);
+int64_t MemoryLimit();
+// Of text as in the variable GOMEMLIMIT: a number of bytes, or of KiB, MiB, GiB, TiB with that (or B)
+// behind it, or "off". False: anything else.
+bool ParseMemoryLimit(const char* text, int64_t* bytes);
+
+// After memory was taken, with no runtime lock of rank scavenge or inside held: gives memory back
+// while more than the limit is had of the OS and some is free.
+void KeepToMemoryLimit();
 
 // Bytes released since the start of the process.
 uint64_t ScavengedTotal();

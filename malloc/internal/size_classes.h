@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gort/base/attributes.h"
+
 namespace gort::rt {
 
 inline constexpr int kHeapPageShift = 13;
@@ -40,7 +42,7 @@ extern const uint8_t kSizeToClassLarge[249];
 // The smallest class that holds n bytes. Requires 0 < n <= kMaxSmallSize.
 // Go: sizeToClass8, sizeToClass128 (sizeclasses.go).
 inline int SizeToClass(size_t n) {
-  if (n <= 1024) return kSizeToClassSmall[(n + 8 - 1) / 8];
+  if (GORT_LIKELY(n <= 1024)) return kSizeToClassSmall[(n + 8 - 1) / 8];
   return kSizeToClassLarge[(n - 1024 + 128 - 1) / 128];
 }
 

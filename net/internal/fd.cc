@@ -64,11 +64,12 @@ absl::Status NoConnection(const char* op) {
 // that come at once, must not keep the P for a goroutine that tries again.
 class NetFd::Operation {
  public:
-  Operation(NetFd* fd, FdSide side) : fd_(fd), side_(side), got_(fd->mu_.Lock(side)) {}
+  Operation(NetFd* fd, FdSide side, const Context* ctx = nullptr)
+      : fd_(fd), side_(side), ctx_(ctx), got_(fd->mu_.Lock(side, ctx)) {}
   ~Operation() {
     if (GORT_LIKELY(got_ == FdLock::kLocked)) {
       if (GORT_UNLIKELY(fd_->mu_.Unlock(side_))) fd_->Destroy();
-    } else if (got_ == FdLock::kClosedReference) {
+    } else if (got_ != FdLock::kClosed) {
       fd_->Leave();
     }
     PreemptCheck();
@@ -76,10 +77,15 @@ class NetFd::Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
   bool ok() const { return got_ == FdLock::kLocked; }
+  // Why it is not.
+  absl::Status Refusal(const char* op) const {
+    return got_ == FdLock::kGivenUp ? fd_->Ended(*ctx_, op) : fd_->UseAfterClose(op);
+  }
 
  private:
   NetFd* const fd_;
   const FdSide side_;
+  const Context* const ctx_;
   const FdLock got_;
 };
 
@@ -204,8 +210,8 @@ absl::Status NetFd::Lend(absl::FunctionRef<absl::Status(int sysfd)> f, const cha
 }
 
 absl::StatusOr<size_t> NetFd::Read(absl::Span<char> buf, const Context* ctx) {
-  Operation op(this, FdSide::kRead);
-  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("read");
+  Operation op(this, FdSide::kRead, ctx);
+  if (GORT_UNLIKELY(!op.ok())) return op.Refusal("read");
   if (buf.empty()) return 0;
   const size_t most = std::min(buf.size(), kMaxRw);
   CallEnd ender(ctx, pd_, kPollRead);
@@ -234,8 +240,8 @@ absl::StatusOr<size_t> NetFd::Write(std::string_view data, const Context* ctx, s
   size_t unwanted;
   size_t& done = written != nullptr ? *written : unwanted;
   done = 0;
-  Operation op(this, FdSide::kWrite);
-  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("write");
+  Operation op(this, FdSide::kWrite, ctx);
+  if (GORT_UNLIKELY(!op.ok())) return op.Refusal("write");
   CallEnd ender(ctx, pd_, kPollWrite);
   if (absl::Status s = Prepare(&ender, "write"); GORT_UNLIKELY(!s.ok())) return s;
   for (;;) {
@@ -258,7 +264,7 @@ absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces, 
   size_t& total = written != nullptr ? *written : unwanted;
   total = 0;
   Operation op(this, FdSide::kWrite);
-  if (GORT_UNLIKELY(!op.ok())) return UseAfterClose("writev");
+  if (GORT_UNLIKELY(!op.ok())) return op.Refusal("writev");
   CallEnd ender(nullptr, pd_, kPollWrite);
   if (absl::Status s = Prepare(&ender, "writev"); !s.ok()) return s;
   size_t skip = 0;  // bytes of pieces[0] that are gone
@@ -297,8 +303,8 @@ absl::StatusOr<size_t> NetFd::Writev(absl::Span<const std::string_view> pieces, 
 }
 
 absl::StatusOr<Received> NetFd::ReadFrom(absl::Span<char> buf, const Context* ctx) {
-  Operation op(this, FdSide::kRead);
-  if (!op.ok()) return UseAfterClose("read");
+  Operation op(this, FdSide::kRead, ctx);
+  if (!op.ok()) return op.Refusal("read");
   CallEnd ender(ctx, pd_, kPollRead);
   if (absl::Status s = Prepare(&ender, "read"); !s.ok()) return s;
   for (;;) {
@@ -312,8 +318,8 @@ absl::StatusOr<Received> NetFd::ReadFrom(absl::Span<char> buf, const Context* ct
 
 absl::StatusOr<size_t> NetFd::WriteTo(std::string_view data, const SocketAddr& to,
                                       const Context* ctx) {
-  Operation op(this, FdSide::kWrite);
-  if (!op.ok()) return UseAfterClose("write");
+  Operation op(this, FdSide::kWrite, ctx);
+  if (!op.ok()) return op.Refusal("write");
   CallEnd ender(ctx, pd_, kPollWrite);
   if (absl::Status s = Prepare(&ender, "write"); !s.ok()) return s;
   for (;;) {
@@ -345,8 +351,8 @@ absl::Status NetFd::Exhausted(int error, const Context* ctx) {
 }
 
 absl::StatusOr<NetFd*> NetFd::Accept(const Context* ctx) {
-  Operation op(this, FdSide::kRead);
-  if (!op.ok()) return UseAfterClose("accept");
+  Operation op(this, FdSide::kRead, ctx);
+  if (!op.ok()) return op.Refusal("accept");
   CallEnd ender(ctx, pd_, kPollRead);
   if (absl::Status s = Prepare(&ender, "accept"); !s.ok()) return s;
   for (;;) {
@@ -385,7 +391,7 @@ absl::StatusOr<NetFd*> NetFd::Accept(const Context* ctx) {
 absl::Status NetFd::Connect(const SocketAddr& to, int64_t when, void (*started)(void*, PollDesc*),
                             void* arg) {
   Operation op(this, FdSide::kWrite);
-  if (!op.ok()) return UseAfterClose("dial");
+  if (!op.ok()) return op.Refusal("dial");
   remote_ = to;
   if (when != 0) PollSetDeadline(pd_, when, kPollWrite);
   started(arg, pd_);

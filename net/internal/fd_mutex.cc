@@ -3,6 +3,9 @@
 #include "gort/base/attributes.h"
 #include "gort/base/panic.h"
 #include "gort/base/throw.h"
+#include "gort/context/context.h"
+#include "gort/proc/proc.h"
+#include "gort/sync/internal/sem_watch.h"
 #include "gort/sync/internal/sema.h"
 
 // Orders: acquire where something is taken, release where it is given; acq_rel in DecRef and Unlock
@@ -48,7 +51,7 @@ bool FdMutex::IncRefAndClose() {
   return true;
 }
 
-FdLock FdMutex::Lock(FdSide side) {
+FdLock FdMutex::Lock(FdSide side, const Context* ctx) {
   const Bits bits = BitsOf(side);
   uint64_t old = state_.load(std::memory_order_relaxed);
   for (;;) {
@@ -59,15 +62,25 @@ FdLock FdMutex::Lock(FdSide side) {
     // pairs with: Unlock
     if (!state_.compare_exchange_weak(old, wanted, std::memory_order_acquire)) continue;
     if (GORT_LIKELY(free)) return FdLock::kLocked;
-    return Await(side);
+    if (ctx != nullptr) return AwaitUntil(side, *ctx);
+    SemWait wait;
+    return Await(side, &wait);
   }
 }
 
+FdLock FdMutex::AwaitUntil(FdSide side, const Context& ctx) {
+  SemWatch watch(SemaOf(side));
+  if (!watch.Begin(ctx)) return GiveUp(side);
+  const FdLock got = Await(side, &watch.waiter);
+  watch.End();
+  return got;
+}
+
 // Holds a reference and is counted as a waiter.
-FdLock FdMutex::Await(FdSide side) {
+FdLock FdMutex::Await(FdSide side, SemWait* wait) {
   const Bits bits = BitsOf(side);
   for (;;) {
-    SemAcquire(SemaOf(side), false, WaitReason::kIoWait);
+    if (!SemAcquireOr(SemaOf(side), false, WaitReason::kIoWait, wait)) return GiveUp(side);
     // The waker has taken this waiter off the count.
     uint64_t old = state_.load(std::memory_order_relaxed);
     for (;;) {
@@ -79,6 +92,44 @@ FdLock FdMutex::Await(FdSide side) {
       break;
     }
   }
+}
+
+// Of a waiter that sleeps no more, but is counted still, or was chosen by an Unlock a moment ago.
+FdLock FdMutex::GiveUp(FdSide side) {
+  const Bits bits = BitsOf(side);
+  uint64_t old = state_.load(std::memory_order_relaxed);
+  for (;;) {
+    // The units of those who waited are nobody's any more.
+    if ((old & kClosed) != 0) return FdLock::kClosedReference;
+    if ((old & bits.waiters) != 0) {
+      const uint64_t wanted = old - bits.one_waiter;
+      if (state_.compare_exchange_weak(old, wanted, std::memory_order_relaxed)) {
+        return FdLock::kGivenUp;
+      }
+      continue;
+    }
+    // The unit that an Unlock adds is this waiter's, and with it the duty to see to the lock: if that
+    // is free it is taken, and the Unlock to come wakes the next; else its owner's does.
+    if (!SemTryAcquire(SemaOf(side))) {
+      Gosched();
+    } else if (TakeIfFree(side)) {
+      return FdLock::kLocked;
+    } else {
+      return (state_.load(std::memory_order_relaxed) & kClosed) != 0 ? FdLock::kClosedReference
+                                                                     : FdLock::kGivenUp;
+    }
+    old = state_.load(std::memory_order_relaxed);
+  }
+}
+
+bool FdMutex::TakeIfFree(FdSide side) {
+  const Bits bits = BitsOf(side);
+  uint64_t old = state_.load(std::memory_order_relaxed);
+  while ((old & (kClosed | bits.lock)) == 0) {
+    // pairs with: Unlock
+    if (state_.compare_exchange_weak(old, old + bits.lock, std::memory_order_acquire)) return true;
+  }
+  return false;
 }
 
 bool FdMutex::Unlock(FdSide side) {

@@ -17,13 +17,20 @@
 #include <atomic>
 #include <cstdint>
 
+namespace gort {
+class Context;
+}  // namespace gort
+
 namespace gort::rt {
+
+struct SemWait;
 
 enum class FdSide : uint8_t { kRead, kWrite };
 enum class FdLock : uint8_t {
   kLocked,
   kClosed,           // closed before the call; nothing is held
   kClosedReference,  // closed while waiting; the reference is still held: DecRef
+  kGivenUp,          // the context ended while waiting; the same
 };
 
 class FdMutex {
@@ -40,9 +47,9 @@ class FdMutex {
   // Go: increfAndClose
   bool IncRefAndClose();
 
-  // Takes a reference and the lock of one side; waits for the lock, not past IncRefAndClose.
-  // Go: rwlock
-  FdLock Lock(FdSide side);
+  // Takes a reference and the lock of one side; waits for the lock, not past IncRefAndClose, nor past
+  // the end of ctx (may be null). Go: rwlock
+  FdLock Lock(FdSide side, const Context* ctx = nullptr);
   // Releases both; result as DecRef. Go: rwunlock
   bool Unlock(FdSide side);
 
@@ -66,7 +73,10 @@ class FdMutex {
   std::atomic<uint32_t>* SemaOf(FdSide side) {
     return side == FdSide::kRead ? &read_sema_ : &write_sema_;
   }
-  FdLock Await(FdSide side);
+  FdLock Await(FdSide side, SemWait* wait);
+  FdLock AwaitUntil(FdSide side, const Context& ctx);
+  FdLock GiveUp(FdSide side);
+  bool TakeIfFree(FdSide side);
 
   std::atomic<uint64_t> state_{0};
   std::atomic<uint32_t> read_sema_{0};

@@ -1,10 +1,13 @@
 #include "gort/net/internal/fd_mutex.h"
 
 #include <atomic>
+#include <list>
 #include <memory>
+#include <string>
 
 #include "gort/base/attributes.h"
 #include "gort/base/panic.h"
+#include "gort/context/cancel_scope.h"
 #include "gort/tests/support/goroutines.h"
 #include "gort/tests/support/process.h"
 #include "gtest/gtest.h"
@@ -64,6 +67,83 @@ TEST(FdMutex, OneHolderASide) {
       EXPECT_TRUE(Eventually([&] { return done == 8; }));
       EXPECT_EQ(n[0], 4 * kRounds);
       EXPECT_EQ(n[1], 4 * kRounds);
+    });
+  }
+}
+
+TEST(FdMutex, AWaiterLeavesTheLineWithItsContext) {
+  InGort([] {
+    constexpr int kWaiters = 4;
+    for (uint32_t leaves = 0; leaves < 1u << kWaiters; ++leaves) {
+      FdMutex mu;
+      const CancelScope scope;
+      std::string order, expected;
+      ASSERT_EQ(mu.Lock(FdSide::kRead), FdLock::kLocked);
+      std::list<Probe> probes;
+      for (int i = 0; i < kWaiters; ++i) {
+        const char name = static_cast<char>('a' + i);
+        const bool leave = (leaves >> i & 1) != 0;
+        if (!leave) expected += name;
+        probes.emplace_back([&, name, leave] {
+          const Context ctx = leave ? scope.context() : Background();
+          if (const FdLock got = mu.Lock(FdSide::kRead, &ctx); got == FdLock::kLocked) {
+            order += name;
+            EXPECT_FALSE(mu.Unlock(FdSide::kRead));
+          } else {
+            EXPECT_EQ(got, FdLock::kGivenUp);
+            EXPECT_FALSE(mu.DecRef());
+          }
+        });
+      }
+      scope.Cancel();
+      uint32_t i = 0;
+      for (Probe& p : probes) ASSERT_TRUE((leaves >> i++ & 1) == 0 || p.Finish());
+      EXPECT_FALSE(mu.Unlock(FdSide::kRead));
+      for (Probe& p : probes) ASSERT_TRUE(p.Finish());
+      ASSERT_EQ(order, expected) << leaves;
+      const Context over = scope.context();
+      ASSERT_EQ(mu.Lock(FdSide::kRead, &over), FdLock::kLocked)
+          << "no wait, no look at the context";
+      ASSERT_TRUE(mu.IncRefAndClose());
+      EXPECT_FALSE(mu.Unlock(FdSide::kRead));
+      EXPECT_TRUE(mu.DecRef()) << "nobody has kept a reference";
+    }
+  });
+}
+
+// Waiters give up while the lock goes from hand to hand: nobody sleeps beside a free lock, and each
+// reference comes back.
+TEST(FdMutex, GivingUpRacesWithTheTurn) {
+  for (int procs : {1, 4}) {
+    InGort([procs] {
+      testing::Procs p(procs);
+      FdMutex mu;
+      std::atomic<int> done{0}, locked{0}, left{0};
+      int64_t inside = 0;
+      for (int g = 0; g < 6; ++g) {
+        gort::Go([&, g] {
+          for (int i = 0; i < kRounds / 10; ++i) {
+            const auto [ctx, cancel] = WithCancel(Background());
+            if (g % 2 == 0) gort::Go([cancel = cancel] { cancel(); });
+            if (mu.Lock(FdSide::kWrite, &ctx) == FdLock::kLocked) {
+              EXPECT_EQ(++inside, 1);
+              if (i % 3 == 0) testing::Yield();
+              --inside;
+              ASSERT_FALSE(mu.Unlock(FdSide::kWrite));
+              ++locked;
+            } else {
+              ASSERT_FALSE(mu.DecRef());
+              ++left;
+            }
+            cancel();
+          }
+          ++done;
+        });
+      }
+      EXPECT_TRUE(Eventually([&] { return done == 6; }));
+      EXPECT_EQ(locked + left, 6 * (kRounds / 10));
+      ASSERT_TRUE(mu.IncRefAndClose());
+      EXPECT_TRUE(mu.DecRef());
     });
   }
 }

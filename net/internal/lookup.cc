@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gort/netpoll/internal/poller.h"
+#include "gort/platforms/clock.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
 #include "gort/sync/sync.h"
@@ -24,6 +25,16 @@ namespace {
 constexpr int kMaxLookups = 64;
 // getaddrinfo and what it calls want more stack than a goroutine has.
 constexpr size_t kLookupStack = size_t{1} << 20;
+constexpr size_t kMostKept = 1024;
+constexpr int64_t kKeepFoundNs = 5'000'000'000;
+constexpr int64_t kKeepMissingNs = 1'000'000'000;
+
+bool SaysMissing(int error) {
+#ifdef EAI_NODATA
+  if (error == EAI_NODATA) return true;
+#endif
+  return error == EAI_NONAME;
+}
 
 // One question and those who wait for the answer. They and the goroutine that asks share it; any of
 // them may be gone before the others.
@@ -76,8 +87,17 @@ class Lookups {
   // `event` is not touched any more. A look-up that nobody waits for leaves the queue, and whoever
   // wants the same later does not get its answer, which may be long in coming. Go: ForgetUnshared
   void Leave(Lookup* lookup, PollDesc* event);
+  // False: there is no answer that is still good.
+  bool Recall(const Question& question, Answer* answer);
+  void SetKept(int64_t found_ns, int64_t missing_ns);
 
  private:
+  struct Kept {
+    Answer answer;
+    int64_t until;
+  };
+
+  void Keep(const Lookup& lookup) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<Lookup> Next();
   void Finish(Lookup* lookup);
   void Forget(const Lookup* lookup) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -88,6 +108,9 @@ class Lookups {
   int running_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<Question, std::shared_ptr<Lookup>> wanted_ ABSL_GUARDED_BY(mu_);
   Lookup::Queue queue_ ABSL_GUARDED_BY(mu_);
+  std::map<Question, Kept> kept_ ABSL_GUARDED_BY(mu_);
+  int64_t keep_found_ns_ ABSL_GUARDED_BY(mu_) = kKeepFoundNs;
+  int64_t keep_missing_ns_ ABSL_GUARDED_BY(mu_) = kKeepMissingNs;
 };
 
 Lookups& AllLookups() {
@@ -144,8 +167,42 @@ std::shared_ptr<Lookup> Lookups::Next() {
 void Lookups::Finish(Lookup* lookup) {
   mu_.Lock();
   Forget(lookup);
+  Keep(*lookup);
   lookup->finished.store(true, std::memory_order_release);  // pairs with: Wait
   for (PollDesc* event : lookup->waiters) PollNotify(event, kPollRead);
+  mu_.Unlock();
+}
+
+void Lookups::Keep(const Lookup& lookup) {
+  const int error = lookup.answer.error;
+  if (error != 0 && !SaysMissing(error)) return;
+  const int64_t ns = error == 0 ? keep_found_ns_ : keep_missing_ns_;
+  if (ns <= 0) return;
+  const int64_t now = Nanotime();
+  if (kept_.size() >= kMostKept) {
+    std::erase_if(kept_, [now](const auto& k) { return k.second.until <= now; });
+    if (kept_.size() >= kMostKept) kept_.clear();
+  }
+  const int64_t until = ns < INT64_MAX - now ? now + ns : INT64_MAX;
+  kept_.insert_or_assign(lookup.question, Kept{lookup.answer, until});
+}
+
+bool Lookups::Recall(const Question& question, Answer* answer) {
+  mu_.Lock();
+  const auto at = kept_.find(question);
+  const bool known = at != kept_.end();
+  const bool good = known && at->second.until > Nanotime();
+  if (good) *answer = at->second.answer;
+  if (known && !good) kept_.erase(at);
+  mu_.Unlock();
+  return good;
+}
+
+void Lookups::SetKept(int64_t found_ns, int64_t missing_ns) {
+  mu_.Lock();
+  keep_found_ns_ = found_ns;
+  keep_missing_ns_ = missing_ns;
+  kept_.clear();
   mu_.Unlock();
 }
 
@@ -202,12 +259,18 @@ class Waiter {
 }  // namespace
 
 AskResult AskLibrary(const Question& question, int64_t when, Watcher* watcher, Answer* answer) {
+  // A deadline that has passed is told by the wait.
+  if (when >= 0 && AllLookups().Recall(question, answer)) return AskResult::kAnswered;
   PollDesc* const event = PollOpenEvent();
   if (event == nullptr) return AskResult::kNotStarted;
   Waiter waiter(question, event);
   if (!waiter.Wait(when, watcher)) return AskResult::kGivenUp;
   *answer = waiter.answer();
   return AskResult::kAnswered;
+}
+
+void KeepLookups(int64_t found_ns, int64_t missing_ns) {
+  AllLookups().SetKept(found_ns, missing_ns);
 }
 
 }  // namespace gort::rt

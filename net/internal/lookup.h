@@ -5,6 +5,9 @@
 // Limits    64 calls at once. Callers that ask the same at the same time share one. One for which
 //           nobody waits any more is not begun; if it was, it goes on until the C library returns,
 //           and nobody joins it.
+// Kept      an answer serves the same question for a moment (SetLookupCache): addresses, and that there
+//           is no such name. A failure, of a server of names for one, is not kept. 1024 answers at
+//           most. The moment is real time, as the look-up is, also in a bubble of testing/.
 // Contract  any goroutine or foreign thread; parks; allocates.
 #ifndef GORT_NET_INTERNAL_LOOKUP_H_
 #define GORT_NET_INTERNAL_LOOKUP_H_
@@ -50,6 +53,9 @@ enum class AskResult : uint8_t { kAnswered, kGivenUp, kNotStarted };
 
 // when: deadline as of PollSetDeadline; watcher may be null. *answer is set when kAnswered.
 AskResult AskLibrary(const Question& question, int64_t when, Watcher* watcher, Answer* answer);
+
+// How long answers serve; 0: not at all. What is there already is dropped. Nanoseconds.
+void KeepLookups(int64_t found_ns, int64_t missing_ns);
 
 }  // namespace gort::rt
 

@@ -7,6 +7,11 @@
 #include <algorithm>
 
 namespace gort::rt {
+namespace {
+
+constexpr absl::Duration kKeepAlive = absl::Seconds(15);
+
+}  // namespace
 
 absl::Status SetFdDeadline(NetFd* fd, absl::Time t, uint32_t mode) {
   return fd != nullptr ? fd->SetDeadline(t, mode) : NoConnection("set deadline");
@@ -29,6 +34,13 @@ absl::Status SetFdKeepAlive(NetFd* fd, absl::Duration idle) {
   if (s.ok()) s = SetFdInt(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds, "TCP_KEEPINTVL");
   if (s.ok()) s = SetFdInt(fd, IPPROTO_TCP, TCP_KEEPCNT, 9, "TCP_KEEPCNT");
   return s;
+}
+
+void SetTcpDefaults(NetFd* fd) {
+  if (fd->network()[0] != 't') return;
+  // Not every stream that speaks IP is TCP: what refuses stays as it was.
+  SetFdInt(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY").IgnoreError();
+  SetFdKeepAlive(fd, kKeepAlive).IgnoreError();
 }
 
 }  // namespace gort::rt

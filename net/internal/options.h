@@ -16,6 +16,8 @@ absl::Status SetFdInt(NetFd* fd, int level, int name, int value, const char* wha
 // The kernel sends a probe after `idle` without traffic, and up to nine, `idle` apart; idle <= 0:
 // none. `idle` is rounded up to whole seconds.
 absl::Status SetFdKeepAlive(NetFd* fd, absl::Duration idle);
+// Of a socket that came from outside: what Dial and Listen set if nobody says otherwise. Not for null.
+void SetTcpDefaults(NetFd* fd);
 
 }  // namespace gort::rt
 

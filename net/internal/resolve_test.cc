@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "gort/net/internal/lookup.h"
 #include "gort/net/testing/fake_lookup.h"
 #include "gort/net/testing/testing.h"
 #include "gort/netpoll/internal/poller.h"
@@ -30,6 +31,12 @@ using gort::testing::InGort;
 using gort::testing::Must;
 using gort::testing::Parked;
 using gort::testing::Probe;
+
+// Each test but those about what is kept wants to be asked.
+const bool kNothingIsKept = [] {
+  KeepLookups(0, 0);
+  return true;
+}();
 
 // The addresses, or the message, as one text.
 std::string Resolved(const std::string& network, const std::string& address, bool passive,
@@ -394,6 +401,67 @@ TEST(Lookup, OneThatHasEndedIsNotJoined) {
     EXPECT_EQ(fake_lookup.Asked("ended"), 2);
     lingering.leave.Done();
     EXPECT_TRUE(first.Finish());
+  });
+}
+
+// Answers are kept while the object lives.
+struct Keeping {
+  Keeping(int64_t found_ns, int64_t missing_ns) { KeepLookups(found_ns, missing_ns); }
+  ~Keeping() { KeepLookups(0, 0); }
+};
+constexpr int64_t kHourNs = int64_t{3600} * 1'000'000'000;
+
+TEST(LookupCache, AddressesAndMissingNamesAreKeptAndFailuresAreNot) {
+  fake_lookup.Set("kept", {0, 0, {Addr("10.0.0.1:80"), Addr("10.0.0.2:80")}});
+  fake_lookup.Set("fails", {EAI_AGAIN, 0});
+  InGort([] {
+    const Keeping keeping(kHourNs, kHourNs);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(Resolved("tcp", "kept:80", false), "10.0.0.1:80 10.0.0.2:80");
+      EXPECT_NE(Resolved("tcp", "no-such:80", false).find(gai_strerror(EAI_NONAME)),
+                std::string::npos);
+      EXPECT_NE(Resolved("tcp", "fails:80", false), "");
+    }
+    EXPECT_EQ(fake_lookup.Asked("kept"), 1);
+    EXPECT_EQ(fake_lookup.Asked("no-such"), 1);
+    EXPECT_EQ(fake_lookup.Asked("fails"), 3);
+    EXPECT_EQ(Resolved("tcp4", "kept:80", false), "10.0.0.1:80 10.0.0.2:80");
+    EXPECT_EQ(fake_lookup.Asked("kept"), 2) << "another question";
+    EXPECT_NE(Resolved("tcp", "kept:80", false, -1).find("timeout"), std::string::npos)
+        << "a deadline that has passed";
+  });
+}
+
+TEST(LookupCache, NothingIsKeptLongerThanItIsSaid) {
+  fake_lookup.Set("short", {0, 0, {Addr("10.0.0.1:80")}});
+  InGort([] {
+    const Keeping keeping(1'000'000, 0);
+    EXPECT_EQ(Resolved("tcp", "short:80", false), "10.0.0.1:80");
+    EXPECT_TRUE(Eventually([] {
+      Resolved("tcp", "short:80", false);
+      return fake_lookup.Asked("short") > 1;
+    }));
+    Resolved("tcp", "missing:80", false);
+    Resolved("tcp", "missing:80", false);
+    EXPECT_EQ(fake_lookup.Asked("missing"), 2);
+    KeepLookups(kHourNs, INT64_MAX);
+    Resolved("tcp", "short:80", false);
+    const int asked = fake_lookup.Asked("short");
+    KeepLookups(kHourNs, kHourNs);
+    Resolved("tcp", "short:80", false);
+    EXPECT_EQ(fake_lookup.Asked("short"), asked + 1) << "to set it drops what was kept";
+  });
+}
+
+TEST(LookupCache, HasABound) {
+  InGort([] {
+    const Keeping keeping(kHourNs, INT64_MAX);
+    const auto ask = [](int i) { Resolved("tcp", "n" + std::to_string(i) + ":80", false); };
+    for (int i = 0; i < 1025; ++i) ask(i);
+    ask(0);
+    ask(1024);
+    EXPECT_EQ(fake_lookup.Asked("n0"), 2);
+    EXPECT_EQ(fake_lookup.Asked("n1024"), 1);
   });
 }
 

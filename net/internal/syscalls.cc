@@ -1,13 +1,12 @@
 #include "gort/net/internal/syscalls.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "gort/net/internal/fd.h"
+#include "gort/platforms/signal.h"
 
 namespace gort::rt {
 namespace {
@@ -23,42 +22,11 @@ auto Retried(F f) -> decltype(f()) {
   }
 }
 
-// Keeps SIGPIPE from this thread while it lives. A signal that the thread's own write made
-// meanwhile is taken away; one that was waiting before stays.
-class NoSigPipe {
- public:
-  NoSigPipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t waiting;
-    sigpending(&waiting);
-    waited_ = sigismember(&waiting, SIGPIPE) != 0;
-    if (!waited_) pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  // error: what the write came to.
-  void Forget(ssize_t error) {
-    const timespec now{};
-    if (waited_ || error != -EPIPE) return;
-    while (sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-    }
-  }
-  ~NoSigPipe() {
-    if (!waited_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoSigPipe(const NoSigPipe&) = delete;
-  NoSigPipe& operator=(const NoSigPipe&) = delete;
-
- private:
-  sigset_t pipe_;
-  sigset_t before_;
-  bool waited_;
-};
-
 template <class F>
 ssize_t WithoutSigPipe(F f) {
-  NoSigPipe guard;
+  SigPipeBlock block;
   const ssize_t n = Retried(f);
-  guard.Forget(n);
+  if (n == -EPIPE) block.TakeAway();
   return n;
 }
 

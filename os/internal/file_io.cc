@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "gort/platforms/signal.h"
 #include "gort/proc/proc.h"
 
 namespace gort::rt {
@@ -37,6 +38,20 @@ ssize_t FileRead(int fd, void* buf, size_t n, int64_t at) {
 
 ssize_t FileWrite(int fd, const void* buf, size_t n, int64_t at) {
   return Outside([=] { return at == kFileHere ? write(fd, buf, n) : pwrite(fd, buf, n, at); });
+}
+
+bool FileIsPipe(int fd) {
+  struct stat about {};
+  return fstat(fd, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}
+
+ssize_t PipeWrite(int fd, const void* buf, size_t n) {
+  return Outside([=] {
+    SigPipeBlock block;
+    const ssize_t written = write(fd, buf, n);
+    if (written < 0 && errno == EPIPE) block.TakeAway();
+    return written;
+  });
 }
 
 int64_t FileSize(int fd) {

@@ -23,6 +23,10 @@ int FileOpen(const char* path, int flags, mode_t mode);
 // Fewer bytes than n also in the middle of a file; 0: its end.
 ssize_t FileRead(int fd, void* buf, size_t n, int64_t at);
 ssize_t FileWrite(int fd, const void* buf, size_t n, int64_t at);
+// Whether a write may find that its reader has gone: a pipe. Such a write fails with EPIPE by
+// PipeWrite, where FileWrite would have the process get SIGPIPE.
+bool FileIsPipe(int fd);
+ssize_t PipeWrite(int fd, const void* buf, size_t n);
 int64_t FileSize(int fd);
 int FileSync(int fd);
 // The descriptor is gone, whatever comes back.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,7 +11,9 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "gort/base/attributes.h"
 #include "gort/base/bits.h"
+#include "gort/base/throw.h"
 #include "gort/platforms/auxv.h"
 #include "gort/platforms/valgrind.h"
 
@@ -224,6 +227,36 @@ bool MemGuardWorks() {
   bool works = MemGuardInstall(p, page) && !MemReadable(p);
   MemUnmap(p, page);
   return works;
+}
+
+namespace {
+
+void PrintLimit(Printer* out, const char* name, __rlimit_resource resource) {
+  rlimit limit;
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  *out << ", " << name << " " << limit.rlim_cur << " bytes";
+}
+
+}  // namespace
+
+GORT_COLD void MemExhausted(const char* what, size_t bytes) {
+  {
+    Printer out;
+    out << "gort: no memory for " << what;
+    if (bytes != 0) out << " (" << bytes << " bytes)";
+    out << "; limits: " << MemMaxMappings() << " mappings (vm.max_map_count)";
+    PrintLimit(&out, "address space (ulimit -v)", RLIMIT_AS);
+    PrintLimit(&out, "data (ulimit -d)", RLIMIT_DATA);
+    if (ReadNumber("/proc/sys/vm/overcommit_memory") == 2) out << ", strict overcommit";
+    out << "\n";
+  }
+  char text[128];
+  {
+    Printer out(text, sizeof text - 1);
+    out << "out of memory (" << what << ")";
+    text[out.size()] = '\0';
+  }
+  Throw(text);
 }
 
 void MemNoHugePage(void* p, size_t bytes) { Advise(p, bytes, MADV_NOHUGEPAGE); }

@@ -1,6 +1,7 @@
 #include "gort/platforms/signal.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <cerrno>
 
@@ -29,6 +30,39 @@ void SigUnblock(int sig) {
   sigemptyset(&one);
   sigaddset(&one, sig);
   pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+}
+
+namespace {
+
+SigSet OnlySigPipe() {
+  SigSet one;
+  sigemptyset(&one);
+  sigaddset(&one, SIGPIPE);
+  return one;
+}
+
+}  // namespace
+
+SigPipeBlock::SigPipeBlock() {
+  SigSet waiting;
+  sigpending(&waiting);
+  waited_ = sigismember(&waiting, SIGPIPE) != 0;
+  const SigSet one = OnlySigPipe();
+  if (!waited_) pthread_sigmask(SIG_BLOCK, &one, &before_);
+}
+
+void SigPipeBlock::TakeAway() {
+  if (waited_) return;
+  const int saved = errno;
+  const SigSet one = OnlySigPipe();
+  const timespec now{};
+  while (sigtimedwait(&one, nullptr, &now) < 0 && errno == EINTR) {
+  }
+  errno = saved;
+}
+
+SigPipeBlock::~SigPipeBlock() {
+  if (!waited_) SigRestore(before_);
 }
 
 size_t SigStackBytes() {

@@ -51,9 +51,11 @@ struct Start {
 };
 
 void* Trampoline(void* p) {
-  Start s = *static_cast<Start*>(p);
-  delete static_cast<Start*>(p);
-  s.fn(s.arg);
+  // Freed at the end, because the C library keeps its address with the thread: whatever had the memory
+  // next would seem to be referred to (leak/).
+  auto* start = static_cast<Start*>(p);
+  start->fn(start->arg);
+  delete start;
   return nullptr;
 }
 

@@ -101,8 +101,8 @@ bool BirthsPending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock);
 void CountBirths(int n);
 // Leaves mp, which has no thread yet, to the template thread when a thread made here would inherit
 // what is the caller's alone, and whenever there is a template thread: the creation may wait for a
-// lock that a goroutine without a P holds, and the caller must not wait with it. False: the caller shall make it (MCreateThread). g0 or a foreign
-// thread.
+// lock that a goroutine without a P holds, and the caller must not wait with it. False: the caller
+// shall make it (MCreateThread). g0 or a foreign thread.
 bool LeaveToTemplateThread(M* mp);
 
 // ---- stw.cc ----

@@ -272,6 +272,7 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   sched.poll_until.store(0);
   sched.netpoll_waiters.store(0);
   sched.custom_gomaxprocs.store(false);
+  sched.procs_from.store(ProcsFrom::kCpus);
   sched.nforeign.store(0);
   sched.nattached.store(0);
   sched.main_started.store(true);
@@ -369,6 +370,7 @@ void World::Resume(G* gp) {
   mp->curg.store(gp);
   gp->m = mp;
   if (gp->sched.sp == 0) BindStack(gp, nullptr);
+  gp->eh.runnable_since = 0;  // as at the beginning of a turn
   if (IsGFresh(gp)) {
     LeaveGFresh(gp);
   } else {

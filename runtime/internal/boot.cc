@@ -12,6 +12,7 @@
 #include "gort/gmp/getg.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/leak/internal/environment.h"
 #include "gort/netpoll/internal/netpoll.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/cpu.h"
@@ -21,6 +22,7 @@
 #include "gort/proc/boot.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
+#include "gort/profile/internal/environment.h"
 #include "gort/runtime/internal/terminate.h"
 #include "gort/signals/signals.h"
 #include "gort/stack/internal/overflow.h"
@@ -78,6 +80,8 @@ void MainGoroutine() {
   sched.runtime_init_time = Nanotime();
   PrintInitTrace();
   if (godebug.trace[0] != '\0') SessionFromEnvironment(godebug.trace);
+  ProfilesFromEnvironment();
+  LeaksFromEnvironment();
   int result = boot_main->run(boot_main->arg);
   EndLocals(Getg());  // before the process exits: what is static may be gone after
   boot_main->done(boot_main->arg, result);

@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <cstdlib>
 #include <exception>
 #include <typeinfo>
 

@@ -86,7 +86,8 @@ void GuardInstallEach(uintptr_t first, size_t bytes, size_t stride, size_t n, Gu
 void GuardHarden(uintptr_t lo, size_t bytes, GuardKind* kind);
 
 // Takes [lo, lo + bytes) away for good: what lies between a chunk's record and its lowest stack. By
-// mprotect where it is large, because markers cost an entry a page. Not counted, and beyond the budget. When the kernel refuses it stays readable and writable.
+// mprotect where it is large, because markers cost an entry a page. Not counted, and beyond the
+// budget. When the kernel refuses it stays readable and writable.
 void GuardGap(uintptr_t lo, size_t bytes);
 
 // The memory under n guards was reset or unmapped; clears kinds[0 .. n).

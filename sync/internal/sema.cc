@@ -6,8 +6,10 @@
 #include "gort/base/attributes.h"
 #include "gort/base/rand.h"
 #include "gort/gmp/g.h"
+#include "gort/gmp/profile_hook.h"
 #include "gort/gmp/sudog.h"
 #include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
 #include "gort/proc/proc.h"
 
 // The table has a prime number of roots; a root holds the waiters of all addresses that hash to it,
@@ -37,6 +39,9 @@ class alignas(kCacheLine) SemaRoot {
   void Queue(const void* addr, Sudog* s, bool lifo) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The first waiter of addr, off the tree, its ticket 0; null: none.
   Sudog* Dequeue(const void* addr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // How long the waiters of addr that are timed have waited, all together. From here on they wait anew:
+  // it is counted against one releaser.
+  int64_t TakeWaits(const void* addr, int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // Takes s, which is queued, off the tree.
   void Remove(Sudog* s) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
@@ -153,6 +158,18 @@ Sudog* SemaRoot::Dequeue(const void* addr) {
   return s;
 }
 
+int64_t SemaRoot::TakeWaits(const void* addr, int64_t now) {
+  constexpr int kMost = 100;  // of a longer queue the others' time is the next releasers'
+  int64_t sum = 0;
+  Sudog* s = Find(addr);
+  for (int i = 0; s != nullptr && i < kMost; ++i, s = s->waitlink) {
+    if (s->acquiretime == 0) continue;
+    sum += now - s->acquiretime;
+    s->acquiretime = now;
+  }
+  return sum;
+}
+
 void SemaRoot::Remove(Sudog* s) {
   Sudog* node = Find(s->elem);
   if (node == s) {
@@ -170,7 +187,15 @@ void SemaRoot::Remove(Sudog* s) {
 }
 
 constexpr size_t kRoots = 251;
-constinit SemaRoot roots[kRoots];
+// Through it a waiter can be found, but woken only by who has the address.
+GORT_NOT_REACHING constinit SemaRoot roots[kRoots];
+
+// A wait that some owner of a lock is to blame for.
+bool Timed(WaitReason reason) {
+  return GORT_UNLIKELY(ProfilingMutex()) &&
+         (reason == WaitReason::kSyncMutexLock || reason == WaitReason::kSyncRWMutexLock ||
+          reason == WaitReason::kSyncRWMutexRLock);
+}
 
 SemaRoot& RootFor(const void* addr) {
   return roots[(reinterpret_cast<uintptr_t>(addr) >> 3) % kRoots];
@@ -211,8 +236,11 @@ bool SemAcquireOr(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason, Sem
       root.lock.Unlock();
       return true;
     }
+    s.acquiretime = Timed(reason) ? Nanotime() : 0;
     root.Queue(addr, &s, lifo);
+    s.g->waiting = &s;  // for the search for leaks
     GoParkUnlock(&root.lock, reason);
+    s.g->waiting = nullptr;
     if (s.ticket == kGivenUp) return false;
     if (s.ticket == kHandedOver || SemTryAcquire(addr)) return true;
   }
@@ -234,9 +262,11 @@ void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {
   addr->fetch_add(1);
   if (root.nwait.load() == 0) return;
   Sudog* s;
+  int64_t waited = 0;
   {
     LockGuard guard(&root.lock);
     if (root.nwait.load(std::memory_order_relaxed) == 0) return;  // changed under lock only
+    if (GORT_UNLIKELY(ProfilingMutex())) waited = root.TakeWaits(addr, Nanotime());
     s = root.Dequeue(addr);
     if (s == nullptr) return;
     root.nwait.fetch_sub(1);
@@ -244,6 +274,7 @@ void SemRelease(std::atomic<uint32_t>* addr, bool handoff) {
   // Somebody waits at addr, so what addr lies in still exists.
   if (handoff && SemTryAcquire(addr)) s->ticket = kHandedOver;
   GoReady(s->g);
+  if (GORT_UNLIKELY(waited > 0)) contention_hook(waited);
 }
 
 }  // namespace gort::rt

@@ -1,5 +1,6 @@
 // tests/anycode/compute.cc: functions of the C and C++ libraries that compute, or take memory.
 #include <algorithm>
+#include <cfenv>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -166,6 +167,26 @@ Task Memcpy(int) {
   }};
 }
 
+// How numbers are rounded, and whether one was, is said in a register of the CPU.
+Task Rounding(int) {
+  return {[](Worker& w) {
+    static constexpr int kModes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    const int mode = kModes[w.index() % 4];
+    while (w.Next()) {
+      std::fesetround(mode);
+      std::feclearexcept(FE_ALL_EXCEPT);
+      Burn(20);
+      ExpectEq(mode, std::fegetround(), "the rounding");
+      ExpectEq(0, std::fetestexcept(FE_INEXACT), "what nobody rounded");
+      volatile double third = 1;
+      third = third / 3;
+      Burn(20);
+      Expect(std::fetestexcept(FE_INEXACT) != 0, "what was rounded");
+      std::fesetround(FE_TONEAREST);
+    }
+  }};
+}
+
 // Shared by all: its count is atomic, and its last owner frees.
 Task SharedPtr(int) {
   struct Counted {
@@ -205,6 +226,7 @@ Family Compute() {
            {"containers", Containers},
            {"regex", Regex},
            {"memcpy", Memcpy},
+           {"rounding", Rounding},
            {"atomic_shared_ptr", SharedPtr}}};
 }
 

@@ -192,6 +192,23 @@ Task Fork(int) {
   }};
 }
 
+// The parent's thread stands until the child, on the same stack, is another program.
+Task Vfork(int) {
+  return {[](Worker& w) {
+    while (w.Next()) {
+      const std::string command = "exit " + std::to_string(w.index() % 100);
+      const pid_t child = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): the row is
+      if (child == 0) {
+        execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+        _exit(100);
+      }
+      int status = 0;
+      ExpectCall(child, wait4(child, &status, 0, nullptr), "wait4");
+      ExpectEq(w.index() % 100, WEXITSTATUS(status), "the status of the command");
+    }
+  }};
+}
+
 Task Getpwnam(int) {
   return {[](Worker& w) {
     while (w.Next()) {
@@ -384,6 +401,7 @@ Family Processes() {
            {"posix_spawn", SpawnAndWait},
            {"pidfd", Pidfd},
            {"fork", Fork},
+           {"vfork", Vfork},
            {"getpwnam", Getpwnam},
            {"getaddrinfo", Getaddrinfo},
            {"time", Time},

@@ -178,6 +178,40 @@ Task RecvTimeout(int) {
   });
 }
 
+thread_local volatile int rung = 0;
+
+// A signal of the program's ends a read of which nothing else comes: that one, once, and none of ours.
+Task OwnSignal(int) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { rung = rung + 1; };
+  sigaction(SIGUSR1, &action, nullptr);
+  int ends[2];
+  ExpectCall(0, pipe(ends), "pipe");
+  auto silent = std::make_shared<Fd>(ends[1]);
+  auto in = std::make_shared<Fd>(ends[0]);
+  return {.work =
+              [silent, in](Worker& w) {
+                sigevent event = {};
+                event.sigev_notify = SIGEV_THREAD_ID;
+                event.sigev_signo = SIGUSR1;
+                event._sigev_un._tid = gettid();
+                timer_t timer;
+                ExpectCall(0, timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
+                while (w.Next()) {
+                  const int before = rung;
+                  itimerspec at = {};
+                  at.it_value = Timeout();
+                  ExpectCall(0, timer_settime(timer, 0, &at, nullptr), "timer_settime");
+                  char byte = 0;
+                  const int64_t got = read(in->fd, &byte, 1);
+                  Expect(got == -1 && errno == EINTR, "the signal did not end the read");
+                  ExpectEq(before + 1, rung, "signals handled");
+                }
+                timer_delete(timer);
+              },
+          .waits = kWait};
+}
+
 }  // namespace
 
 Family Timed() {
@@ -193,7 +227,8 @@ Family Timed() {
            {"semtimedop", Semtimedop},
            {"futex_wait", FutexWait},
            {"sigtimedwait", Sigtimedwait},
-           {"recv_timeout", RecvTimeout}}};
+           {"recv_timeout", RecvTimeout},
+           {"own_signal", OwnSignal}}};
 }
 
 }  // namespace anycode

@@ -90,7 +90,7 @@ const Ending kSettings[] = {
      0,
      {"SCHED [0-9]+ms: gomaxprocs=3 idleprocs=[0-3] threads=[0-9]+ spinningthreads=[0-9]+ "
       "needspinning=[01] idlethreads=[0-9]+ runqueue=[0-9]+ \\[[0-9]+ [0-9]+ [0-9]+\\] exchanged=0",
-      "SCHED [1-9][0-9]ms: gomaxprocs=3 .*"},
+      "SCHED [1-9][0-9]+ms: gomaxprocs=3 .*"},
      false,
      {"GODEBUG=schedtrace=20", "GOMAXPROCS=3"}},
     {"nap",

@@ -34,11 +34,18 @@ class Gdb(unittest.TestCase):
     def waiting(self, *commands):
         return self.gdb(["break shop::EverybodyWaits", "run wait"] + list(commands) + ["kill"])
 
+    @staticmethod
+    def allow_cores():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
     def core(self, folder, scenario, *arguments):
         """The core of a program that aborted, by GOTRACEBACK=crash."""
-        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+        self.allow_cores()
         subprocess.run([self.debuggee, scenario] + list(arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        env=dict(os.environ, GOMAXPROCS="1", GOTRACEBACK="crash", DEBUGGEE_ABORTS="1"), timeout=120, check=False)
+        return self.core_in(folder)
+
+    def core_in(self, folder):
         found = glob.glob(os.path.join(folder, "core*"))
         if not found:
             self.skipTest("the system leaves no core here (/proc/sys/kernel/core_pattern, ulimit -c)")
@@ -79,6 +86,24 @@ class Gdb(unittest.TestCase):
     def test_after_a_goroutine_was_shown_the_thread_is_what_it_was(self):
         out = self.waiting("goroutine %d bt" % self.clerk(), "echo >>>\\n", "bt 1", "continue")
         self.assertRegex(out.split(">>>")[1], r"^\n#0 +shop::EverybodyWaits")
+
+    # As if the goroutine had parked so many seconds earlier.
+    EARLIER = ("python g = gdb.parse_and_eval('gort::rt::allgs._M_b._M_p')", "python while int(g['goid']) != %d: g = g['alllink']",
+               "python gdb.execute('set var ((gort::rt::G*)%%d)->waitsince -= %d000000000' %% int(g))")
+
+    def earlier(self, seconds):
+        return (self.EARLIER[0], self.EARLIER[1] % self.clerk(), self.EARLIER[2] % seconds)
+
+    def test_how_long_a_goroutine_waits_is_shown_from_a_second_on(self):
+        self.assertIn("[chan receive] \"the clerk\"", self.waiting("info goroutines"))
+        self.assertRegex(self.waiting(*self.earlier(5), "info goroutines"), r'\[chan receive, [5-9] s\] "the clerk"')
+        self.assertIn("[chan receive, 3 minutes] \"the clerk\"", self.waiting(*self.earlier(185), "info goroutines"))
+
+    def test_a_core_knows_how_long_a_goroutine_had_waited(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.allow_cores()
+            self.gdb(["cd " + folder, "break shop::EverybodyWaits", "run wait", *self.earlier(185), "signal SIGABRT"], GOTRACEBACK="crash")
+            self.assertIn("[chan receive, 3 minutes] \"the clerk\"", self.gdb(["info goroutines"], self.core_in(folder)))
 
     def test_a_command_runs_in_every_goroutine(self):
         out = self.waiting("goroutine all bt")

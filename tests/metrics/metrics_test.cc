@@ -2,27 +2,40 @@
 #include "gort/metrics/metrics.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <clocale>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gort/chan/chan.h"
+#include "gort/malloc/malloc.h"
+#include "gort/platforms/clock.h"
 #include "gort/runtime.h"
 #include "gort/sync/mutex.h"
+#include "gort/sync/rwmutex.h"
 #include "gort/sync/wait_group.h"
 #include "gort/tests/support/goroutines.h"
 #include "gort/timer/sleep.h"
+#include "gort/trace/testing/decoded.h"
+#include "gort/trace/trace.h"
 
 namespace gort {
 namespace {
 
+using ::gort::testing::AttachedThread;
+using ::gort::testing::DecodedTrace;
 using ::gort::testing::Eventually;
+using ::gort::testing::Inconsistency;
 using ::gort::testing::InGort;
 using ::gort::testing::Procs;
+using ::gort::testing::TraceItem;
 using metrics::Read;
 using metrics::Sample;
 using metrics::Value;
@@ -35,6 +48,21 @@ double Waiting(std::string_view reason) { return Now("gort_goroutines_waiting", 
 TEST(MetricsTest, BeforeTheStartThereIsNothing) {
   EXPECT_EQ(Now("gort_goroutines", "running"), 0);
   EXPECT_EQ(Now("gort_gomaxprocs"), 0);
+}
+
+TEST(MetricsTest, TheHeapIsCountedByTheSizeOfItsBlocks) {
+  constexpr std::string_view kName = "gort_heap_class_bytes";
+  const std::vector<Sample> before = Read();
+  std::vector<void*> blocks;
+  for (int i = 0; i < 100; ++i) blocks.push_back(malloc::Alloc(1000));
+  blocks.push_back(malloc::Alloc(100'000));
+  const std::vector<Sample> now = Read();
+  for (void* p : blocks) malloc::Free(p);
+  EXPECT_GE(Value(now, kName, "1024") - Value(before, kName, "1024"), 90 * 1024);  // others free
+  EXPECT_GE(Value(now, kName, "large") - Value(before, kName, "large"), 100'000);
+  double sum = 0;
+  for (const Sample& s : now) sum += s.name == kName ? s.value : 0;
+  EXPECT_GE(sum, 100 * 1024 + 100'000);
 }
 
 TEST(MetricsTest, GoroutinesAreCountedByStateAndReason) {
@@ -112,10 +140,284 @@ TEST(MetricsTest, WhatAnotherPHasQueuedIsStolen) {
   });
 }
 
+// What changed from one reading to the next.
+class Since {
+ public:
+  Since() : before_(Read()) {}
+  double operator()(std::string_view name, std::string_view label = {}) const {
+    return Now(name, label) - Value(before_, name, label);
+  }
+  // Of a histogram: how often it took as long as that.
+  double Took(std::string_view name, double seconds) const {
+    return CountFrom(Read(), name, seconds) - CountFrom(before_, name, seconds);
+  }
+
+ private:
+  static double CountFrom(const std::vector<Sample>& samples, std::string_view name,
+                          double seconds) {
+    double n = 0;
+    double begin = 0;
+    for (const Sample& s : samples) {
+      if (s.name != name) continue;
+      for (const metrics::Bucket& b : s.buckets) {
+        if (begin >= seconds) n += static_cast<double>(b.count);
+        begin = b.end;
+      }
+    }
+    return n;
+  }
+  const std::vector<Sample> before_;
+};
+
+// How long f takes, in seconds.
+template <class F>
+double SecondsOf(F f) {
+  const int64_t begin = rt::Nanotime();
+  f();
+  return static_cast<double>(rt::Nanotime() - begin) / 1e9;
+}
+
+void SpinFor(double seconds) {
+  const int64_t until = rt::Nanotime() + static_cast<int64_t>(seconds * 1e9);
+  while (rt::Nanotime() < until) {
+  }
+}
+
+TEST(MetricsTest, AScriptOnOnePCountsWhatItDoes) {
+  Procs one(1);
+  InGort([] {
+    const Chan<int> c = MakeChan<int>();
+    const Since since;
+    WaitGroup wg;
+    for (int i = 0; i < 5; ++i) wg.Go([c] { c.Recv(); });
+    EXPECT_TRUE(Eventually([&] { return since("gort_goroutines", "waiting") == 5; }));
+    EXPECT_EQ(since("gort_goroutines_created_total"), 5);
+    EXPECT_EQ(since("gort_parks_total", "chan receive"), 5);
+    for (int i = 0; i < 5; ++i) c.Send(i);
+    wg.Wait();  // they end
+    EXPECT_EQ(since("gort_parks_total", "chan receive"), 5);
+    EXPECT_EQ(since("gort_parks_total", "chan send"), 0);
+    EXPECT_EQ(since("gort_parks_total", "sync.WaitGroup.Wait"), 1);
+    for (int i = 0; i < 7; ++i) Blocking([] {});
+    EXPECT_EQ(since("gort_system_calls_total"), 7);
+    EXPECT_EQ(since("gort_ps_handed_off_total"), 0);
+    EXPECT_EQ(since("gort_steals_total"), 0);
+    EXPECT_EQ(since("gort_goroutines", "waiting"), 0);
+  });
+}
+
+TEST(MetricsTest, OneWakeUpInManyIsTimed) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    WaitGroup wg;
+    for (int g = 0; g < 2; ++g) {
+      wg.Go([] {
+        for (int i = 0; i < 3200; ++i) Gosched();
+      });
+    }
+    wg.Wait();
+    // And the few that are no yields.
+    const double timed = since("gort_time_to_run_seconds");
+    EXPECT_GE(timed, 6400 / 256);
+    EXPECT_LE(timed, 6400 / 256 + 1);
+  });
+}
+
+TEST(MetricsTest, WhoWaitsForATurnIsTimed) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    WaitGroup wg;
+    for (int i = 0; i < 2 * 256; ++i) wg.Go([] {});
+    const double spun = SecondsOf([] { SpinFor(0.03); });  // they could run, and do not
+    wg.Wait();
+    EXPECT_EQ(since.Took("gort_time_to_run_seconds", 0.02), 2);
+    EXPECT_EQ(since.Took("gort_time_to_run_seconds", 2 * spun + 1), 0);
+  });
+}
+
+TEST(MetricsTest, WaitsForLocksAddUp) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    Mutex mu;
+    RWMutex rw;
+    mu.Lock();
+    rw.Lock();
+    WaitGroup wg;
+    for (int i = 0; i < 3; ++i) {
+      wg.Go([&mu] {
+        mu.Lock();
+        mu.Unlock();
+      });
+    }
+    for (int i = 0; i < 2; ++i) {
+      wg.Go([&rw] {
+        rw.RLock();
+        rw.RUnlock();
+      });
+    }
+    const int64_t begin = rt::Nanotime();
+    EXPECT_TRUE(Eventually([&] { return since("gort_parks_total", "sync.Mutex.Lock") == 3; }));
+    EXPECT_TRUE(Eventually([&] { return since("gort_parks_total", "sync.RWMutex.RLock") == 2; }));
+    const double least = SecondsOf([] { SpinFor(0.01); });
+    rw.Unlock();
+    mu.Unlock();
+    wg.Wait();
+    const double most = static_cast<double>(rt::Nanotime() - begin) / 1e9;
+    const double waited = since("gort_mutex_wait_seconds_total");
+    EXPECT_GE(waited, 5 * least - 1e-6);
+    EXPECT_LE(waited, 5 * most + 1e-6);
+  });
+}
+
+// Holds a lock for a moment that a thread asks for. Returns how long that waited at most, in seconds.
+double HaveAThreadWait() {
+  Mutex mu;
+  std::atomic<int64_t> begun{0};
+  mu.Lock();
+  std::thread thread = AttachedThread([&] {
+    begun.store(rt::Nanotime());
+    mu.Lock();
+    mu.Unlock();
+  });
+  EXPECT_TRUE(Eventually([&] { return begun.load() != 0; }));
+  Sleep(absl::Milliseconds(5));
+  mu.Unlock();
+  Blocking([&thread] { thread.join(); });
+  return static_cast<double>(rt::Nanotime() - begun.load()) / 1e9;
+}
+
+TEST(MetricsTest, AThreadsWaitForALockCounts) {
+  InGort([] {
+    const Since since;
+    double most = 0;
+    // It may come to its wait when the lock is free again.
+    EXPECT_TRUE(Eventually([&] {
+      most += HaveAThreadWait();
+      return since("gort_mutex_wait_seconds_total") > 0;
+    }));
+    EXPECT_LE(since("gort_mutex_wait_seconds_total"), most);
+  });
+}
+
+TEST(MetricsTest, EachStopOfTheWorldIsInItsHistogram) {
+  Procs two(2);
+  InGort([] {
+    const Since since;
+    for (const int n : {3, 1, 2}) GOMAXPROCS(n);
+    EXPECT_EQ(since("gort_world_stops_total"), 3);
+    EXPECT_EQ(since("gort_world_stop_seconds"), 3);
+    for (const Sample& s : Read()) {
+      if (s.name != "gort_world_stop_seconds") continue;
+      EXPECT_DOUBLE_EQ(s.sum, Now("gort_world_stopped_seconds_total"));
+      EXPECT_GE(metrics::Quantile(s, 1), Now("gort_world_stopped_longest_seconds"));
+      EXPECT_LE(metrics::Quantile(s, 1), 1.25 * Now("gort_world_stopped_longest_seconds") + 256e-9);
+    }
+  });
+}
+
+TEST(MetricsTest, GomaxprocsSaysWhereItComesFrom) {
+  InGort([] {
+    double reasons = 0;
+    for (const Sample& s : Read()) {
+      if (s.name == "gort_gomaxprocs_reason") reasons += s.value;
+    }
+    EXPECT_EQ(reasons, 1);
+    GOMAXPROCS(GOMAXPROCS(0));
+    EXPECT_EQ(Now("gort_gomaxprocs_reason", "program"), 1);
+  });
+}
+
+std::string FileFor(const std::string& name) {
+  return ::testing::TempDir() + "/" + name + "." + std::to_string(getpid()) + ".trace";
+}
+
+// The items between the two marks.
+std::vector<TraceItem> Between(const DecodedTrace& t, const char* from, const char* to) {
+  EXPECT_EQ(Inconsistency(t), "");
+  EXPECT_TRUE(t.Named("lost events").empty());
+  const std::vector<TraceItem> begin = t.Named(from), end = t.Named(to);
+  std::vector<TraceItem> items;
+  if (begin.size() != 1 || end.size() != 1) return items;
+  for (const TraceItem& i : t.items) {
+    if (i.ns > begin[0].ns && i.ns < end[0].ns) items.push_back(i);
+  }
+  return items;
+}
+
+void Work() {
+  const Chan<int> c = MakeChan<int>();
+  Mutex mu;
+  WaitGroup wg;
+  for (int g = 0; g < 50; ++g) {
+    wg.Go([&, g] {
+      for (int i = 0; i < 40; ++i) {
+        g % 2 == 0 ? c.Send(i) : static_cast<void>(c.Recv());
+        mu.Lock();
+        Gosched();
+        mu.Unlock();
+        if (i % 10 == 0) Blocking([] {});
+        if (i % 20 == 0) Sleep(absl::Microseconds(50));
+      }
+    });
+  }
+  GOMAXPROCS(3);
+  wg.Wait();
+  GOMAXPROCS(4);
+}
+
+// What metrics and a trace both count.
+std::map<std::string, double> ByTrace(const std::vector<TraceItem>& items) {
+  std::map<std::string, double> n;
+  for (const TraceItem& i : items) {
+    if (i.type == TraceItem::kEnd && !i.note("why").empty()) ++n["park: " + i.note("why")];
+    if (i.type == TraceItem::kEnd) continue;
+    for (const char* name : {"go", "steal", "system call", "stop the world"}) {
+      if (i.name == name) ++n[name];
+    }
+  }
+  return n;
+}
+
+TEST(MetricsTest, CountsAreThoseOfATrace) {
+  Procs four(4);
+  const std::string path = FileFor("counts");
+  std::map<std::string, double> counted;
+  InGort([&] {
+    ASSERT_TRUE(trace::Start(path).ok());
+    const auto at_rest = [] { return NumGoroutine() == 1; };
+    EXPECT_TRUE(Eventually(at_rest));
+    trace::Log("from here");
+    const Since since;
+    for (int i = 0; i < 5; ++i) Work();
+    EXPECT_TRUE(Eventually(at_rest));
+    counted["go"] = since("gort_goroutines_created_total");
+    counted["steal"] = since("gort_steals_total");
+    counted["system call"] = since("gort_system_calls_total");
+    counted["stop the world"] = since("gort_world_stops_total");
+    for (const Sample& s : Read()) {
+      if (s.name == "gort_parks_total") {
+        counted["park: " + std::string(s.label_value)] = since(s.name, s.label_value);
+      }
+    }
+    trace::Log("to here");
+    EXPECT_TRUE(trace::Stop().ok());
+  });
+  std::map<std::string, double> traced =
+      ByTrace(Between(testing::DecodeTraceFile(path), "from here", "to here"));
+  unlink(path.c_str());
+  EXPECT_EQ(counted["go"], 5 * 50);
+  EXPECT_GT(counted["park: chan receive"] + counted["park: chan send"], 0);
+  EXPECT_GT(counted["park: sync.Mutex.Lock"], 0);
+  for (const auto& [what, n] : counted) EXPECT_EQ(n, traced[what]) << what;
+}
+
 TEST(MetricsTest, TheTextIsWhatPrometheusReads) {
   InGort([] {
     const std::regex help("# HELP ([a-z_]+) .+");
-    const std::regex type("# TYPE ([a-z_]+) (gauge|counter)");
+    const std::regex type("# TYPE ([a-z_]+) (gauge|counter|histogram)");
     const std::regex sample("([a-z_]+)(\\{[a-z]+=\"[^\"\\\\]*\"\\})? [0-9.e+-]+");
     std::istringstream in(metrics::Prometheus());
     std::set<std::string> names, series;
@@ -131,12 +433,14 @@ TEST(MetricsTest, TheTextIsWhatPrometheusReads) {
         EXPECT_EQ(kind == "counter", name.ends_with("_total")) << name;
       } else {
         ASSERT_TRUE(std::regex_match(line, m, sample)) << line;
-        EXPECT_EQ(m[1], name);
+        EXPECT_EQ(m[1].str().rfind(name, 0), 0u) << line;
+        EXPECT_EQ(m[1] == name, kind != "histogram") << line;
         EXPECT_TRUE(series.insert(m[1].str() + m[2].str()).second) << "twice: " << line;
       }
     }
-    EXPECT_GT(names.size(), 20u);
+    EXPECT_EQ(names.size(), metrics::Definitions().size());
     EXPECT_EQ(series.count("gort_goroutines{state=\"running\"}"), 1u);
+    EXPECT_EQ(series.count("gort_time_to_run_seconds_bucket{le=\"+Inf\"}"), 1u);
   });
 }
 

@@ -70,6 +70,7 @@ int HeldPthreads() { return 0; }
 void* PersistentAlloc(size_t bytes, size_t align) { return World::Current().Alloc(bytes, align); }
 size_t PageSize() { return 4096; }
 void* MemMap(size_t bytes, size_t align) { return World::Current().Alloc(bytes, align); }
+void MemExhausted(const char* what, size_t bytes) { Throw(what); }
 void MemUnmap(void* p, size_t bytes) {}
 MCache* SetThreadMCache(MCache* c) { return nullptr; }
 constinit thread_local MCache* t_mcache = nullptr;

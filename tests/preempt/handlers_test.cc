@@ -16,6 +16,7 @@
 
 #include "absl/time/time.h"
 #include "gort/base/attributes.h"
+#include "gort/platforms/thread.h"
 #include "gort/preempt/preempt.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
@@ -281,6 +282,40 @@ TEST(Sigwait, ThatTookOurSignalDoesNotEndPreEmption) {
     group.Wait();
     return 0;
   });
+}
+
+// ---- a signal of ours that the application blocks ----
+
+// Computes until it is this turn, with every signal blocked; false: it never was.
+bool AwaitDeaf(const std::atomic<int>& turn, int mine) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const int64_t latest = NowMs() + kLimitMs;
+  while (turn.load() != mine && NowMs() < latest) asm volatile("");
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return turn.load() == mine;
+}
+
+TEST(Blocked, OthersRunBesideAThreadThatBlocksEverySignal) {
+  if (GORT_TSAN) GTEST_SKIP() << "no pre-emption here";
+  if (!gort::rt::ThreadsBarrierInit()) GTEST_SKIP() << "no membarrier(2) here";
+  constexpr int kTurns = 10;
+  std::atomic<int> turn{0};
+  gort::Run([&] {
+    gort::GOMAXPROCS(1);
+    gort::WaitGroup group;
+    for (int first : {0, 1}) {
+      group.Go([&turn, first] {
+        for (int mine = first; mine < 2 * kTurns && AwaitDeaf(turn, mine); mine += 2) {
+          turn.fetch_add(1);
+        }
+      });
+    }
+    group.Wait();
+    return 0;
+  });
+  EXPECT_EQ(turn.load(), 2 * kTurns);
 }
 
 }  // namespace

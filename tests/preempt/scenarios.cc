@@ -180,6 +180,9 @@ int Traceback() {
 // The reporter has lost its P to the goroutine that it reports on.
 int TracebackWithoutP() {
   gort::rt::GoMaxProcs(1);
+  // Makes the template thread: while sysmon does, who was cut off goes on without a P (proc/stay.h).
+  gort::LockOSThread();
+  gort::UnlockOSThread();
   std::atomic<bool> victim_runs{false};
   gort::Go([&victim_runs] {
     victim_runs.store(true);

@@ -7,11 +7,13 @@
 #include <functional>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gort/base/attributes.h"
 #include "gort/preempt/preempt.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
 #include "gort/sync/sync.h"
 #include "gort/tests/support/process.h"
@@ -87,6 +89,41 @@ TEST(StayTest, LocksThatKnowTheirThreadKeepOthersOut) {
       },
       1000);
   EXPECT_EQ(failures.load(), 0);
+}
+
+// Nothing announces that the main goroutine sleeps: another thread takes its P, without a signal.
+TEST(StayTest, AStopOfTheWorldDoesNotWaitForAThreadThatJoins) {
+  gort::Run([] {
+    gort::GOMAXPROCS(2);
+    int before = 0;
+    std::thread([&before] { before = gort::GOMAXPROCS(4); }).join();
+    EXPECT_EQ(before, 2);
+    return 0;
+  });
+}
+
+// It holds the lock as long as it is cut off, and nobody gets a P while the world is stopped.
+TEST(StayTest, WhoHasStoppedTheWorldGetsALockThatACutOffGoroutineHolds) {
+  if (GORT_TSAN) GTEST_SKIP() << "nobody is cut off";
+  gort::Run([] {
+    gort::GOMAXPROCS(1);
+    std::mutex mu;
+    std::atomic<bool> held{false}, cut_off{false};
+    gort::WaitGroup group;
+    group.Go([&] {
+      std::lock_guard lock(mu);
+      held = true;
+      while (!cut_off) asm volatile("");
+    });
+    while (!held) gort::Gosched();
+    cut_off = true;
+    gort::rt::StopTheWorld(gort::rt::WaitReason::kStoppingTheWorld);
+    mu.lock();
+    mu.unlock();
+    gort::rt::StartTheWorld();
+    group.Wait();
+    return 0;
+  });
 }
 
 thread_local int depth = 0;

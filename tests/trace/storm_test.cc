@@ -49,6 +49,11 @@ class Storm {
     wg_.Wait();
   }
 
+  // Until goroutines have been made so many times since the beginning.
+  void Await(int rounds) const {
+    while (rounds_ < rounds) Sleep(absl::Milliseconds(1));
+  }
+
  private:
   bool Stopped() const { return stop_.load(std::memory_order_relaxed); }
   void Channels() {
@@ -67,6 +72,7 @@ class Storm {
       WaitGroup wg;
       for (int i = 0; i < 10; ++i) wg.Go([] {});
       wg.Wait();
+      ++rounds_;
     }
   }
   void Compute() {
@@ -86,6 +92,7 @@ class Storm {
   }
 
   std::atomic<bool> stop_{false};
+  std::atomic<int> rounds_{0};
   Mutex mu_;
   WaitGroup wg_;
 };
@@ -104,6 +111,7 @@ void CheckTurns(const DecodedTrace& t) {
       stack.push_back(i.goid());
     } else if (i.type == TraceItem::kEnd) {
       ASSERT_FALSE(stack.empty());
+      ASSERT_NE(i.note("why"), "unknown");
       if (stack.back() != 0) running.erase(stack.back());
       stack.pop_back();
     }
@@ -115,7 +123,9 @@ TEST(TraceStorm, IsConsistentWhateverHappens) {
   const std::string path = FileFor("storm");
   InGort([&] {
     Storm storm(8);
+    storm.Await(100);
     ASSERT_TRUE(trace::Start(path).ok());
+    storm.Await(200);
     Sleep(absl::Milliseconds(50));
     ASSERT_TRUE(trace::Stop().ok());
   });
@@ -198,7 +208,7 @@ TEST(TraceStorm, AFlightRecorderWritesWhileItRecords) {
   InGort([&] {
     Storm storm(1);
     trace::FlightRecorder::Options options;
-    options.bytes = 1 << 20;
+    options.bytes = 256 << 10;  // 32,000 events
     trace::FlightRecorder recorder(options);
     EXPECT_EQ(recorder.WriteTo(path).code(), absl::StatusCode::kFailedPrecondition);
     ASSERT_TRUE(recorder.Start().ok());

@@ -15,11 +15,14 @@
 #include <vector>
 
 #include "gort/chan/chan.h"
+#include "gort/metrics/metrics.h"
 #include "gort/runtime.h"
 #include "gort/sync/mutex.h"
 #include "gort/sync/wait_group.h"
 #include "gort/tests/support/goroutines.h"
+#include "gort/tests/support/process.h"
 #include "gort/timer/sleep.h"
+#include "gort/trace/internal/session.h"
 #include "gort/trace/testing/decoded.h"
 
 namespace gort {
@@ -328,6 +331,137 @@ TEST(TraceTest, AForeignThreadMayStartStopAndLog) {
   EXPECT_EQ(Inconsistency(t), "");
   EXPECT_EQ(t.Named("from outside").size(), 1u);
   unlink(path.c_str());
+}
+
+TEST(TraceTest, EachForeignThreadHasATrackOfItsOwn) {
+  const std::string path = FileFor("threads");
+  InGort([] {});
+  ASSERT_TRUE(trace::Start(path).ok());
+  std::atomic<int> inside{0};
+  const auto say = [&] {
+    trace::Region region("outside");
+    ++inside;
+    while (inside < 2) std::this_thread::yield();
+  };
+  std::thread one(say), two(say);
+  one.join();
+  two.join();
+  ASSERT_TRUE(trace::Stop().ok());
+  const DecodedTrace t = DecodeTraceFile(path);
+  unlink(path.c_str());
+  ASSERT_EQ(Inconsistency(t), "");
+  const std::vector<TraceItem> said = t.Named("outside");
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_NE(said[0].track, said[1].track);
+  EXPECT_EQ(said[0].track.substr(0, 7), "thread ");
+}
+
+TEST(TraceTest, ARecorderKnowsTheNamesOfWhomItSawNeitherComeNorLive) {
+  Procs one(1);
+  const std::string path = FileFor("forgotten");
+  InGort([&] {
+    trace::FlightRecorder::Options options;
+    options.bytes = 1;  // four chunks: some 32,000 events
+    trace::FlightRecorder recorder(options);
+    ASSERT_TRUE(recorder.Start().ok());
+    const Chan<int> end = MakeChan<int>();
+    WaitGroup wg;
+    wg.Add(2);
+    Go(Name("the old one"), [&] {
+      end.Recv();
+      wg.Done();
+    });
+    Go([&] {
+      end.Recv();
+      wg.Done();
+    });
+    for (int i = 0; i < 200'000; ++i) Gosched();
+    end.Close();
+    wg.Wait();
+    Gosched();
+    ASSERT_TRUE(recorder.WriteTo(path).ok());
+  });
+  const DecodedTrace t = DecodeTraceFile(path);
+  unlink(path.c_str());
+  ASSERT_EQ(Inconsistency(t), "");
+  EXPECT_EQ(t.Named("the old one").size(), 1u);
+  for (const TraceItem& i : t.items) {
+    if (i.type == TraceItem::kBegin) {
+      EXPECT_NE(i.name, "goroutine");
+    }
+  }
+}
+
+TEST(TraceTest, CountsAreThoseOfTheMetrics) {
+  constexpr int kParked = 7;
+  Procs four(4);
+  std::vector<metrics::Sample> before, after;
+  const DecodedTrace t = TraceOf("metrics", [&] {
+    const Chan<int> never = MakeChan<int>();
+    before = metrics::Read();
+    trace::Log("from");
+    WaitGroup wg;
+    for (int i = 0; i < 8; ++i) {
+      wg.Go([] {
+        WaitGroup inner;
+        for (int k = 0; k < 500; ++k) inner.Go([] { Gosched(); });
+        inner.Wait();
+      });
+    }
+    wg.Wait();
+    for (const int n : {1, 3, 4}) GOMAXPROCS(n);
+    for (int i = 0; i < kParked; ++i) Go([never] { never.Recv(); });
+    EXPECT_TRUE(Eventually([&] {
+      return metrics::Value(metrics::Read(), "gort_goroutines_waiting", "chan receive") == kParked;
+    }));
+    trace::Log("to");
+    after = metrics::Read();
+    never.Close();
+  });
+  ASSERT_EQ(Inconsistency(t), "");
+  const auto grew = [&](const char* name) {
+    return static_cast<int64_t>(metrics::Value(after, name) - metrics::Value(before, name));
+  };
+  const uint64_t from = t.Named("from")[0].ns, to = t.Named("to")[0].ns;
+  std::map<std::string, int64_t> count;
+  std::map<std::string, uint64_t> turn;      // by track
+  std::map<uint64_t, std::string> last_why;  // by goroutine
+  for (const TraceItem& i : t.items) {
+    if (i.ns < from || i.ns > to) continue;
+    ++count[i.name];
+    if (i.type == TraceItem::kBegin && i.goid() != 0) turn[i.track] = i.goid();
+    if (!i.note("why").empty()) last_why[turn[i.track]] = i.note("why");
+  }
+  EXPECT_EQ(count["stop the world"], 3);
+  EXPECT_EQ(count["stop the world"], grew("gort_world_stops_total"));
+  EXPECT_EQ(count["steal"], grew("gort_steals_total"));
+  const auto parked = std::count_if(last_why.begin(), last_why.end(),
+                                    [](const auto& g) { return g.second == "chan receive"; });
+  EXPECT_EQ(parked, kParked);
+  EXPECT_GE(count["go"], 8 * 501 + kParked);
+}
+
+TEST(TraceTest, ALongRecordingIsPutAsideAndComesBackWhole) {
+  constexpr int kTurns = 200'000;
+  Procs one(1);
+  const std::string path = FileFor("long");
+  rt::session_bytes = 1 << 20;  // 130,000 events
+  InGort([&] {
+    ASSERT_TRUE(trace::Start(path).ok());
+    for (int i = 0; i < kTurns; ++i) {
+      Gosched();
+      if (i % 10'000 == 0) Sleep(absl::Milliseconds(testing::Slow() ? 200 : 50));
+    }
+    ASSERT_TRUE(trace::Stop().ok());
+  });
+  rt::session_bytes = rt::kSessionBytes;
+  const DecodedTrace t = DecodeTraceFile(path);
+  unlink(path.c_str());
+  ASSERT_EQ(Inconsistency(t), "");
+  EXPECT_TRUE(t.Named("lost events").empty());
+  int64_t turns = 0;
+  for (const TraceItem& i : t.items) turns += i.note("why") == "gives way";
+  EXPECT_GE(turns, kTurns);
 }
 
 TEST(TraceTest, ATraceSurvivesChangesOfTheNumberOfPs) {

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "gort/base/attributes.h"
-#include "gort/base/throw.h"
 #include "gort/platforms/mem.h"
 #if GORT_ASAN
 #include <sanitizer/lsan_interface.h>
@@ -30,7 +29,7 @@ static_assert(sizeof(WhenHeap::Entry) * WhenHeap::kArity == 64, "siblings fill a
 
 void WhenHeap::Grow(size_t bytes) {
   char* map = static_cast<char*>(MemMap(bytes, PageSize()));
-  if (map == nullptr) Throw("timer heap: out of memory");
+  if (map == nullptr) MemExhausted("timer heap", bytes);
   Entry* at = reinterpret_cast<Entry*>(map + kFront);
   const size_t n = n_;
   if (n != 0) std::memcpy(at, at_, n * sizeof(Entry));

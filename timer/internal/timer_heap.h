@@ -6,7 +6,7 @@
 // Storage   one mapping straight from the OS, doubled when full, halved by Shrink. Not malloc: a
 //           heap grows on g0 with the heap's lock held, where re-entering an allocator (the
 //           program may have replaced it) is not allowed; a mapping takes no user-space lock.
-//           Out of memory is fatal: "timer heap: out of memory".
+//           Out of memory is fatal: "out of memory (timer heap)".
 // Safety    not locked: the owner serialises. Any thread, any stack but the signal stack.
 #ifndef GORT_TIMER_INTERNAL_TIMER_HEAP_H_
 #define GORT_TIMER_INTERNAL_TIMER_HEAP_H_

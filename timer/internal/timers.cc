@@ -33,8 +33,8 @@ class PinnedHeap {
       pp = gp->m->p.load(std::memory_order_relaxed);  // this M writes it
     }
     if (pp == nullptr) pp = allp[0].load(std::memory_order_acquire);  // pairs with: ProcResize
-    if (pp == nullptr) Throw("timer: the scheduler is not initialised");
-    ts_ = TimerHeapOf(pp);
+    // No P yet: the runtime has not started. TimersInstall gives P 0 what waits in its heap.
+    ts_ = pp != nullptr ? TimerHeapOf(pp) : &heaps[0];
     pp_ = pp;
     if (bubble != nullptr) {
       ts_ = &bubble->timers;
@@ -295,6 +295,11 @@ void AdoptTimers(P* from, P* to) {
 void TimersInstall() {
   sched_hooks.check_timers = CheckTimers;
   sched_hooks.adopt_timers = AdoptTimers;
+  TimerHeap* ts = &heaps[0];
+  LockGuard lock(&ts->mu);
+  if (ts->pp == nullptr)
+    ts->pp = allp[0].load(std::memory_order_acquire);  // pairs with: ProcResize
+  Publish(ts);
 }
 
 }  // namespace gort::rt

@@ -1,4 +1,5 @@
-"""No struct of the shipped code has a field that nothing sets or nothing reads, unless its comment has "Seam:" and names its user.
+"""No struct of the shipped code has a field that nothing sets or nothing reads, unless its comment has "Seam:" and names its user to come;
+and no field of the runtime's says so that has its user.
 
 This reads text, not types. An access is `x->field` or `x.field`; which struct it is of follows from how the file declares x, or,
 where x is itself a field, from that field's type. Where that says nothing the access counts for every struct of the same folder, or
@@ -385,21 +386,25 @@ def _out_of_line(text, name):
             yield text[close:matching(text, opening)]
 
 
-def dead(root):
-    """(struct, field, what is wrong) of every field that is written and never read, or the other way round."""
-    for s in scan(root):
-        for field in s.fields.values():
-            alive = field.initial is not None and not _INITIAL.match(field.initial)
-            wrong = None
-            if not field.uses & READ:
-                wrong = "set and never read" if field.uses & (SET | RESET) or alive else "never used"
-            elif not field.uses & SET and not alive:
-                wrong = "read and never set" + (" to anything but what it begins with" if field.uses & RESET else "")
-            if wrong and (wrong == "never used" or not s.for_users):
-                yield s, field, wrong
+def _fault(struct, field):
+    """What is wrong with a field that is written and never read, or the other way round; None: nothing."""
+    alive = field.initial is not None and not _INITIAL.match(field.initial)
+    wrong = None
+    if not field.uses & READ:
+        wrong = "set and never read" if field.uses & (SET | RESET) or alive else "never used"
+    elif not field.uses & SET and not alive:
+        wrong = "read and never set" + (" to anything but what it begins with" if field.uses & RESET else "")
+    return wrong if wrong == "never used" or not struct.for_users else None
 
 
 def check(root):
-    """An error for each dead field without a seam."""
-    return ["%s: %s::%s is %s; use it, delete it, or name its user to come after \"Seam:\"" % (s.path, s.name, f.name, wrong)
-            for s, f, wrong in dead(root) if not f.seam]
+    """An error for each dead field without a seam, and for each seam of a living one."""
+    errors = []
+    for s in scan(root):
+        for field in s.fields.values():
+            wrong = _fault(s, field)
+            if wrong and not field.seam:
+                errors.append("%s: %s::%s is %s; use it, delete it, or name its user to come after \"Seam:\"" % (s.path, s.name, field.name, wrong))
+            elif field.seam and not wrong and not s.for_users:
+                errors.append("%s: %s::%s is set and read; its \"Seam:\" is out of date" % (s.path, s.name, field.name))
+    return errors

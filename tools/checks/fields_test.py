@@ -71,6 +71,10 @@ class FieldsTest(unittest.TestCase):
         self.assert_dead("G::b is never used", "struct G {\n  int a = 0;  // Seam: profiles\n  int b = 0;\n};", "")
         self.assert_dead("G::a is never used", "struct G {\n  int a = 0;  // Seam:\n};", "")
 
+    def test_seam_that_is_used(self):
+        self.assert_dead("G::a is set and read; its \"Seam:\"", "struct G {\n  int a = 0;  // Seam: profiles\n};",
+                         "void F(G* gp) {\n  gp->a = 1;\n  Use(gp->a);\n}")
+
     def test_use_by_a_test_does_not_count(self):
         self.assertEqual(len(self.check("struct G {\n  int a = 0;\n};", "G g{1};\nint x = g.a;", "proc/a_test.cc")), 1)
 

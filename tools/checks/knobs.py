@@ -1,4 +1,4 @@
-"""Every GODEBUG key does something and is in README.md, and so is every environment variable that gort reads.
+"""Every GODEBUG key does something and is in README.md, and so is every environment variable that gort reads; documents name no other key.
 
 The keys are the rows of base/godebug_keys.h. A variable is what shipped code gives to getenv(); the meaning of each stands in a
 comment "Environment: ..." above one of these calls.
@@ -8,15 +8,17 @@ import os
 import re
 
 from tools.checks import blocks, cpp
+from tools.checks.links import documents
 
 KEYS = os.path.join("base", "godebug_keys.h")
 README = "README.md"
 TEXT = -1  # in the place of a maximum: the value is a text
 
-_ROW = re.compile(r"\bX\(\s*(\w+)\s*,\s*([\w']+)\s*,\s*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
-_TEXT_ROW = re.compile(r"\bX\(\s*(\w+)\s*,\s*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
+_ROW = re.compile(r"\bX\(\s*(\w+)\s*,[\s\\]*([\w']+)\s*,[\s\\]*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
+_TEXT_ROW = re.compile(r"\bX\(\s*(\w+)\s*,[\s\\]*((?:\"(?:\\.|[^\"\\])*\"[\s\\]*)+)\)")
 _STRING = re.compile(r"\"((?:\\.|[^\"\\])*)\"")
 _GETENV = re.compile(r"((?:^[ \t]*//.*\n)*)^[^\n]*\bgetenv\(\"(\w+)\"\)", re.MULTILINE)
+_SETTING = re.compile(r"\bGODEBUG=[\w=.%/,-]+")
 _MEANING = re.compile(r"//\s*Environment:\s*(.*)", re.DOTALL)
 
 
@@ -58,8 +60,19 @@ def table(root):
     return "\n".join(lines) + "\n\n"
 
 
+def _unknown(root, known):
+    """An error for each `GODEBUG=key` in a document or a shipped source whose key is none of `known`."""
+    texts = {**{path: blocks.read(root, path) for path in documents(root)}, **cpp.shipped(root)}
+    for path, text in sorted(texts.items()):
+        for setting in _SETTING.findall(text):
+            for pair in setting[len("GODEBUG="):].split(","):
+                name, equals, _ = pair.partition("=")
+                if equals and name not in known:
+                    yield "%s: there is no GODEBUG key %s" % (path, name)
+
+
 def check(root):
-    """An error for each key that nothing reads, for each name without a meaning, and for a README.md out of step."""
+    """An error for each key that nothing reads or that a text invents, for each name without a meaning, and for a README.md out of step."""
     rows = keys(root)
     errors = [] if rows else ["%s: no keys: has its form changed?" % KEYS]
     code = "\n".join(cpp.without_comments(text) for text in cpp.shipped(root).values())
@@ -71,6 +84,7 @@ def check(root):
     for name, meaning in sorted(variables(root).items()):
         if not meaning:
             errors.append("no comment \"Environment: ...\" stands above getenv(\"%s\")" % name)
+    errors += _unknown(root, {name for name, _, _ in rows})
     return errors + blocks.check(root, README, "knobs", table(root))
 
 

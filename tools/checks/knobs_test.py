@@ -17,7 +17,8 @@ TREE = {
 #define GORT_GODEBUG_KEYS(X)     \\
   X(trace, 1'000, "prints a "    \\
                   "line")        \\
-  X(seed, INT64_MAX, "(a) seed")
+  X(seed, INT64_MAX,             \\
+    "(a) seed")
 """,
     "base/godebug.cc": "int max = godebug.trace;",
     "proc/a.cc": """\
@@ -61,6 +62,12 @@ class KnobsTest(unittest.TestCase):
         self.assert_finds("out of step", "base/godebug_keys.h", "1'000", "1'001")
         self.assert_finds("out of step", "proc/a.cc", "settings,", "setting,")
         self.assert_finds("no markers of the part", "README.md", END, "")
+
+    def test_key_that_there_is_not(self):
+        errors = run(knobs.check, {**TREE, "proc/README.md": "`GODEBUG=trace=1,sead=2`, `GODEBUG=seed=2`"})
+        self.assertEqual(errors, ["proc/README.md: there is no GODEBUG key sead"])
+        errors = run(knobs.check, {**TREE, "proc/b.h": "// GODEBUG=gone=1 prints.\n"})
+        self.assertEqual(errors, ["proc/b.h: there is no GODEBUG key gone"])
 
     def test_variable_without_meaning(self):
         errors = run(knobs.check, {**TREE, "base/b.cc": 'x = getenv("NEW");'})

@@ -7,6 +7,7 @@
 - A command in a block of ```sh, or in a code span that begins with `bazel`, `bazel-bin/` or `tools/`, names programs, targets and files
   that are there.
 - Code is fenced: what is only indented would not be looked at.
+- A paragraph that begins with "Contents:" leads to each heading of the second level, in order.
 """
 
 import fnmatch
@@ -30,7 +31,7 @@ _LABEL = re.compile(r"^(?:@gort)?//[\w/.-]*(?::[\w/.+-]+)?$")
 # Files by the name of their include, and files that stand in a user's tree.
 _ELSEWHERE = ("gort/gort.h", "gort/runtime.h", "server.cc")
 # What a block of shell commands may begin with, beside files of the tree and programs that Bazel made.
-_COMMANDS = {"apt-get", "bazel", "cd", "cmake", "curl", "echo", "for", "g++", "gdb", "git", "kill", "mkdir", "nc", "printf", "redis-benchmark", "redis-cli",
+_COMMANDS = {"apt-get", "bazel", "cd", "cmake", "curl", "echo", "for", "g++", "gdb", "git", "kill", "mkdir", "nc", "openssl", "printf", "python3", "redis-benchmark", "redis-cli",
              "redis-server", "strip"}
 
 
@@ -149,6 +150,16 @@ def _check_spans(tree, document, text):
                     yield "%s: no such file: %s" % (document, name)
 
 
+def _check_contents(document, prose):
+    contents = re.search(r"^Contents: (.*?)^$", prose, re.MULTILINE | re.DOTALL)
+    if contents is None:
+        return
+    there = [target for _, target in _LINK.findall(contents.group(1))]
+    wanted = ["#" + re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^## +(.*?) *$", prose, re.MULTILINE)]
+    if there != wanted:
+        yield "%s: Contents should be %s" % (document, " ".join(wanted))
+
+
 def _commands(text):
     """The simple commands of a shell block: lists of words, without comments, assignments and redirections."""
     text = re.sub(r"\\\n", " ", text)
@@ -193,5 +204,6 @@ def check(root):
         errors += _check_links(tree, document, prose, slugs)
         errors += _check_spans(tree, document, prose)
         errors += _check_commands(tree, document, text)
+        errors += _check_contents(document, prose)
         errors += ["%s: code without a fence: %s" % (document, m.group(0).strip()) for m in _INDENTED.finditer(prose)]
     return errors

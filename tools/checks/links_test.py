@@ -50,6 +50,10 @@ class LinksTest(unittest.TestCase):
         self.assertEqual(self.check("# Two words\n[x](#two-words)\n"), [])
         self.assert_finds("no such heading: #three", "# Two words\n[x](#three)\n")
 
+    def test_contents(self):
+        self.assertEqual(self.check("Contents: [a](#a-b), [c](#c).\n\n## A b\n\n## C\n"), [])
+        self.assert_finds("Contents should be #a-b #c", "Contents: [a](#a-b).\n\n## A b\n\n## C\n")
+
     def test_word_in_file(self):
         self.assert_finds("proc/park.cc does not have GoPar", "[`GoPar`](../proc/park.cc)\n")
 

@@ -9,6 +9,8 @@ set(GORT_CORE_SOURCES
   chan/internal/until_done.cc
   chan/selector.cc
   gmp/check.cc
+  gmp/labels.cc
+  gmp/profile_hook.cc
   gmp/sched.cc
   gmp/sched_hooks.cc
   gmp/status.cc
@@ -16,6 +18,12 @@ set(GORT_CORE_SOURCES
   gmp/switch_${GORT_CPU}.S
   gmp/trace_hook.cc
   gmp/wait_reason.cc
+  leak/internal/environment.cc
+  leak/internal/heap.cc
+  leak/internal/maps.cc
+  leak/internal/search.cc
+  leak/internal/stop_threads.cc
+  leak/leak.cc
   local/internal/local_values.cc
   lock/brief_mutex.cc
   lock/held_locks.cc
@@ -30,12 +38,15 @@ set(GORT_CORE_SOURCES
   malloc/internal/page_map.cc
   malloc/internal/page_tree.cc
   malloc/internal/persistentalloc.cc
+  malloc/internal/sample.cc
   malloc/internal/scavenge.cc
   malloc/internal/size_classes.cc
   malloc/malloc.cc
   malloc/pmr.cc
+  metrics/internal/snapshot.cc
+  metrics/internal/table.cc
   metrics/metrics.cc
-  net/internal/fd_mutex.cc
+  metrics/prometheus.cc
   netpoll/internal/netpoll.cc
   netpoll/internal/poll_desc.cc
   netpoll/internal/poller_epoll.cc
@@ -43,6 +54,7 @@ set(GORT_CORE_SOURCES
   platforms/${GORT_OS}/cgroup.cc
   platforms/${GORT_OS}/clock.cc
   platforms/${GORT_OS}/cpu.cc
+  platforms/${GORT_OS}/cpu_timer.cc
   platforms/${GORT_OS}/elf_sections.cc
   platforms/${GORT_OS}/elf_symbols.cc
   platforms/${GORT_OS}/futex.cc
@@ -88,6 +100,19 @@ set(GORT_CORE_SOURCES
   proc/stw.cc
   proc/syscall.cc
   proc/template_thread.cc
+  proc/time_to_run.cc
+  profile/internal/contention.cc
+  profile/internal/cpu.cc
+  profile/internal/cpu_handler.cc
+  profile/internal/cpu_use.cc
+  profile/internal/encode.cc
+  profile/internal/environment.cc
+  profile/internal/goroutines.cc
+  profile/internal/heap.cc
+  profile/internal/mappings.cc
+  profile/internal/out_file.cc
+  profile/internal/stack_table.cc
+  profile/internal/thread_timers.cc
   runtime/internal/boot.cc
   runtime/internal/run.cc
   runtime/internal/terminate.cc
@@ -109,13 +134,17 @@ set(GORT_CORE_SOURCES
   sysmon/sysmon.cc
   timer/internal/due.cc
   timer/internal/entries.cc
+  timer/internal/sleep_ns.cc
   timer/internal/timer_heap.cc
   timer/internal/timers.cc
   trace/internal/converter.cc
   trace/internal/merge.cc
+  trace/internal/naming.cc
   trace/internal/recorder.cc
   trace/internal/session.cc
   trace/internal/sink.cc
+  trace/internal/spill.cc
+  trace/internal/stall.cc
   traceback/ancestors.cc
   traceback/debug_fields.cc
   traceback/demangle.cc
@@ -127,6 +156,7 @@ set(GORT_CORE_SOURCES
   traceback/gdb_script.S
   traceback/lines.cc
   traceback/running.cc
+  traceback/static_frames.cc
   traceback/symbolize.cc
   traceback/traceback.cc
   traceback/unwind.cc
@@ -136,12 +166,16 @@ set(GORT_CORE_SOURCES
 set(GORT_SOURCES
   context/context.cc
   context/stop_token.cc
+  debugpages/debug_pages.cc
+  debugpages/internal/builtin.cc
+  debugpages/internal/recording.cc
   net/addr.cc
   net/conn.cc
   net/dial.cc
   net/internal/adopt.cc
   net/internal/dial_race.cc
   net/internal/fd.cc
+  net/internal/fd_mutex.cc
   net/internal/lookup.cc
   net/internal/options.cc
   net/internal/resolve.cc
@@ -157,6 +191,8 @@ set(GORT_SOURCES
   os/internal/incoming.cc
   os/internal/spawn.cc
   os/signal.cc
+  profile/labels.cc
+  profile/profile.cc
   sync/cond.cc
   sync/err_group.cc
   sync/future.cc
@@ -166,6 +202,7 @@ set(GORT_SOURCES
   sync/rwmutex.cc
   sync/semaphore.cc
   sync/wait_group.cc
+  testing/no_leaks.cc
   testing/testing.cc
   timer/sleep.cc
   timer/timer.cc
@@ -194,6 +231,7 @@ set(GORT_CORE_TARGETS
   chan
   local
   metrics
+  leak
   malloc
   stack
 )
@@ -202,6 +240,9 @@ set(GORT_TARGETS
   gort
   sync
   trace
+  profile
+  profile_labels
+  debugpages
   timer
   timer_sleep
   context
@@ -244,6 +285,7 @@ set(GORT_PRELOAD_SOURCES
   malloc/internal/page_map.cc
   malloc/internal/page_tree.cc
   malloc/internal/persistentalloc.cc
+  malloc/internal/sample.cc
   malloc/internal/scavenge.cc
   malloc/internal/size_classes.cc
   malloc/malloc.cc
@@ -265,6 +307,7 @@ set(GORT_PRELOAD_SOURCES
 set(GORT_HEADERS
   gort/base/attributes.h=base/attributes.h
   gort/base/hook.h=base/hook.h
+  gort/base/list.h=base/list.h
   gort/base/panic.h=base/panic.h
   gort/base/throw.h=base/throw.h
   gort/base/version.h=base/version.h
@@ -281,8 +324,10 @@ set(GORT_HEADERS
   gort/context/cancel_scope.h=context/cancel_scope.h
   gort/context/context.h=context/context.h
   gort/context/stop_token.h=context/stop_token.h
+  gort/debugpages/debug_pages.h=debugpages/debug_pages.h
   gort/gmp/wait_reason.h=gmp/wait_reason.h
   gort/gort.h=runtime/gort.h
+  gort/leak/leak.h=leak/leak.h
   gort/local/internal/local_values.h=local/internal/local_values.h
   gort/local/local.h=local/local.h
   gort/lock/brief_mutex.h=lock/brief_mutex.h
@@ -311,6 +356,8 @@ set(GORT_HEADERS
   gort/platforms/arch.h=platforms/arch_${GORT_CPU}.h
   gort/platforms/pins.h=platforms/pins.h
   gort/proc/go.h=proc/go.h
+  gort/profile/labels.h=profile/labels.h
+  gort/profile/profile.h=profile/profile.h
   gort/runtime.h=runtime/runtime.h
   gort/runtime/internal/run.h=runtime/internal/run.h
   gort/stack/stack.h=stack/stack.h
@@ -330,6 +377,7 @@ set(GORT_HEADERS
   gort/sync/task_group.h=sync/task_group.h
   gort/sync/wait_group.h=sync/wait_group.h
   gort/testing/testing.h=testing/testing.h
+  gort/timer/internal/sleep_ns.h=timer/internal/sleep_ns.h
   gort/timer/sleep.h=timer/sleep.h
   gort/timer/timer.h=timer/timer.h
   gort/timer/timer_scope.h=timer/timer_scope.h
@@ -342,19 +390,23 @@ set(GORT_INNER_HEADERS
   gort/base/bits.h=base/bits.h
   gort/base/godebug.h=base/godebug.h
   gort/base/godebug_keys.h=base/godebug_keys.h
-  gort/base/list.h=base/list.h
   gort/base/probe.h=base/probe.h
+  gort/base/proto.h=base/proto.h
   gort/base/rand.h=base/rand.h
   gort/chan/internal/wait_queue.h=chan/internal/wait_queue.h
   gort/context/internal/watch.h=context/internal/watch.h
+  gort/debugpages/internal/builtin.h=debugpages/internal/builtin.h
   gort/gmp/arch.h=gmp/arch_${GORT_CPU}.h
   gort/gmp/check.h=gmp/check.h
+  gort/gmp/counts.h=gmp/counts.h
   gort/gmp/g.h=gmp/g.h
   gort/gmp/getg.h=gmp/getg.h
   gort/gmp/glist.h=gmp/glist.h
   gort/gmp/gobuf.h=gmp/gobuf.h
+  gort/gmp/labels.h=gmp/labels.h
   gort/gmp/m.h=gmp/m.h
   gort/gmp/p.h=gmp/p.h
+  gort/gmp/profile_hook.h=gmp/profile_hook.h
   gort/gmp/sched.h=gmp/sched.h
   gort/gmp/sched_hooks.h=gmp/sched_hooks.h
   gort/gmp/status.h=gmp/status.h
@@ -362,8 +414,16 @@ set(GORT_INNER_HEADERS
   gort/gmp/switch.h=gmp/switch.h
   gort/gmp/trace_hook.h=gmp/trace_hook.h
   gort/gmp/transitions.h=gmp/transitions.h
+  gort/leak/internal/arch.h=leak/internal/arch_${GORT_CPU}.h
+  gort/leak/internal/environment.h=leak/internal/environment.h
+  gort/leak/internal/heap.h=leak/internal/heap.h
+  gort/leak/internal/maps.h=leak/internal/maps.h
+  gort/leak/internal/scratch.h=leak/internal/scratch.h
+  gort/leak/internal/search.h=leak/internal/search.h
+  gort/leak/internal/stop_threads.h=leak/internal/stop_threads.h
   gort/lock/note.h=lock/note.h
   gort/malloc/internal/current_mcache.h=malloc/internal/current_mcache.h
+  gort/malloc/internal/fast_path.h=malloc/internal/fast_path.h
   gort/malloc/internal/fixalloc.h=malloc/internal/fixalloc.h
   gort/malloc/internal/fork.h=malloc/internal/fork.h
   gort/malloc/internal/mcache.h=malloc/internal/mcache.h
@@ -373,8 +433,12 @@ set(GORT_INNER_HEADERS
   gort/malloc/internal/page_alloc.h=malloc/internal/page_alloc.h
   gort/malloc/internal/page_map.h=malloc/internal/page_map.h
   gort/malloc/internal/persistentalloc.h=malloc/internal/persistentalloc.h
+  gort/malloc/internal/sample.h=malloc/internal/sample.h
   gort/malloc/internal/scavenge.h=malloc/internal/scavenge.h
   gort/malloc/internal/size_classes.h=malloc/internal/size_classes.h
+  gort/malloc/internal/span_lists.h=malloc/internal/span_lists.h
+  gort/metrics/internal/snapshot.h=metrics/internal/snapshot.h
+  gort/metrics/internal/table.h=metrics/internal/table.h
   gort/net/internal/adopt.h=net/internal/adopt.h
   gort/net/internal/call_end.h=net/internal/call_end.h
   gort/net/internal/dial_race.h=net/internal/dial_race.h
@@ -394,6 +458,7 @@ set(GORT_INNER_HEADERS
   gort/platforms/cgroup.h=platforms/cgroup.h
   gort/platforms/clock.h=platforms/clock.h
   gort/platforms/cpu.h=platforms/cpu.h
+  gort/platforms/cpu_timer.h=platforms/cpu_timer.h
   gort/platforms/elf_sections.h=platforms/elf_sections.h
   gort/platforms/elf_symbols.h=platforms/elf_symbols.h
   gort/platforms/futex.h=platforms/futex.h
@@ -415,13 +480,26 @@ set(GORT_INNER_HEADERS
   gort/proc/internal/goroutine.h=proc/internal/goroutine.h
   gort/proc/internal/ms_and_ps.h=proc/internal/ms_and_ps.h
   gort/proc/internal/schedule.h=proc/internal/schedule.h
+  gort/proc/internal/time_to_run.h=proc/internal/time_to_run.h
   gort/proc/monitor.h=proc/monitor.h
+  gort/proc/on_goroutine.h=proc/on_goroutine.h
   gort/proc/p_mask.h=proc/p_mask.h
   gort/proc/proc.h=proc/proc.h
   gort/proc/runq.h=proc/runq.h
   gort/proc/sched_seed.h=proc/sched_seed.h
   gort/proc/stay.h=proc/stay.h
   gort/proc/steal_order.h=proc/steal_order.h
+  gort/profile/internal/cpu.h=profile/internal/cpu.h
+  gort/profile/internal/cpu_handler.h=profile/internal/cpu_handler.h
+  gort/profile/internal/cpu_use.h=profile/internal/cpu_use.h
+  gort/profile/internal/encode.h=profile/internal/encode.h
+  gort/profile/internal/environment.h=profile/internal/environment.h
+  gort/profile/internal/mappings.h=profile/internal/mappings.h
+  gort/profile/internal/out_file.h=profile/internal/out_file.h
+  gort/profile/internal/sample_queue.h=profile/internal/sample_queue.h
+  gort/profile/internal/stack_table.h=profile/internal/stack_table.h
+  gort/profile/internal/stacks.h=profile/internal/stacks.h
+  gort/profile/internal/thread_timers.h=profile/internal/thread_timers.h
   gort/runtime/internal/boot.h=runtime/internal/boot.h
   gort/runtime/internal/terminate.h=runtime/internal/terminate.h
   gort/signals/sig_table.h=signals/sig_table.h
@@ -434,12 +512,14 @@ set(GORT_INNER_HEADERS
   gort/stack/internal/stack_large.h=stack/internal/stack_large.h
   gort/stack/internal/stack_layout.h=stack/internal/stack_layout.h
   gort/stack/internal/stack_pool.h=stack/internal/stack_pool.h
+  gort/sync/internal/sem_watch.h=sync/internal/sem_watch.h
   gort/sync/internal/sema.h=sync/internal/sema.h
   gort/sync/internal/spin.h=sync/internal/spin.h
   gort/sync/internal/waking.h=sync/internal/waking.h
   gort/sysmon/follow_cpus.h=sysmon/follow_cpus.h
   gort/sysmon/retake.h=sysmon/retake.h
   gort/sysmon/sysmon.h=sysmon/sysmon.h
+  gort/testing/internal/as_goroutine.h=testing/internal/as_goroutine.h
   gort/timer/internal/bubble.h=timer/internal/bubble.h
   gort/timer/internal/entries.h=timer/internal/entries.h
   gort/timer/internal/timer_heap.h=timer/internal/timer_heap.h
@@ -447,11 +527,13 @@ set(GORT_INNER_HEADERS
   gort/trace/internal/converter.h=trace/internal/converter.h
   gort/trace/internal/id_table.h=trace/internal/id_table.h
   gort/trace/internal/merge.h=trace/internal/merge.h
-  gort/trace/internal/proto.h=trace/internal/proto.h
+  gort/trace/internal/perfetto.h=trace/internal/perfetto.h
   gort/trace/internal/record.h=trace/internal/record.h
   gort/trace/internal/recorder.h=trace/internal/recorder.h
   gort/trace/internal/session.h=trace/internal/session.h
   gort/trace/internal/sink.h=trace/internal/sink.h
+  gort/trace/internal/spill.h=trace/internal/spill.h
+  gort/trace/internal/stall.h=trace/internal/stall.h
   gort/traceback/ancestors.h=traceback/ancestors.h
   gort/traceback/arch.h=traceback/arch_${GORT_CPU}.h
   gort/traceback/debug_fields.h=traceback/debug_fields.h

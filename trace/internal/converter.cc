@@ -1,87 +1,9 @@
 #include "gort/trace/internal/converter.h"
 
-#include <cstring>
-
-#include "gort/base/throw.h"
-#include "gort/gmp/status.h"
-#include "gort/gmp/wait_reason.h"
-#include "gort/platforms/clock.h"
-#include "gort/platforms/thread.h"
-#include "gort/traceback/demangle.h"
-#include "gort/traceback/symbolize.h"
+#include "gort/trace/internal/perfetto.h"
 
 namespace gort::rt {
 namespace {
-
-// Field numbers, by message.
-namespace field {
-constexpr uint32_t kPacket = 1;  // Trace
-// TracePacket
-constexpr uint32_t kClockSnapshot = 6, kTimestamp = 8, kSequenceId = 10, kTrackEvent = 11,
-                   kInternedData = 12, kSequenceFlags = 13, kTimestampClockId = 58, kDefaults = 59,
-                   kTrackDescriptor = 60;
-// ClockSnapshot, Clock
-constexpr uint32_t kClocks = 1, kClockId = 1, kClockTimestamp = 2;
-// TrackDescriptor, ProcessDescriptor
-constexpr uint32_t kUuid = 1, kTrackName = 2, kProcess = 3, kParentUuid = 5, kCounterTrack = 8;
-constexpr uint32_t kPid = 1, kProcessName = 6;
-// TrackEvent
-constexpr uint32_t kAnnotations = 4, kType = 9, kNameIid = 10, kTrackUuid = 11, kText = 23,
-                   kCounterValue = 30, kFlows = 47, kLastFlows = 48;
-// DebugAnnotation
-constexpr uint32_t kAnnotationName = 1, kUint = 3, kString = 17;
-// InternedData, and what is in it
-constexpr uint32_t kEventNames = 2, kAnnotationNames = 3, kAnnotationStrings = 29;
-constexpr uint32_t kIid = 1, kIname = 2;
-}  // namespace field
-
-enum : uint32_t { kSliceBegin = 1, kSliceEnd = 2, kInstant = 3, kCounterType = 4 };
-enum : uint32_t { kCleared = 1, kNeeds = 2 };  // sequence_flags
-enum : uint32_t { kRealtime = 1, kMonotonic = 3, kBoottime = 6 };
-
-// Tracks.
-constexpr uint64_t kProcessTrack = 1;
-constexpr uint64_t kCountTrack = 2;
-constexpr uint64_t TrackOfP(int stream) { return 0x10000 + static_cast<uint64_t>(stream); }
-constexpr uint64_t DepthOfP(int stream) { return 0x20000 + static_cast<uint64_t>(stream); }
-constexpr uint64_t TrackOfGoroutine(uint64_t goid) { return uint64_t{1} << 60 | goid; }
-constexpr uint64_t TrackOfTask(uint64_t id) { return uint64_t{1} << 61 | id; }
-
-// Names that every trace begins with.
-enum : uint32_t {
-  kUnknown = 1,
-  kNameSyscall,
-  kNameGo,
-  kNameWake,
-  kNameSteal,
-  kNameStop,
-  kNameLost,
-  kNameThread,
-  kNameProcs,
-  kNamesEnd,
-};
-constexpr const char* kNames[] = {
-    "goroutine",      "system call", "go",           "wake",       "steal",
-    "stop the world", "lost events", "thread comes", "GOMAXPROCS",
-};
-static_assert(sizeof kNames / sizeof *kNames == kNamesEnd - 1);
-
-enum : uint32_t { kOfGoroutine = 1, kOfWhy, kOfBy, kOfNumber, kOfFrom, kAnnotationsEnd };
-constexpr const char* kAnnotationNames[] = {"goroutine", "why", "by", "number", "from"};
-static_assert(sizeof kAnnotationNames / sizeof *kAnnotationNames == kAnnotationsEnd - 1);
-
-// Values of "why" and "by": the wait reasons from kFirstWait on, then these.
-constexpr uint32_t kFirstWait = 1;
-constexpr uint32_t kFirstWhy = kFirstWait + static_cast<uint32_t>(WaitReason::kCount);
-enum : uint32_t { kWhyYield = kFirstWhy, kWhyLost, kWhyEnd, kWhySyscall, kWhyUnknown, kWhyLast };
-constexpr const char* kWhys[] = {"gives way",   "keeps its thread", "ends",
-                                 "system call", "unknown",          "the trace ends"};
-constexpr uint32_t kFirstBy = kWhyLast + 1;
-constexpr const char* kBys[] = {"goroutine", "timer", "poller", "thread", "return", "itself"};
-static_assert(sizeof kBys / sizeof *kBys == static_cast<size_t>(WokenBy::kCount));
-
-// In the place of a goroutine's number: threads that are none.
-constexpr uint64_t kThreads = (uint64_t{1} << kGoidBits) - 1;
 
 constexpr int64_t kDepthEveryNs = 20'000;
 constexpr int64_t kCountsEveryNs = 1'000'000;
@@ -100,158 +22,11 @@ void AnnotateString(Proto* p, uint32_t name, uint32_t string) {
   p->Close(a);
 }
 
-void Interned(Proto* p, uint32_t list, uint32_t iid, std::string_view text) {
-  char* e = p->Open(list);
-  p->Varint(field::kIid, iid);
-  p->Bytes(field::kIname, text);
-  p->Close(e);
-}
-
-void AddClock(Proto* p, uint32_t id, int64_t ns) {
-  char* c = p->Open(field::kClocks);
-  p->Varint(field::kClockId, id);
-  p->Varint(field::kClockTimestamp, static_cast<uint64_t>(ns));
-  p->Close(c);
-}
-
 std::string_view TextOf(const uint64_t* words, uint8_t bytes) {
   return {reinterpret_cast<const char*>(words), bytes};
 }
 
 }  // namespace
-
-Converter::Converter(Sink* sink) : sink_(sink), next_name_(kNamesEnd) { Describe(); }
-
-void Converter::Describe() {
-  Proto p(sink_->Room());
-  char* packet = p.Open(field::kPacket);
-  p.Varint(field::kSequenceId, 1);
-  p.Varint(field::kSequenceFlags, kCleared);
-  char* defaults = p.Open(field::kDefaults);
-  p.Varint(field::kTimestampClockId, kMonotonic);
-  p.Close(defaults);
-  char* data = p.Open(field::kInternedData);
-  for (uint32_t i = kUnknown; i < kNamesEnd; ++i)
-    Interned(&p, field::kEventNames, i, kNames[i - 1]);
-  for (uint32_t i = 1; i < kAnnotationsEnd; ++i) {
-    Interned(&p, field::kAnnotationNames, i, kAnnotationNames[i - 1]);
-  }
-  for (uint32_t i = kFirstWait; i < kFirstWhy; ++i) {
-    const auto reason = static_cast<WaitReason>(i - kFirstWait);
-    Interned(&p, field::kAnnotationStrings, i, WaitReasonText(reason));
-  }
-  for (uint32_t i = kFirstWhy; i <= kWhyLast; ++i) {
-    Interned(&p, field::kAnnotationStrings, i, kWhys[i - kFirstWhy]);
-  }
-  for (uint32_t i = 0; i < static_cast<uint32_t>(WokenBy::kCount); ++i) {
-    Interned(&p, field::kAnnotationStrings, kFirstBy + i, kBys[i]);
-  }
-  p.Close(data);
-  p.Close(packet);
-  // How the clock of the packets stands to others. (The boot clock's is what it would be had the machine
-  // never been suspended.)
-  packet = p.Open(field::kPacket);
-  p.Varint(field::kSequenceId, 1);
-  char* clocks = p.Open(field::kClockSnapshot);
-  AddClock(&p, kMonotonic, Nanotime());
-  AddClock(&p, kBoottime, Nanotime());
-  AddClock(&p, kRealtime, Walltime());
-  p.Close(clocks);
-  p.Close(packet);
-  packet = p.Open(field::kPacket);
-  p.Varint(field::kSequenceId, 1);
-  char* track = p.Open(field::kTrackDescriptor);
-  p.Varint(field::kUuid, kProcessTrack);
-  char* process = p.Open(field::kProcess);
-  p.Varint(field::kPid, static_cast<uint64_t>(ProcessId()));
-  p.Bytes(field::kProcessName, std::string_view(sched.program).substr(0, kMaxText));
-  p.Close(process);
-  p.Close(track);
-  p.Close(packet);
-  sink_->Wrote(p.at());
-  AddTrack(kCountTrack, kProcessTrack, "goroutines", true);
-}
-
-void Converter::AddTrack(uint64_t uuid, uint64_t parent, std::string_view name, bool counter) {
-  Proto p(sink_->Room());
-  char* packet = p.Open(field::kPacket);
-  p.Varint(field::kSequenceId, 1);
-  char* track = p.Open(field::kTrackDescriptor);
-  p.Varint(field::kUuid, uuid);
-  p.Varint(field::kParentUuid, parent);
-  p.Bytes(field::kTrackName, name);
-  if (counter) p.Close(p.Open(field::kCounterTrack));
-  p.Close(track);
-  p.Close(packet);
-  sink_->Wrote(p.at());
-}
-
-void Converter::DescribeP(int stream) {
-  processors_[stream].described = true;
-  char text[32];
-  Printer name(text, sizeof text);
-  if (stream == kNoP) {
-    name << "without P";
-  } else {
-    name << 'P' << stream;
-  }
-  AddTrack(TrackOfP(stream), kProcessTrack, {text, name.size()}, false);
-  if (stream == kNoP) return;
-  name << " queue";
-  AddTrack(DepthOfP(stream), kProcessTrack, {text, name.size()}, true);
-}
-
-void Converter::DescribeGoroutine(uint64_t goid, Goroutine* g) {
-  g->has_track = true;
-  char text[32];
-  Printer name(text, sizeof text);
-  if (goid == kThreads) {
-    name << "other threads";
-  } else {
-    name << "goroutine " << goid;
-  }
-  AddTrack(TrackOfGoroutine(goid), kProcessTrack, {text, name.size()}, false);
-}
-
-uint32_t Converter::AddName(std::string_view text) {
-  const uint32_t iid = next_name_++;
-  Proto p(sink_->Room());
-  char* packet = p.Open(field::kPacket);
-  p.Varint(field::kSequenceId, 1);
-  p.Varint(field::kSequenceFlags, kNeeds);
-  char* data = p.Open(field::kInternedData);
-  Interned(&p, field::kEventNames, iid, text);
-  p.Close(data);
-  p.Close(packet);
-  sink_->Wrote(p.at());
-  return iid;
-}
-
-// A goroutine without a name is called after the function that made it.
-uint32_t Converter::NameOfPlace(uint64_t pc) {
-  if (pc == 0) return kUnknown;
-  uint32_t& iid = places_.Add(pc);
-  if (iid != 0) return iid;
-  Symbol symbol;
-  char text[512];
-  if (!Symbolize(static_cast<uintptr_t>(pc) - 1, &symbol) || symbol.name == nullptr) {
-    return iid = kUnknown;
-  }
-  if (!Demangle(symbol.name, text, sizeof text)) {
-    const size_t n = strnlen(symbol.name, sizeof text - 1);
-    memcpy(text, symbol.name, n);
-    text[n] = '\0';
-  }
-  return iid = AddName(text);
-}
-
-uint32_t Converter::NameOfText(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  uint32_t& iid = texts_.Add(hash != 0 ? hash : 1);
-  if (iid == 0) iid = AddName(text);
-  return iid;
-}
 
 Converter::Packet Converter::Begin(uint64_t track, uint32_t type) {
   Packet p{Proto(sink_->Room()), nullptr, nullptr};
@@ -292,7 +67,8 @@ void Converter::Counter(uint64_t track, int64_t value) {
 
 void Converter::BeginTurn(int stream, uint64_t goid) {
   Processor& pp = processors_[stream];
-  if (pp.goid != 0) EndTurn(stream, kWhyUnknown);
+  // Who returns from a call may find its old P in the call of another, and take it.
+  if (pp.goid != 0) EndTurn(stream, pp.in_syscall ? kWhySyscall : kWhyUnknown);
   pp.goid = goid;
   Goroutine& g = goroutines_.Add(goid);
   Packet p = Begin(TrackOfP(stream), kSliceBegin);
@@ -325,7 +101,7 @@ void Converter::Born(uint64_t goid, uint64_t pc) {
   Goroutine& g = goroutines_.Add(goid);
   if (!g.alive) ++alive_;
   g.alive = true;
-  g.name = NameOfPlace(pc);
+  if (g.name == 0) g.name = NameOfPlace(pc);
 }
 
 void Converter::Ready(int stream, uint64_t goid, uint8_t by) {
@@ -355,14 +131,15 @@ void Converter::Counts() {
 
 // ---- what the scheduler says ----
 
-void Converter::OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t* words) {
+void Converter::OnScheduler(int stream, const Record& r) {
   Processor& pp = processors_[stream];
-  const uint64_t goid = words[0] & ((uint64_t{1} << kGoidBits) - 1);
-  const uint64_t extra = words[0] >> kGoidBits;
+  const auto ev = static_cast<TraceEv>(r.kind);
+  const uint64_t goid = r.words[0] & ((uint64_t{1} << kGoidBits) - 1);
+  const uint64_t extra = r.words[0] >> kGoidBits;
   const bool its_turn = pp.goid == goid;
   switch (ev) {
     case TraceEv::kGoCreate: {
-      Born(goid, words[1]);
+      Born(goid, r.place);
       Goroutine& g = goroutines_.Add(goid);
       g.flow = next_flow_++;
       Packet p = Begin(TrackOfP(stream), kInstant);
@@ -374,9 +151,9 @@ void Converter::OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t*
     }
     case TraceEv::kGoStart:
       BeginTurn(stream, goid);
-      return Depth(stream, static_cast<uint32_t>(extra));
+      return Depth(stream, r.sub);
     case TraceEv::kGoPark:
-      if (its_turn) EndTurn(stream, kFirstWait + sub);
+      if (its_turn) EndTurn(stream, kFirstWait + r.sub);
       return;
     case TraceEv::kGoSched:
       if (its_turn) EndTurn(stream, kWhyYield);
@@ -392,7 +169,7 @@ void Converter::OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t*
       }
       return Counts();
     case TraceEv::kGoReady:
-      return Ready(stream, goid, sub);
+      return Ready(stream, goid, r.sub);
     case TraceEv::kSysEnter: {
       if (!its_turn) return;
       EndSyscall(stream);
@@ -438,7 +215,6 @@ void Converter::OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t*
 // ---- what the program says ----
 
 void Converter::Speaks(uint64_t goid, uint8_t kind, std::string_view text) {
-  if (goid == 0) goid = kThreads;
   Goroutine& g = goroutines_.Add(goid);
   if (!g.has_track) DescribeGoroutine(goid, &g);
   if (kind == kRecRegionEnd && g.regions == 0) return;  // it began before the trace
@@ -461,6 +237,8 @@ void Converter::Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* word
       goroutines_.Add(words[0]).name = name;
       return;
     }
+    case kRecPlace:
+      return;
     case kRecLost: {
       EndTurn(stream, kWhyUnknown);
       Packet p = Begin(TrackOfP(stream), kInstant);
@@ -488,18 +266,42 @@ void Converter::Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* word
   }
 }
 
-void Converter::Event(int stream, int64_t ns, const uint64_t* record) {
+void Converter::Event(int stream, int64_t ns, const Record& r) {
   Processor& pp = processors_[stream];
   if (!pp.described) DescribeP(stream);
   if (ns > pp.ns) pp.ns = ns;
   ns_ = pp.ns;
-  const uint8_t kind = HeadKind(record[0]);
-  const uint8_t sub = HeadSub(record[0]);
-  if (kind < static_cast<uint8_t>(TraceEv::kCount)) {
-    OnScheduler(stream, static_cast<TraceEv>(kind), sub, record + 1);
+  if (r.kind < static_cast<uint8_t>(TraceEv::kCount)) {
+    OnScheduler(stream, r);
   } else {
-    Said(stream, kind, sub, record + 1);
+    Said(stream, r.kind, r.sub, r.words);
   }
+}
+
+// ---- what a recording has forgotten ----
+
+void Converter::LookAhead(const Record& r) {
+  const uint64_t goid = r.words[0];
+  switch (r.kind) {
+    case static_cast<uint8_t>(TraceEv::kGoCreate):
+      made_here_.Add(goid) = 1;
+      return;
+    case static_cast<uint8_t>(TraceEv::kGoEnd):
+      if (r.place != 0) Known(goid, r.place, {});
+      return;
+    case kRecName:
+      if (made_here_.Find(goid) == nullptr)
+        goroutines_.Add(goid).name = NameOfText(TextOf(r.words + 1, r.sub));
+      return;
+    default:
+      return;
+  }
+}
+
+void Converter::Known(uint64_t goid, uint64_t pc, std::string_view name) {
+  if (made_here_.Find(goid) != nullptr) return;
+  if (!name.empty()) goroutines_.Add(goid).name = NameOfText(name);
+  Born(goid, pc);
 }
 
 void Converter::Finish(int64_t ns, uint64_t lost) {

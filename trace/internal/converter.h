@@ -1,7 +1,7 @@
 // trace/internal/converter.h: from events to Perfetto's packets.
 // What      a track for each P, on which a goroutine's turn is a slice; arrows from who wakes to the turn
 //           that follows; a track for each goroutine and task that the program speaks of; counters.
-//           Field numbers are those of protos/perfetto/trace (trace/testing/perfetto.proto).
+//           Field numbers are those of protos/perfetto/trace (tests/trace/perfetto.proto).
 // Layer     7. One thread.
 #ifndef GORT_TRACE_INTERNAL_CONVERTER_H_
 #define GORT_TRACE_INTERNAL_CONVERTER_H_
@@ -9,8 +9,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "gort/base/proto.h"
 #include "gort/trace/internal/id_table.h"
-#include "gort/trace/internal/proto.h"
+#include "gort/trace/internal/merge.h"
 #include "gort/trace/internal/recorder.h"
 #include "gort/trace/internal/sink.h"
 
@@ -21,11 +22,12 @@ class Converter {
   // Writes to *sink, which stays the caller's, beginning with what describes the trace.
   explicit Converter(Sink* sink);
 
-  // The event of a record of a stream. Events come in the order of their times, save that one may be
-  // late by as much as its producer was held up.
-  void Event(int stream, int64_t ns, const uint64_t* record);
-  // A goroutine that lives, of which no event may tell how it came.
-  void Known(uint64_t goid, uint64_t pc) { Born(goid, pc); }
+  // The event of a record of a stream. Events come in the order of their times.
+  void Event(int stream, int64_t ns, const Record& r);
+  // Of a recording that has forgotten its beginning, before the events: each record once, then the goroutines that live
+  // now. They tell who was there before.
+  void LookAhead(const Record& r);
+  void Known(uint64_t goid, uint64_t pc, std::string_view name);
   // Ends what is open.
   void Finish(int64_t ns, uint64_t lost);
 
@@ -65,7 +67,7 @@ class Converter {
   void Counts();
   void Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* words);
   void Speaks(uint64_t goid, uint8_t kind, std::string_view text);
-  void OnScheduler(int stream, TraceEv ev, uint8_t sub, const uint64_t* words);
+  void OnScheduler(int stream, const Record& r);
 
   // A packet with a track event, to be ended with End.
   struct Packet {
@@ -92,6 +94,7 @@ class Converter {
   IdTable<uint32_t> places_;  // pc -> name
   IdTable<uint32_t> texts_;   // hash -> name
   IdTable<uint8_t> tasks_;
+  IdTable<uint8_t> made_here_;  // goroutines whose creation has not been forgotten
   Processor processors_[kStreams] = {};
 };
 

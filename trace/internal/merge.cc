@@ -2,7 +2,25 @@
 
 namespace gort::rt {
 
-void Merge::Settle(int stream) {
+void Merge::Restart(Chunk* const* firsts) {
+  n_active_ = 0;
+  for (int s = 0; s < kStreams; ++s) {
+    if (firsts[s] == nullptr) continue;
+    active_[n_active_++] = s;
+    Enter(&cursors_[s], firsts[s]);
+    Advance(s);
+  }
+}
+
+void Merge::Enter(Cursor* c, Chunk* chunk) {
+  c->chunk = chunk;
+  c->at = 0;
+  c->used = 0;
+  c->record.ticks = chunk->base;
+  c->record.place = 0;
+}
+
+void Merge::Advance(int stream) {
   Cursor& c = cursors_[stream];
   c.has = false;
   while (c.at >= c.used) {
@@ -11,48 +29,34 @@ void Merge::Settle(int stream) {
     c.used = c.chunk->used.load(std::memory_order_acquire);       // pairs with: Publish
     if (c.at < c.used) break;
     if (next == nullptr) return;
-    if (firsts_ == nullptr) RecycleChunk(c.chunk);
-    c.chunk = next;
-    c.at = 0;
-    c.used = 0;
+    Enter(&c, next);
   }
+  const uint64_t* words = c.chunk->words + c.at;
+  const uint64_t head = words[0];
   c.has = true;
-  c.ticks = c.chunk->base + HeadDelta(c.chunk->words[c.at]);
-}
-
-void Merge::Refresh() {
-  for (int s = 0; s < kStreams; ++s) {
-    Cursor& c = cursors_[s];
-    if (c.chunk == nullptr) {
-      c.chunk = firsts_ != nullptr ? firsts_[s] : StreamFirst(s);
-      if (c.chunk == nullptr) continue;
-      active_[n_active_++] = s;
-    }
-    Settle(s);
-  }
-}
-
-void Merge::Advance(int stream) {
-  Cursor& c = cursors_[stream];
-  const uint64_t head = c.chunk->words[c.at];
-  c.at += RecordWords(HeadKind(head), HeadSub(head));
-  Settle(stream);
+  c.at += WordsOf(head);
+  c.goid = c.chunk->goid_base + ShortGoid(head);
+  c.record.kind = HeadKind(head);
+  c.record.sub = HeadSub(head);
+  c.record.ticks += HeadDelta(head);
+  c.record.words = IsShort(head) ? &c.goid : words + 1;
+  if (c.record.kind == kRecPlace) c.record.place = words[1];
 }
 
 int Merge::First() const {
   int first = -1;
   for (int i = 0; i < n_active_; ++i) {
     const Cursor& c = cursors_[active_[i]];
-    if (c.has && (first < 0 || c.ticks < cursors_[first].ticks)) first = active_[i];
+    if (c.has && (first < 0 || c.record.ticks < cursors_[first].record.ticks)) first = active_[i];
   }
   return first;
 }
 
-uint64_t Merge::OthersFrom(int stream, uint64_t limit) const {
-  uint64_t until = limit;
+uint64_t Merge::OthersFrom(int stream) const {
+  uint64_t until = UINT64_MAX;
   for (int i = 0; i < n_active_; ++i) {
     const Cursor& c = cursors_[active_[i]];
-    if (active_[i] != stream && c.has && c.ticks < until) until = c.ticks;
+    if (active_[i] != stream && c.has && c.record.ticks < until) until = c.record.ticks;
   }
   return until;
 }

@@ -9,52 +9,52 @@
 
 namespace gort::rt {
 
+// A record, whatever its form in memory (record.h).
+struct Record {
+  uint64_t ticks = 0;
+  uint64_t place = 0;               // of kRecPlace, for the kinds that have one
+  const uint64_t* words = nullptr;  // those behind the first; valid until the next record
+  uint8_t kind = 0;
+  uint8_t sub = 0;
+};
+
 class Merge {
  public:
-  // The recording that is on; what has been read is given back.
-  Merge() = default;
-  // A copy of one (SnapshotRecording), by the first chunks of its streams.
-  explicit Merge(Chunk* const* firsts) : firsts_(firsts) {}
+  // Of a recording that has ended, or of a copy of one, by the first chunks of its streams.
+  explicit Merge(Chunk* const* firsts) { Restart(firsts); }
+  void Restart(Chunk* const* firsts);
 
-  // f(stream, ticks, record) for each event that happened at `limit` ticks or before and has not been
-  // given yet. One that was recorded late is given the next time. Returns how many.
+  // f(stream, record) for each.
   template <class F>
-  int64_t UpTo(uint64_t limit, F&& f) {
-    Refresh();
-    int64_t n = 0;
-    while (true) {
-      const int s = First();
-      if (s < 0 || cursors_[s].ticks > limit) return n;
+  void All(F&& f) {
+    int s;
+    while ((s = First()) >= 0) {
       // Those of one stream up to the next one of another.
-      const uint64_t until = OthersFrom(s, limit);
+      const uint64_t until = OthersFrom(s);
       do {
-        Cursor& c = cursors_[s];
-        f(s, c.ticks, c.chunk->words + c.at);
-        ++n;
+        f(s, cursors_[s].record);
         Advance(s);
-      } while (cursors_[s].has && cursors_[s].ticks <= until);
+      } while (cursors_[s].has && cursors_[s].record.ticks <= until);
     }
   }
 
  private:
   struct Cursor {
     Chunk* chunk;
-    uint32_t at;
+    uint32_t at;    // behind the record
     uint32_t used;  // as seen at the last look
     bool has;
-    uint64_t ticks;  // of the record at `at`
+    uint64_t goid;  // the words of a short record
+    Record record;
   };
 
-  // Looks at all streams.
-  void Refresh();
-  // Sees to it that `has` says whether there is a record.
-  void Settle(int stream);
+  void Enter(Cursor* c, Chunk* chunk);
+  // Reads the next record, if there is one.
   void Advance(int stream);
   // The stream with the earliest event; -1: none has any.
   int First() const;
-  uint64_t OthersFrom(int stream, uint64_t limit) const;
+  uint64_t OthersFrom(int stream) const;
 
-  Chunk* const* const firsts_ = nullptr;
   Cursor cursors_[kStreams] = {};
   int active_[kStreams];  // streams that have chunks
   int n_active_ = 0;

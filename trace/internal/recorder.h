@@ -36,8 +36,12 @@ void RecordingEnd();
 
 // For the one reader. The stream's first chunk; null: none yet.
 Chunk* StreamFirst(int stream);
-// Gives back a chunk that has been read and has a next one.
+// Takes the first chunk off the stream, if its producer has gone on to the next one; null: it has not.
+Chunk* TakeComplete(int stream);
+// Gives back a chunk that has been taken.
 void RecycleChunk(Chunk* chunk);
+// Whether so much memory is used that chunks had better be taken soon.
+bool RecordingFills();
 // A copy of all that is kept, made while events are recorded.
 struct Snapshot {
   Chunk* firsts[kStreams] = {};
@@ -51,6 +55,11 @@ void DropSnapshot(Snapshot* s);
 uint64_t EventsLost();
 // Gives back the memory of a recording that has ended and been read.
 void RecordingRelease();
+
+// For pthread_atfork. The child records nothing, and finds no lock held.
+void RecordingForkPrepare();
+void RecordingForkParent();
+void RecordingForkChild();
 
 // What the program says. Nothing happens unless events are recorded.
 void RecordText(uint8_t kind, std::string_view text);

@@ -1,9 +1,11 @@
 #include "gort/trace/internal/session.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -20,30 +22,33 @@
 #include "gort/platforms/thread.h"
 #include "gort/proc/boot.h"
 #include "gort/proc/monitor.h"
+#include "gort/proc/on_goroutine.h"
 #include "gort/proc/proc.h"
 #include "gort/trace/internal/converter.h"
 #include "gort/trace/internal/merge.h"
 #include "gort/trace/internal/recorder.h"
 #include "gort/trace/internal/sink.h"
+#include "gort/trace/internal/spill.h"
+#include "gort/trace/internal/stall.h"
 
 namespace gort::rt {
 namespace {
 
-constexpr size_t kMaxBytes = size_t{128} << 20;  // of events that are not in the file yet
-constexpr int64_t kBusyPauseNs = 1'000'000;      // between two looks at the streams
-constexpr int64_t kCalmPauseNs = 20'000'000;
-constexpr int64_t kManyEvents = 1000;
-constexpr int64_t kFlushNs = 2'000'000'000;
+constexpr int64_t kPauseNs = 20'000'000;        // between two looks at how full it is
+constexpr int64_t kPatienceNs = 2'000'000'000;  // of who dies, with a reader that gets nowhere
 
 // What is on, and what the reader does. It sleeps on the word.
-//   kIdle -> kStarting -> kRunning -> kEnding -> kDone -> kIdle    a file that is written meanwhile
+//   kIdle -> kStarting -> kRunning -> kEnding -> kDone -> kIdle    a file that is written at the end
 //   kIdle -> kStarting -> kFlight -> kWriting -> kDone -> kFlight  what is kept is written when asked for
-enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone, kFlight, kWriting };
+//   kFlight -> kStalled -> kFlight                                 the reader writes it by itself
+enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone, kFlight, kWriting, kStalled };
 constinit std::atomic<uint32_t> phase{kIdle};
 
 constinit Sink sink;
 constinit int result = 0;  // errno of the file; published by kDone
 constinit std::atomic<bool> reader_made{false};
+constinit std::atomic<int> reader_id{0};
+constinit std::atomic<uint64_t> progress{0};  // changes while it converts
 
 // A moment by both clocks. The counter is read before and after, for what lies between.
 struct Knot {
@@ -65,55 +70,66 @@ struct Line {
     const auto d = static_cast<int64_t>(ticks - from.ticks);
     return from.ns + static_cast<int64_t>(static_cast<double>(d) * ns_per_tick);
   }
-  // Goes on to the next knot.
-  void To(Knot to) {
-    if (to.ticks <= from.ticks) return;
-    ns_per_tick = static_cast<double>(to.ns - from.ns) / static_cast<double>(to.ticks - from.ticks);
+  Line(Knot a, Knot b) : from(a) {
+    if (b.ticks <= a.ticks) return;
+    ns_per_tick = static_cast<double>(b.ns - a.ns) / static_cast<double>(b.ticks - a.ticks);
   }
 };
 
 // What the reader works with, in memory of its own: too large for its stack.
 struct Work {
-  explicit Work(Sink* to) : converter(to) {}
   Work(Sink* to, Chunk* const* firsts) : converter(to), merge(firsts) {}
   Converter converter;
   Merge merge;
-  Line line;
 };
-
-int64_t Convert(Work* w, Knot until, uint64_t limit) {
-  w->line.To(until);
-  const int64_t n = w->merge.UpTo(limit, [w](int stream, uint64_t ticks, const uint64_t* record) {
-    w->converter.Event(stream, w->line.At(ticks), record);
-  });
-  w->line.from = until;
-  return n;
-}
-
 alignas(Work) constinit char work_memory[sizeof(Work)] = {};
+alignas(Spill) constinit char spill_memory[sizeof(Spill)] = {};
+constinit Chunk* chains[kStreams] = {};
 
-// One recording, until somebody ends it.
-void ReadAll() {
-  Work* w = new (work_memory) Work(&sink);
-  w->line.from = begin;
-  while (phase.load(std::memory_order_acquire) == kRunning) {
-    const Knot now = Look();
-    const int64_t n = Convert(w, now, now.ticks);
-    FutexSleep(&phase, kRunning, n >= kManyEvents ? kBusyPauseNs : kCalmPauseNs);
-  }
-  const Knot end = Look();
-  Convert(w, end, UINT64_MAX);
-  w->converter.Finish(end.ns, EventsLost());
-  w->~Work();
-  result = sink.Close();
-}
+constinit char session_path[4096] = {};  // const while a file is recorded
 
 // What a goroutine is may change while it is looked at; then it is named wrongly.
 GORT_NO_TSAN void TellNames(Converter* to) {
   for (const G* gp = allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
     const uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
-    if (status != kGDead && status != kGIdle && gp->goid != 0) to->Known(gp->goid, gp->gopc);
+    if (status == kGDead || status == kGIdle || gp->goid == 0) continue;
+    const size_t n = gp->name != nullptr ? strnlen(gp->name_buf, sizeof gp->name_buf) : 0;
+    to->Known(gp->goid, gp->gopc, {gp->name_buf, n});
   }
+}
+
+// What the chains hold, into the file. forgotten: they may lack the beginning.
+void Convert(Chunk* const* firsts, bool forgotten) {
+  const Knot end = Look();
+  const Line line(begin, end);
+  Work* w = new (work_memory) Work(&sink, firsts);
+  if (forgotten) {
+    w->merge.All([&](int, const Record& r) { w->converter.LookAhead(r); });
+    TellNames(&w->converter);
+    w->merge.Restart(firsts);
+  }
+  uint64_t n = 0;
+  w->merge.All([&](int stream, const Record& r) {
+    w->converter.Event(stream, line.At(r.ticks), r);
+    if (++n % 1024 == 0) progress.store(n, std::memory_order_relaxed);
+  });
+  w->converter.Finish(end.ns, EventsLost());
+  w->~Work();
+}
+
+// One recording, until somebody ends it.
+void ReadAll() {
+  Spill* spill = new (spill_memory) Spill(session_path);
+  while (phase.load(std::memory_order_acquire) == kRunning) {
+    if (RecordingFills()) spill->Take();
+    FutexSleep(&phase, kRunning, kPauseNs);
+  }
+  spill->Chains(chains);
+  Convert(chains, false);
+  const int spilt = spill->error();
+  spill->~Spill();
+  const int written = sink.Close();
+  result = written != 0 ? written : spilt;
 }
 
 // What is kept, into the file.
@@ -124,15 +140,47 @@ void WriteKept() {
     result = ENOMEM;
     return;
   }
-  const Knot end = Look();
-  Work* w = new (work_memory) Work(&sink, kept.firsts);
-  w->line.from = begin;
-  TellNames(&w->converter);
-  Convert(w, end, UINT64_MAX);
-  w->converter.Finish(end.ns, EventsLost());
-  w->~Work();
+  Convert(kept.firsts, true);
   DropSnapshot(&kept);
   result = sink.Close();
+}
+
+// What to do when the program stalls. The path is const while the last events are kept.
+struct OnStall {
+  std::atomic<int64_t> look_ns{-1};  // between two looks; -1: nobody looks
+  std::atomic<bool> told{false};
+  char path[4096] = {};
+};
+constinit OnStall on_stall;
+constinit StallWatch stall_watch;  // the reader's
+
+// Writes what is kept, once, if the program stalls.
+void LookForStall() {
+  const char* why = on_stall.told.load() ? nullptr : stall_watch.Look();
+  uint32_t kept = kFlight;
+  if (why == nullptr || !phase.compare_exchange_strong(kept, kStalled)) return;
+  on_stall.told.store(true);
+  const int fd = open(on_stall.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  int error = fd < 0 ? errno : 0;
+  if (fd >= 0) {
+    if (!sink.Open(fd)) Throw("out of memory (trace)");
+    WriteKept();
+    error = result;
+  }
+  Printer() << "gort: stall: " << why << "; " << (error == 0 ? "its trace is " : "no trace: ")
+            << (error == 0 ? on_stall.path : strerror(error)) << '\n';
+  phase.store(kFlight, std::memory_order_release);
+  FutexWake(&phase, INT32_MAX);
+}
+
+// Until something else is to be done.
+void WatchFlight() {
+  stall_watch.Reset();
+  while (phase.load(std::memory_order_acquire) == kFlight) {
+    const int64_t look_ns = on_stall.look_ns.load();
+    FutexSleep(&phase, kFlight, look_ns);
+    if (look_ns >= 0) LookForStall();
+  }
 }
 
 // The file may be a pipe whose other end has gone: Stop says so, and the process lives on.
@@ -147,6 +195,7 @@ void BlockSigPipe() {
 void Reader() {
   ThreadSetName("gort-trace");
   BlockSigPipe();
+  reader_id.store(ThreadId());
   {
     LockGuard l(&sched.lock);
     ++sched.nmsys;
@@ -158,6 +207,9 @@ void Reader() {
       ReadAll();
     } else if (now == kWriting) {
       WriteKept();
+    } else if (now == kFlight) {
+      WatchFlight();
+      continue;
     } else {
       FutexSleep(&phase, now, -1);
       continue;
@@ -173,15 +225,6 @@ constinit std::atomic<int> owner{0};
 void MakeReader() {
   owner.store(ProcessId());
   if (!reader_made.exchange(true)) NewM(&Reader, nullptr, -1);
-}
-
-// Runs f as a system call, if the caller is a goroutine.
-template <class F>
-void InSyscall(F&& f) {
-  const bool on_goroutine = OnGoroutine();
-  if (on_goroutine) EnterSyscall();
-  f();
-  if (on_goroutine) ExitSyscall();
 }
 
 int OpenFile(const char* path, int* error) {
@@ -202,15 +245,21 @@ bool BeginRecording(size_t bytes, WhenFull when_full) {
   return ok;
 }
 
-// Waits for the reader; false: it took too long.
-bool AwaitDone(int64_t timeout_ns) {
-  const int64_t until = timeout_ns < 0 ? INT64_MAX : Nanotime() + timeout_ns;
+// Waits for the reader, as long as it writes if patience_ns is not negative; false: it has come to a stop.
+bool AwaitDone(int64_t patience_ns) {
+  if (ThreadId() == reader_id.load()) return false;
+  uint64_t seen = progress.load(std::memory_order_relaxed);
+  int64_t since = Nanotime();
   while (true) {
     const uint32_t now = phase.load(std::memory_order_acquire);
-    if (now == kDone) return true;
-    const int64_t left = until - Nanotime();
-    if (left <= 0) return false;
-    FutexSleep(&phase, now, timeout_ns < 0 ? -1 : left);
+    if (now != kRunning && now != kEnding && now != kWriting) return now == kDone;
+    FutexSleep(&phase, now, patience_ns < 0 ? -1 : patience_ns / 8);
+    if (patience_ns < 0) continue;
+    if (const uint64_t n = progress.load(std::memory_order_relaxed); n != seen) {
+      seen = n;
+      since = Nanotime();
+    }
+    if (Nanotime() - since > patience_ns) return false;
   }
 }
 
@@ -224,17 +273,41 @@ bool BeginEnding() {
   return true;
 }
 
+constinit std::atomic<bool> at_exit_says{false};  // nobody else tells how it went
+
+// Completes the file of a process that exits without Stop, or while another goroutine is in it.
+void AtExit() {
+  if (ProcessId() != owner) return;
+  if (!BeginEnding() && phase.load() != kEnding) return;
+  if (AwaitDone(-1) && result != 0 && at_exit_says.load()) {
+    Printer() << "gort: GODEBUG: trace: " << strerror(result) << '\n';
+  }
+}
+
+// A child of fork(2) records nothing. It is born with the locks free: its parent's other threads, which may have held
+// one, are not there.
+void InstallEndings() {
+  static constinit std::atomic<bool> installed{false};
+  if (installed.exchange(true)) return;
+  fatal_exit_hook.Set([] { SessionFlush(); });
+  pthread_atfork(&RecordingForkPrepare, &RecordingForkParent, &RecordingForkChild);
+  atexit(&AtExit);
+}
+
 }  // namespace
 
 SessionResult SessionStart(const char* path) {
+  const size_t n = strlen(path);
+  if (n >= sizeof session_path) return {SessionResult::kSystem, ENAMETOOLONG};
   uint32_t idle = kIdle;
   if (!phase.compare_exchange_strong(idle, kStarting)) return {SessionResult::kBusy, 0};
   int error = 0;
   const int fd = OpenFile(path, &error);
   if (fd >= 0) {
+    memcpy(session_path, path, n + 1);
     MakeReader();
-    fatal_exit_hook.Set([] { SessionFlush(kFlushNs); });
-    if (sink.Open(fd) && BeginRecording(kMaxBytes, WhenFull::kLose)) {
+    InstallEndings();
+    if (sink.Open(fd) && BeginRecording(session_bytes, WhenFull::kLose)) {
       phase.store(kRunning, std::memory_order_release);
       FutexWake(&phase, INT32_MAX);
       return {};
@@ -259,12 +332,32 @@ SessionResult SessionStop() {
 namespace {
 
 constinit char on_failure_path[4096] = {};
+constinit std::atomic<bool> flight{false};  // the last events are kept
 
 // Takes the right to write what is kept, or to end it. False: nothing is kept, or another call is at it.
-// Before the file is opened, which empties it: it may be the other call's.
+// Before the file is opened, which empties it: it may be the other call's. Waits for the reader, if that
+// writes of a stall.
 bool ClaimKept() {
-  uint32_t flight = kFlight;
-  return ProcessId() == owner && phase.compare_exchange_strong(flight, kStarting);
+  if (ProcessId() != owner) return false;
+  while (true) {
+    uint32_t kept = kFlight;
+    if (phase.compare_exchange_strong(kept, kStarting)) return true;
+    if (kept != kStalled) return false;
+    InSyscall([] { FutexSleep(&phase, kStalled, -1); });
+  }
+}
+
+// The same for a process that dies: who has the right is given some time.
+bool ClaimAtLast() {
+  for (const int64_t until = Nanotime() + kPatienceNs; Nanotime() < until;) {
+    uint32_t now = phase.load();
+    if (now == kIdle) return false;
+    if ((now == kFlight || now == kDone) && phase.compare_exchange_strong(now, kStarting)) {
+      return true;
+    }
+    FutexSleep(&phase, now, kPatienceNs / 100);
+  }
+  return false;
 }
 
 // Has the reader write what is kept to fd. After ClaimKept.
@@ -276,16 +369,25 @@ void BeginWriting(int fd) {
 
 }  // namespace
 
-SessionResult FlightStart(size_t bytes, const char* on_failure) {
-  const size_t n = strlen(on_failure);
-  if (n >= sizeof on_failure_path) return {SessionResult::kSystem, ENAMETOOLONG};
+SessionResult FlightStart(size_t bytes, const char* on_failure, const char* stall_path,
+                          int64_t stall_ns) {
+  const size_t n = strlen(on_failure), stall_n = strlen(stall_path);
+  if (n >= sizeof on_failure_path || stall_n >= sizeof on_stall.path) {
+    return {SessionResult::kSystem, ENAMETOOLONG};
+  }
   uint32_t idle = kIdle;
   if (!phase.compare_exchange_strong(idle, kStarting)) return {SessionResult::kBusy, 0};
   memcpy(on_failure_path, on_failure, n + 1);
+  memcpy(on_stall.path, stall_path, stall_n + 1);
+  const int64_t look_ns = std::max<int64_t>(stall_ns / StallWatch::kLooks, 1'000'000);
+  on_stall.look_ns.store(stall_n != 0 ? look_ns : -1);
+  on_stall.told.store(false);
   MakeReader();
-  fatal_exit_hook.Set([] { SessionFlush(kFlushNs); });
+  InstallEndings();
   const bool ok = BeginRecording(bytes, WhenFull::kForgetOldest);
+  flight.store(ok);
   phase.store(ok ? kFlight : kIdle, std::memory_order_release);
+  FutexWake(&phase, INT32_MAX);
   return ok ? SessionResult{} : SessionResult{SessionResult::kSystem, ENOMEM};
 }
 
@@ -295,12 +397,16 @@ SessionResult FlightWrite(const char* path) {
   const int fd = OpenFile(path, &error);
   if (fd < 0) {
     phase.store(kFlight, std::memory_order_release);
+    FutexWake(&phase, INT32_MAX);
     return {SessionResult::kSystem, error};
   }
   BeginWriting(fd);
   InSyscall([] { AwaitDone(-1); });
   error = result;
-  phase.store(kFlight, std::memory_order_release);
+  // Not if a dying process has taken over.
+  uint32_t done = kDone;
+  phase.compare_exchange_strong(done, kFlight);
+  FutexWake(&phase, INT32_MAX);
   return error == 0 ? SessionResult{} : SessionResult{SessionResult::kSystem, error};
 }
 
@@ -308,22 +414,26 @@ SessionResult FlightStop() {
   // A child of fork(2) may have been born with the pool's lock held: a recorder that is destroyed as it
   // exits must not wait for that.
   if (!ClaimKept()) return {SessionResult::kNone, 0};
+  flight.store(false);
   RecordingEnd();
   RecordingRelease();
   phase.store(kIdle, std::memory_order_release);
   return {};
 }
 
-void SessionFlush(int64_t timeout_ns) {
-  if (BeginEnding()) {
-    AwaitDone(timeout_ns);
+void SessionFlush() {
+  if (ProcessId() != owner) return;
+  if (BeginEnding() || phase.load() == kEnding) {
+    AwaitDone(kPatienceNs);
     return;
   }
-  if (on_failure_path[0] == '\0' || !ClaimKept()) return;
+  // What another thread is writing is completed first.
+  if (phase.load() == kWriting) AwaitDone(kPatienceNs);
+  if (!flight.load() || on_failure_path[0] == '\0' || !ClaimAtLast()) return;
   const int fd = open(on_failure_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return;
   BeginWriting(fd);
-  AwaitDone(timeout_ns);
+  AwaitDone(kPatienceNs);
 }
 
 void SessionFromEnvironment(const char* path) {
@@ -332,12 +442,7 @@ void SessionFromEnvironment(const char* path) {
     Printer() << "gort: GODEBUG: trace=" << path << ": " << strerror(r.error) << '\n';
     return;
   }
-  atexit([] {
-    const SessionResult end = SessionStop();
-    if (end.kind == SessionResult::kSystem) {
-      Printer() << "gort: GODEBUG: trace: " << strerror(end.error) << '\n';
-    }
-  });
+  at_exit_says.store(true);
 }
 
 }  // namespace gort::rt

@@ -4,7 +4,7 @@ A front end (gort_gdb.py, gort_lldb.py) gives a `target` with
 
     read(address, bytes)      memory as bytes; raises OSError where there is none
     symbol(name)              the address of a C symbol, or None
-    now()                     the process's monotonic clock in ns, or None (a core)
+    now()                     the process's monotonic clock in ns, or None (a core, another machine)
     unwind(registers)         the frames of a context: [(pc, sp, function, place)], inlined ones too
     function_at(pc)           the functions at an address, innermost first: [(function, place)]
 
@@ -49,6 +49,17 @@ def is_plumbing(function):
 
 def is_spawner(function):
     return is_plumbing(function) or (function is not None and function.startswith("gort::"))
+
+
+def of_the_program(frames):
+    """[(function, place)] of [(pc, sp, function, place)], plumbing left out."""
+    found = []
+    for pc, _, function, place in frames:
+        # Little debug information (-g1) has no scopes: static functions of the runtime have a bare name.
+        around = [f for p, _, f, _ in frames if p == pc][-1]
+        if not is_plumbing(function) and ("::" in function or not is_plumbing(around)):
+            found.append((function, place))
+    return found
 
 
 class Memory:
@@ -181,6 +192,7 @@ class World:
         self._shapes = {}
         self._creators = {}
         self._entries = {}
+        self._now = None
 
     # Lists.
 
@@ -215,9 +227,13 @@ class World:
         return self._reasons[g.reason]
 
     def waited(self, g):
-        """Seconds, as far as a report has noted since when; else None."""
-        now = self.target.now()
-        return (now - g.since) / 1e9 if g.since and now and g.state == "waiting" else None
+        """Whole seconds that g has waited, as far as that is known; else 0.
+
+        Without a clock it is the time up to when the program's monitor last looked at one, or died.
+        """
+        if self._now is None:
+            self._now = self.target.now() or self.memory.word(self.fields.address["coarse_now"])
+        return max(0, self._now - g.since) // 10**9 if g.since and g.state == "waiting" else 0
 
     def thread(self, g):
         """The kernel's number of the thread that g runs on; 0: none."""
@@ -307,13 +323,7 @@ class World:
 
     @staticmethod
     def _first(frames):
-        for pc, _, function, place in frames:
-            if is_plumbing(function):
-                continue
-            # Little debug information (-g1) has no scopes: static functions of the runtime have a bare name.
-            around = [f for p, _, f, _ in frames if p == pc][-1]
-            if "::" not in function and is_plumbing(around):
-                continue
+        for function, place in of_the_program(frames):
             return "%s at %s" % (function, place) if place else "%s" % function
         return frames[0][2] if frames else "??"
 
@@ -338,8 +348,8 @@ class World:
         """One line of the list."""
         what = self.reason(g) or g.state
         waited = self.waited(g)
-        if waited is not None:
-            what += ", %d s" % waited
+        if waited:
+            what += ", %d s" % waited if waited < 120 else ", %d minutes" % (waited // 60)
         if g.lockedm:
             what += ", locked to thread"
         if g.system:

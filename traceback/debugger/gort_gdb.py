@@ -1,4 +1,6 @@
 # gdb's commands for goroutines. Follows gort_debug.py in the text that a program carries (.debug_gdb_scripts).
+import time
+
 import gdb
 import gdb.printing
 import gdb.unwinder
@@ -120,7 +122,9 @@ class _Target:
             return None
 
     def now(self):
-        return None
+        connection = gdb.selected_inferior().connection
+        local = connection is not None and connection.type == "native"
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if local else None
 
     def unwind(self, registers):
         frames = []

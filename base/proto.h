@@ -1,9 +1,9 @@
-// trace/internal/proto.h: messages of Protocol Buffers, byte by byte.
+// base/proto.h: messages of Protocol Buffers, byte by byte.
 // What      appends fields to a buffer in which there is room. The length of a message within
 //           another takes two bytes whatever it is, so that nothing is moved when it is known.
-// Layer     7. Pure.
-#ifndef GORT_TRACE_INTERNAL_PROTO_H_
-#define GORT_TRACE_INTERNAL_PROTO_H_
+// Layer     1. Pure.
+#ifndef GORT_BASE_PROTO_H_
+#define GORT_BASE_PROTO_H_
 
 #include <cstdint>
 #include <cstring>
@@ -82,4 +82,4 @@ class Proto {
 
 }  // namespace gort::rt
 
-#endif  // GORT_TRACE_INTERNAL_PROTO_H_
+#endif  // GORT_BASE_PROTO_H_

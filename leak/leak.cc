@@ -1,0 +1,226 @@
+#include "gort/leak/leak.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "gort/base/attributes.h"
+#include "gort/base/throw.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/p.h"
+#include "gort/gmp/sched.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/leak/internal/heap.h"
+#include "gort/leak/internal/scratch.h"
+#include "gort/leak/internal/search.h"
+#include "gort/leak/internal/stop_threads.h"
+#include "gort/lock/mutex.h"
+#include "gort/platforms/clock.h"
+#include "gort/platforms/thread.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
+#include "gort/stack/internal/stack_alloc.h"
+#include "gort/traceback/traceback.h"
+
+namespace gort::leak {
+namespace {
+
+using rt::G;
+
+// Attempts while a thread stands inside malloc; after them the C library's heap is searched as a whole.
+constexpr int kAttempts = 20;
+constexpr int kThreadAttempts = 5;  // while a thread does not stop
+constexpr int64_t kPauseNs = 500'000;
+constexpr int64_t kThreadsNs = 100'000'000;  // for the threads to stop
+
+const char* Text(rt::SearchEnd end) {
+  switch (end) {
+    case rt::SearchEnd::kTooLong:
+      return "it takes too long";
+    case rt::SearchEnd::kNoMemory:
+      return "no memory";
+    case rt::SearchEnd::kNoMaps:
+      return "/proc/self/maps cannot be read";
+    default:
+      return "";
+  }
+}
+
+// The frames above it are the caller's.
+GORT_NOINLINE uintptr_t Below() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)); }
+
+// A stack in a P's cache is nobody's, but looks like one that is in use.
+void FlushStacks() {
+  for (const auto& at : rt::allp) {
+    const rt::P* pp = at.load(std::memory_order_acquire);  // pairs with: ProcResize
+    if (pp == nullptr) return;
+    if (pp->stackcache != nullptr) rt::StackCacheFlush(pp->stackcache);
+  }
+}
+
+// The flag of each G, which its header in tracebacks shows.
+void SetFlags(const rt::Grow<rt::Search::Waiter>& waiters) {
+  for (G* gp = rt::allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
+    if (gp->leaked) gp->leaked = false;
+  }
+  for (const auto& w : waiters) {
+    if (w.reached) continue;
+    w.g->leaked = true;
+    w.g->rare = true;
+  }
+}
+
+struct Once {
+  bool threads_stop = false;
+  rt::SearchEnd end = rt::SearchEnd::kDone;
+  Report* report;
+};
+
+// With the world stopped: stops the threads, searches, lets them go on.
+GORT_NOINLINE void SearchStopped(rt::Scratch* scratch, uintptr_t key, uintptr_t frame, bool whole,
+                                 int64_t deadline, Once* once) {
+  rt::StopThreads threads(scratch);
+  once->threads_stop =
+      threads.Prepare() && threads.Stop(std::min(deadline, rt::Nanotime() + kThreadsNs));
+  if (!once->threads_stop) return;
+  rt::Search search(scratch, &threads.threads(), key);
+  once->end = search.Run(rt::Getg(), frame, whole, deadline);
+  if (once->end == rt::SearchEnd::kDone) SetFlags(search.waiters());
+  threads.Resume();
+  once->report->waiting = search.waiters().size();
+  once->report->bytes = search.bytes();
+}
+
+// One attempt. The frames that count lie above `frame`.
+void FindOnce(uintptr_t key, uintptr_t frame, bool whole, int64_t most_ns, Once* once) {
+  auto scratch = std::make_unique<rt::Scratch>();
+  rt::StopTheWorld(rt::WaitReason::kStoppingTheWorld);
+  const int64_t began = rt::Nanotime();
+  FlushStacks();
+  SearchStopped(scratch.get(), key, frame, whole, began + most_ns, once);
+  once->report->stopped += std::chrono::nanoseconds(rt::Nanotime() - began);
+  rt::StartTheWorld();
+}
+
+// Between `from` and `to` of text, or nothing.
+std::string Part(std::string_view text, std::string_view from, std::string_view to) {
+  const size_t begin = text.find(from);
+  if (begin == std::string_view::npos) return {};
+  text.remove_prefix(begin + from.size());
+  const size_t end = to.empty() ? std::string_view::npos : text.find(to);
+  return std::string(end == std::string_view::npos ? text : text.substr(0, end));
+}
+
+// Nobody ever runs gp again, so there is time. A freeze keeps it from running all the same.
+Goroutine Describe(G* gp) {
+  Goroutine g;
+  g.id = gp->goid;
+  if (gp->name != nullptr) g.name = gp->name;
+  g.waits_for = rt::WaitReasonText(gp->waitreason);
+  for (size_t room = 16 << 10;; room *= 4) {
+    g.traceback.resize(room);
+    rt::Printer p(g.traceback.data(), room);
+    rt::PrintGoroutineHeader(p, gp);
+    rt::PrintTraceback(p, gp);
+    rt::PrintCreatedBy(p, gp);
+    if (p.size() < room) {
+      g.traceback.resize(p.size());
+      break;
+    }
+  }
+  const std::string creator = Part(g.traceback, "created by ", "");
+  g.created_by = Part("\n" + creator, "\n", "\n");
+  g.created_by = g.created_by.substr(0, g.created_by.find(" in goroutine "));
+  g.created_at = Part(creator, "\t", " +0x");
+  g.created_at = g.created_at.substr(0, g.created_at.find('\n'));
+  return g;
+}
+
+std::vector<Goroutine> DescribeAll() {
+  std::vector<Goroutine> all;
+  for (G* gp = rt::allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
+    if (!gp->leaked || !rt::CasToGScanStatus(gp, rt::kGWaiting)) continue;
+    if (gp->leaked) all.push_back(Describe(gp));
+    rt::CasFromGScanStatus(gp, rt::kGWaiting | rt::kGScan);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Goroutine& a, const Goroutine& b) { return a.id < b.id; });
+  return all;
+}
+
+// On a goroutine whose frames above `frame` count.
+GORT_NOINLINE void FindAbove(uintptr_t frame, const Options& options, Report* report) {
+  static const uintptr_t key = rt::FreeBlockKey();
+  rt::StopThreads::Install();
+  Once once{.report = report};
+  for (int i = 0; i <= kAttempts; ++i) {
+    FindOnce(key, frame, i == kAttempts, options.most.count(), &once);
+    // A thread that is being born blocks all signals, and may wait for a CPU.
+    if (once.threads_stop ? once.end != rt::SearchEnd::kChanging : i >= kThreadAttempts) break;
+    rt::ThreadSleep(kPauseNs);
+  }
+  if (!once.threads_stop) {
+    report->not_done = "a thread does not stop: it blocks the signal of pre-emption";
+  } else if (once.end != rt::SearchEnd::kDone) {
+    report->not_done = Text(once.end);
+  } else {
+    report->leaked = DescribeAll();
+    rt::sched.leaked.store(static_cast<int64_t>(report->leaked.size()), std::memory_order_relaxed);
+  }
+}
+
+// The caller's registers lie in this frame, and nothing else: what earlier calls have left behind in
+// larger ones looks like pointers too.
+GORT_NOINLINE void FindHere(const Options& options, Report* report) {
+  __builtin_unwind_init();
+  FindAbove(Below(), options, report);
+}
+
+// A foreign thread has no P to run on while the others stop: a goroutine searches for it.
+void HaveFound(const Options& options, Report* report) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  struct Wait {
+    rt::Mutex mu;  // not ranked: taken with no other lock held
+    bool done = false;
+    G* waiter = nullptr;
+  } wait;
+  G* thread = rt::CurrentG();
+  Go([&] {
+    FindHere(options, report);
+    wait.mu.Lock();
+    wait.done = true;
+    G* waiter = wait.waiter;
+    wait.mu.Unlock();
+    if (waiter != nullptr) rt::GoReady(waiter);
+  });
+  wait.mu.Lock();
+  if (wait.done) {
+    wait.mu.Unlock();
+    return;
+  }
+  wait.waiter = thread;
+  rt::GoParkUnlock(&wait.mu, rt::WaitReason::kZero);
+}
+
+}  // namespace
+
+Report Find(const Options& options) {
+  Report report;
+  report.stopped = {};
+  if (GORT_ASAN || GORT_TSAN) {
+    report.not_done = "not with a sanitizer";
+  } else if (!rt::sched.main_started.load()) {
+    report.not_done = "gort::Run has not begun";
+  } else if (rt::OnGoroutine()) {
+    FindHere(options, &report);
+  } else {
+    HaveFound(options, &report);
+  }
+  return report;
+}
+
+int64_t LastCount() { return rt::sched.leaked.load(std::memory_order_relaxed); }
+
+}  // namespace gort::leak
