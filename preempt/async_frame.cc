@@ -8,7 +8,8 @@ namespace gort::rt {
 
 void AsyncFrameRetarget(AsyncFrame* frame) {
   ucontext_t* uc = AsyncFrameContext(frame);
-  SigSet mask = SigCurrentMask();
+  SigSet mask;
+  SigBlockAll(&mask);
   memcpy(&uc->uc_sigmask, &mask, kKernelSigSetBytes);
   void* lo;
   size_t bytes;

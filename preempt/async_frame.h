@@ -14,7 +14,7 @@
 //           saves a system call, 100 times a second, and has to be told of every extension.
 // Another thread   rt_sigreturn sets the signal mask and the alternate signal stack too, and may
 //           run on another thread than the signal did. AsyncFrameRetarget puts the resuming
-//           thread's own into the frame. Pointers into the frame (the FP area on amd64, the extra
+//           thread's own into the frame, and blocks signals until rt_sigreturn has used them. Pointers into the frame (the FP area on amd64, the extra
 //           record on arm64) are made to point into the copy when it is made; the copy does not
 //           move.
 // Red zone  arch::kRedZone bytes below the stack pointer are the interrupted function's.
@@ -49,7 +49,9 @@ void AsyncFramePush(SigCtx& ctx);
 
 // The parked registers; of what follows uc_sigmask only what the kernel wrote is there.
 ucontext_t* AsyncFrameContext(AsyncFrame* frame);
-// Makes the frame one of the calling thread.
+// Makes the frame one of the calling thread, which blocks every signal from here on: rt_sigreturn gives it its mask back. A
+// goroutine that could be interrupted in between could be moved once more, and then make this thread's signal stack
+// another's.
 void AsyncFrameRetarget(AsyncFrame* frame);
 
 }  // namespace gort::rt

@@ -311,6 +311,7 @@ struct Middle {
   SigSet mask;            // the resuming thread's, set in the middle
   void* stack = nullptr;  // the same
   bool set_thread = false;
+  SigSet until_sigreturn;  // blocked from AsyncFrameRetarget on
 };
 Middle middle;
 
@@ -341,6 +342,7 @@ void InTheMiddle(AsyncFrame* frame) {
   }
   Clobber();
   AsyncFrameRetarget(frame);
+  middle.until_sigreturn = SigCurrentMask();
 }
 
 // Loads registers, lies something into the red zone, is interrupted, and stores what is there then.
@@ -427,6 +429,8 @@ TEST_F(AsyncFrameTest, MaskAndSignalStackAreTheResumingThreads) {
     ASSERT_EQ(sigismember(&middle.mask, SIGUSR2), 1);
     WithFrame(&Push);
     ASSERT_EQ(middle.calls, 1);
+    // Interrupted in between, a goroutine could go on on a third thread, with this thread's stack in the frame.
+    EXPECT_EQ(sigismember(&middle.until_sigreturn, SIGURG), 1);
     const SigSet now = SigCurrentMask();
     EXPECT_EQ(sigismember(&now, SIGUSR2), 1);
     void* lo;
