@@ -57,15 +57,14 @@ STATIC_COPTS = select({
     "//conditions:default": [],
 })
 
-# For tests: the precompiled header, where --define=gort_pch=1 asks for it (tools/pch/pch.bzl).
-GORT_PCH_COPTS = select({
-    "//platforms:has_pch": ["-include", "$(BINDIR)/tools/pch/test.h"],
-    "//conditions:default": [],
-})
-GORT_PCH_DEPS = select({
-    "//platforms:has_pch": ["//tools/pch:test"],
-    "//conditions:default": [],
-})
+def gort_pch(levels):
+    """(copts, deps) of a test that is compiled at one of the optimisation `levels`, where --define=gort_pch=LEVEL says so (tools/pch/pch.bzl)."""
+    copts = ["-include", "$(BINDIR)/tools/pch/test.h", "-Winvalid-pch"]
+    settings = ["//platforms:pch_" + level for level in levels]
+    return (
+        select(dict({s: copts for s in settings}, **{"//conditions:default": []})),
+        select(dict({s: ["//tools/pch:test"] for s in settings}, **{"//conditions:default": []})),
+    )
 
 def _role(file, oses, cpus):
     """The name of a file with its port left open: "gmp/arch_{cpu}.h"."""

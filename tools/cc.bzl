@@ -12,12 +12,11 @@ load(
     "FUZZ_LINKOPTS",
     "GORT_BENCHMARK_FEATURES",
     "GORT_COPTS",
-    "GORT_PCH_COPTS",
-    "GORT_PCH_DEPS",
     "GORT_TEST_COPTS",
     "SUPPORTED",
     _arch_file = "arch_file",
     _arch_files = "arch_srcs",
+    _gort_pch = "gort_pch",
     _os_arch_file = "os_arch_file",
     _os_arch_files = "os_arch_srcs",
     _os_files = "os_srcs",
@@ -118,10 +117,16 @@ def _attributes(kwargs, is_test):
     result.update(kwargs)
     return result
 
-def _takes_pch(kwargs):
-    """Whether a test may be compiled with a precompiled header: all of it is compiled at the level of tests (.bazelrc)."""
-    return native.package_name() != "preempt" and "arch_srcs" not in kwargs and "os_arch_srcs" not in kwargs and \
-           all([s.endswith(("_test.cc", ".h")) for s in kwargs["srcs"]])
+def _pch(kwargs):
+    """(copts, deps) of the precompiled header, for a test of which all is compiled at the level of tests (.bazelrc)."""
+    package = native.package_name()
+    of_one_level = "arch_srcs" not in kwargs and "os_arch_srcs" not in kwargs and \
+                   all([s.endswith(("_test.cc", ".h")) for s in kwargs["srcs"]])
+    if package == "preempt" or not of_one_level:
+        return [], []
+
+    # gcc compiles those of //tests at -O2.
+    return _gort_pch(["O0"] if package.startswith("tests/") else ["O0", "O1"])
 
 def gort_cc_library(name, **kwargs):
     """A cc_library of gort.
@@ -142,11 +147,10 @@ def gort_cc_binary(name, **kwargs):
 
 def gort_cc_test(name, **kwargs):
     """A cc_test of gort; arguments as in gort_cc_library. GoogleTest's macros trip over some warnings, which are off here."""
-    takes_pch = _takes_pch(kwargs)
+    copts, deps = _pch(kwargs)
     attributes = _attributes(kwargs, True)
-    if takes_pch:
-        attributes["copts"] += GORT_PCH_COPTS
-        attributes["deps"] += GORT_PCH_DEPS
+    attributes["copts"] += copts
+    attributes["deps"] += deps
     native.cc_test(name = name, **attributes)
 
 def gort_cc_benchmark(name, **kwargs):
