@@ -33,11 +33,12 @@ bool AddFrame(const Frame& frame, void* arg) {
   return true;
 }
 
-// Keeps gp from running while its stack is read. False: it is running (or in a system call) on
-// another thread, or dead.
-bool FreezeG(G* gp, uint32_t status) {
-  return (status == kGWaiting || status == kGRunnable || status == kGPreempted) &&
-         CasToGScanStatus(gp, status);
+// Keeps gp from running while its stack is read; *status is what it was. False: it is running (or in a
+// system call) on another thread, or dead.
+bool FreezeG(G* gp, uint32_t* status) {
+  *status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
+  return (*status == kGWaiting || *status == kGRunnable || *status == kGPreempted) &&
+         CasToGScanStatus(gp, *status);
 }
 
 // While it lives nobody takes the P of the reporter, for whom others would wait with what it has
@@ -62,17 +63,19 @@ GORT_NO_TSAN void AddFirst(FramePrinter* frames, const G* gp) {
 // ask: the report is the process's last, and threads may be interrupted for it.
 GORT_NO_TSAN void PrintOther(Printer& p, G* gp, bool ask) {
   Reporting reporting(ask);
-  uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};  // with the bit: another report reads it
+  uint32_t status = 0;
   FramePrinter frames(p);
-  bool frozen = FreezeG(gp, status);
+  bool frozen = FreezeG(gp, &status);
   p << '\n';
   PrintGoroutineHeader(p, gp, frozen);
+  const bool fresh = IsGFresh(gp);
+  const bool walked = ask && !frozen && !fresh && RunningFrames(gp, &frames);
+  // One that gave way after the first look answers no signal: it waits in a handler, or has no thread.
+  if (!frozen && !walked) frozen = FreezeG(gp, &status);
   if (frozen && !gp->foreign) {
     PrintTraceback(p, gp);
-  } else if (IsGFresh(gp)) {
-    AddFirst(&frames, gp);
-    frames.Finish();
-  } else if (ask && !frozen && RunningFrames(gp, &frames)) {
+  } else if (fresh || walked) {
+    if (fresh) AddFirst(&frames, gp);
     frames.Finish();
   } else {
     p << "\tgoroutine running on other thread; stack unavailable\n";

@@ -21,6 +21,7 @@
 #include "gort/platforms/sigctx.h"
 #include "gort/traceback/frame_printer.h"
 #include "gort/traceback/lines.h"
+#include "gort/traceback/running.h"
 #include "gort/traceback/symbolize.h"
 #include "gort/traceback/unwind.h"
 
@@ -294,6 +295,41 @@ TEST(Traceback, OthersOldestFirst) {
       << text;
   EXPECT_EQ(text.find("goroutine 22"), std::string::npos) << text;
   EXPECT_EQ(ReadGStatus(&a.g), uint32_t{kGWaiting});  // thawed
+  a.Resume();
+}
+
+G* gives_way = nullptr;
+
+// It is cut off while its thread is asked, which then waits in its handler and does not answer.
+bool GivesWay(int) {
+  gives_way->atomicstatus.store(kGWaiting);
+  return false;
+}
+
+TEST(Traceback, OneThatGivesWayWhileItsThreadIsAskedIsWalked) {
+  if (GORT_TSAN) GTEST_SKIP() << "no thread is asked there";
+  TestThread thread;
+  Coroutine a(&thread, &Outer);
+  a.g.goid = 20;
+  a.Resume();
+  M other;
+  other.tid.store(1);  // not this thread
+  other.curg.store(&a.g);
+  M* const own = a.g.m;
+  a.g.m = &other;
+  a.g.atomicstatus.store(kGRunning);
+  gives_way = &a.g;
+  G* before = allgs.load();
+  a.g.alllink = nullptr;
+  allgs.store(&a.g);
+  bool (*const no_request)(int) = stack_request_hook.Get();
+  stack_request_hook.Set(&GivesWay);
+  const std::string text = Text([](Printer& p) { TracebackOthers(p, nullptr, true); });
+  stack_request_hook.Set(no_request);
+  allgs.store(before);
+  EXPECT_TRUE(HasRun(Names(text), {"Inner", "Middle", "Outer", "Start"})) << text;
+  EXPECT_EQ(ReadGStatus(&a.g), uint32_t{kGWaiting});  // thawed
+  a.g.m = own;
   a.Resume();
 }
 
