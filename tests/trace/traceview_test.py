@@ -34,6 +34,22 @@ def read(path):
         return f.read()
 
 
+def cut_in_a_packet(data, at):
+    """The file up to the middle of the packet that byte `at` belongs to."""
+    begin = end = 0
+    while end <= at:
+        begin = end
+        length, shift, i = 0, 0, begin + 1  # after the field's tag
+        while True:
+            length |= (data[i] & 0x7F) << shift
+            shift += 7
+            i += 1
+            if data[i - 1] < 0x80:
+                break
+        end = i + length
+    return data[: (begin + end) // 2]
+
+
 class Page:
     """What is in a page, without the code that made it."""
 
@@ -116,7 +132,7 @@ class TheTool(unittest.TestCase):
     def test_shows_what_there_is_of_a_file_that_ends_in_the_middle(self):
         data = read(trace_of("everything"))
         whole = Page(page.make(data, "x"))
-        cut = Page(page.make(data[: len(data) // 2], "x"))
+        cut = Page(page.make(cut_in_a_packet(data, len(data) // 2), "x"))
         self.assertTrue(cut.meta["truncated"])
         self.assertFalse(whole.meta["truncated"])
         self.assertLess(0, cut.meta["summary"]["events"])
