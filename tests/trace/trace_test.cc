@@ -15,6 +15,9 @@
 #include <vector>
 
 #include "gort/chan/chan.h"
+#include "gort/gmp/getg.h"
+#include "gort/gmp/m.h"
+#include "gort/gmp/p.h"
 #include "gort/metrics/metrics.h"
 #include "gort/runtime.h"
 #include "gort/sync/mutex.h"
@@ -91,6 +94,9 @@ std::vector<std::string> Story(const DecodedTrace& t, uint64_t me) {
   return lines;
 }
 
+// One of some sixty decisions of a P is not runnext's. It is not one of the next.
+void NobodyHasATurnSoon() { rt::Getg()->m->p.load()->globtick = 0; }
+
 TEST(TraceTest, TellsEachStepOfAScriptOnOneP) {
   Procs one(1);
   uint64_t me = 0;
@@ -98,6 +104,7 @@ TEST(TraceTest, TellsEachStepOfAScriptOnOneP) {
     me = Goid();
     const Chan<int> in = MakeChan<int>();
     const Chan<int> out = MakeChan<int>();
+    NobodyHasATurnSoon();
     Go(Name("A"), [=] {
       const int v = *in.Recv();  // waits for main
       Gosched();                 // main goes on, and waits for A
