@@ -175,7 +175,7 @@ int gort_main(int argc, char** argv) {
     sessions.Go(
         [&](const gort::Context& ctx, gort::Conn c) {
           const absl::Status s = Serve(ctx, std::move(c), *settings, &rooms);
-          if (!s.ok() && ctx.Err().ok()) Fail(s);
+          if (!s.ok() && !absl::IsCancelled(s)) Fail(s);  // what the signal ends is no failure
         },
         *std::move(socket));
   }
