@@ -7,6 +7,7 @@
 //           ever. In other programs libgcc asks _dl_find_object(3), which takes none.
 // How       the first call sorts all descriptions by address, into memory that nobody sees before it is
 //           complete. Who interrupts it makes an index of his own, and one of the two is thrown away.
+//           The kernel's page of code (the vdso) has a table of its own.
 // Weak      a program that registers code at run time (__register_frame) links libgcc's file, whose
 //           names then go before these: all as without gort.
 // Layer     5. Any thread, any stack, signal handlers, before constructors.
@@ -58,6 +59,7 @@ enum Encoding : uint8_t {
   kFormat = 0x0f,
   kSize = 0x07,  // the format without its sign
   kRelativeToItself = 0x10,
+  kRelativeToHeader = 0x30,
   kRelation = 0x70,
   kUnknown = 0xff,
 };
@@ -214,24 +216,58 @@ bool FindOneByOne(const uint8_t* from, uintptr_t pc, Description* out) {
   return found;
 }
 
-// Where the start-up code registers nothing, the linker has put a header before the section, which
-// says where that is: a version, three encodings, and the address.
-const uint8_t* SectionByHeader(uintptr_t pc) {
-  dl_find_object found;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return nullptr;
-  const auto* header = static_cast<const uint8_t*>(found.dlfo_eh_frame);
-  if (header == nullptr || header[0] != 1) return nullptr;
-  if (header[1] != (kRelativeToItself | kSigned4)) return nullptr;
-  DwarfCursor c(ElfBytes{header, 8}, 4);
-  return header + 4 + static_cast<int32_t>(c.U32());
-}
+// What the linker puts before the section of descriptions of an object (.eh_frame_hdr): a version, three
+// encodings, where the section is, and a table, ordered by address.
+class Header {
+ public:
+  // Of the object that pc is in.
+  explicit Header(uintptr_t pc) {
+    dl_find_object found;
+    if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return;
+    const auto* p = static_cast<const uint8_t*>(found.dlfo_eh_frame);
+    if (p != nullptr && p[0] == 1 && p[1] == (kRelativeToItself | kSigned4)) p_ = p;
+  }
+  // Null: there is no header.
+  const uint8_t* section() const {
+    if (p_ == nullptr) return nullptr;
+    return p_ + 4 + static_cast<int32_t>(DwarfCursor(ElfBytes{p_, 8}, 4).U32());
+  }
+  bool Find(uintptr_t pc, Description* out) const {
+    if (p_ == nullptr || p_[2] != kUnsigned4 || p_[3] != (kRelativeToHeader | kSigned4)) {
+      return false;
+    }
+    const auto* first = reinterpret_cast<const Row*>(p_ + 12);
+    const Row* end = first + DwarfCursor(ElfBytes{p_, 12}, 8).U32();
+    const Row* r = std::upper_bound(
+        first, end, pc, [this](uintptr_t at, const Row& row) { return at < Address(row.begin); });
+    return r != first && Read(Record(At((r - 1)->fde)), out) && pc >= out->begin && pc < out->end;
+  }
 
-const uint8_t* SectionFor(uintptr_t pc) {
+ private:
+  struct Row {
+    int32_t begin;
+    int32_t fde;
+  };
+  const uint8_t* At(int32_t offset) const { return p_ + offset; }
+  uintptr_t Address(int32_t offset) const { return reinterpret_cast<uintptr_t>(At(offset)); }
+
+  const uint8_t* p_ = nullptr;
+};
+
+// The program's. Where the start-up code registers nothing there is a header.
+const uint8_t* Section() {
   const uint8_t* from = section.load(std::memory_order_acquire);  // pairs with: RegisterFrames
   if (from != nullptr) return from;
-  from = SectionByHeader(pc);
+  from = Header(reinterpret_cast<uintptr_t>(&Section)).section();
   if (from != nullptr) section.store(from, std::memory_order_release);
   return from;
+}
+
+bool FindInProgram(uintptr_t pc, Description* out) {
+  const uint8_t* from = Section();
+  if (from == nullptr) return false;
+  Index* i = TheIndex(from);
+  return i != nullptr ? FindIn(i, pc, out) : FindOneByOne(from, pc, out);
 }
 
 // The first is the program's.
@@ -244,11 +280,8 @@ void RegisterFrames(const void* begin) {
 // bases: what addresses of text, of data and of this function begin at. The first two are for encodings
 // that Read does not take.
 const uint8_t* FindFrame(uintptr_t pc, const void* bases[3]) {
-  const uint8_t* from = SectionFor(pc);
-  if (from == nullptr) return nullptr;
-  Index* i = TheIndex(from);
   Description d;
-  if (!(i != nullptr ? FindIn(i, pc, &d) : FindOneByOne(from, pc, &d))) return nullptr;
+  if (!FindInProgram(pc, &d) && !Header(pc).Find(pc, &d)) return nullptr;
   bases[0] = nullptr;
   bases[1] = nullptr;
   bases[2] = reinterpret_cast<const void*>(d.begin);

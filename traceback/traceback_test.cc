@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/auxv.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -160,6 +162,59 @@ TEST(Unwind, EndsInAHandlerThatInterruptsAThrow) {
   done = true;
   thrower.join();
   sigaction(SIGUSR1, &before, nullptr);
+}
+
+// The kernel's code in this process, which clock_gettime calls.
+struct KernelsCode {
+  uintptr_t lo = getauxval(AT_SYSINFO_EHDR);
+  uintptr_t hi = lo + (16 << 10);
+  bool Holds(uintptr_t pc) const { return lo != 0 && pc >= lo && pc < hi; }
+};
+constinit std::atomic<int> in_kernels_code{0};
+constinit std::atomic<int> with_caller{0};
+
+GORT_NOINLINE void AskForTheTime(const std::atomic<bool>& done) {
+  timespec now;
+  while (!done) clock_gettime(CLOCK_MONOTONIC, &now);
+  NOT_A_TAIL_CALL();
+}
+
+void LookForTheCaller(int, siginfo_t*, void* ucontext) {
+  const SigCtx ctx(ucontext);
+  if (!KernelsCode().Holds(ctx.pc())) return;
+  bool caller = false;
+  UnwindSigCtx(
+      ctx,
+      [](const Frame& frame, void* arg) {
+        const uintptr_t begin = reinterpret_cast<uintptr_t>(&AskForTheTime);
+        if (frame.pc - begin < 256) *static_cast<bool*>(arg) = true;
+        return true;
+      },
+      &caller);
+  if (caller) with_caller.fetch_add(1);
+  in_kernels_code.fetch_add(1);
+}
+
+TEST(Unwind, GoesFromTheKernelsCodeToItsCaller) {
+  if (GORT_TSAN) GTEST_SKIP();
+  if (KernelsCode().lo == 0) GTEST_SKIP() << "the system has none";
+  struct sigaction look {};
+  look.sa_sigaction = &LookForTheCaller;
+  look.sa_flags = SA_SIGINFO | SA_RESTART;
+  struct sigaction before {};
+  sigaction(SIGUSR1, &look, &before);
+  std::atomic<bool> done{false};
+  std::thread asker([&done] { AskForTheTime(done); });
+  const int64_t deadline = Nanotime() + 10'000'000'000;
+  while (in_kernels_code.load() < 20 && Nanotime() < deadline) {
+    pthread_kill(asker.native_handle(), SIGUSR1);
+    std::this_thread::yield();
+  }
+  done = true;
+  asker.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_GE(in_kernels_code.load(), 20);
+  EXPECT_EQ(with_caller.load(), in_kernels_code.load());
 }
 
 TEST(Symbolize, HiddenAndStaticFunctionsHaveNames) {
