@@ -72,8 +72,8 @@ GORT_NOINLINE void* AllocLargeNoted(size_t align, size_t bytes, bool* zero) {
 // Of a thread without a cache (c null), or of an allocation at which c's sampler is to be asked.
 GORT_COLD void* AllocRare(MCache* c, size_t align, size_t bytes, int span_class) {
   if (c == nullptr) return AllocClassSlow(span_class);
-  const int64_t rate = rt::heap_sample_rate.load(std::memory_order_relaxed);
-  if (c->sampler().Sampled(rate)) {
+  const int64_t rate = c->sampler().Sampled(rt::heap_sample_rate.load(std::memory_order_relaxed));
+  if (rate != 0) {
     bool zero;
     if (void* p = AllocLarge(align, bytes, &zero)) {
       NoteSample(p, bytes, rate);
@@ -122,7 +122,8 @@ GORT_NOINLINE void* AllocSlow(size_t bytes) {
   rt::Pinned pinned;
   if (GORT_LIKELY(bytes <= kMaxSmallSize)) {
     MCache* c = rt::t_mcache;
-    if (!IsPlain(c, bytes)) return AllocRare(c, 1, bytes, ClassOf(bytes));
+    const bool rare = c == nullptr || c->sampler().MetBefore(bytes);  // by TakeSmall
+    if (GORT_UNLIKELY(rare)) return AllocRare(c, 1, bytes, ClassOf(bytes));
     return AllocClass(*c, ClassOf(bytes));
   }
   bool zero;

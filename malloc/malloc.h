@@ -58,8 +58,10 @@ size_t ReleaseFreeMemory();
 // All in bytes unless said otherwise. Numbers of a moment: other threads go on allocating while
 // they are collected, so they need not add up exactly.
 struct Stats {
-  uint64_t in_use = 0;          // in blocks that callers hold, rounding included
-  uint64_t in_use_large = 0;    // of it, blocks that are larger than any class of ReadClassStats
+  uint64_t in_use = 0;  // in blocks that callers hold, rounding included
+  // Of it, blocks that are larger than any class of ReadClassStats, and those that a profile of the heap
+  // has sampled: these own their pages, whatever their size.
+  uint64_t in_use_large = 0;
   uint64_t in_use_objects = 0;  // how many of them; a block shared by tiny objects counts once
   uint64_t cached = 0;          // in free objects that caches hold
   uint64_t heap_reserved = 0;   // address space

@@ -10,6 +10,7 @@
 #include "gort/malloc/internal/mcentral.h"
 #include "gort/malloc/internal/mheap.h"
 #include "gort/malloc/internal/page_map.h"
+#include "gort/malloc/internal/sample.h"
 #include "gort/malloc/internal/scavenge.h"
 #include "gort/malloc/internal/size_classes.h"
 #include "gort/malloc/malloc.h"
@@ -46,6 +47,39 @@ TEST(MCentralTest, AnEmptySpanGoesHome) {
   EXPECT_GT(mheap.ReadStats().inuse, inuse);
   mcentrals[c].Return(c, list, got);
   EXPECT_EQ(mheap.ReadStats().inuse, inuse);
+}
+
+TEST(HeapSampleTest, TheDistanceToTheNextIsNeverNegative) {
+  for (const int64_t rate : {int64_t{1}, int64_t{2}, int64_t{512} << 10, INT64_MAX}) {
+    for (int i = 0; i < 100; ++i) EXPECT_GE(NextHeapSample(rate), 0) << rate;
+  }
+}
+
+// Objects of so many bytes that are counted until Sampled is asked.
+int64_t CountUntilMet(HeapSampler* s, size_t bytes) {
+  for (int64_t n = 1;; ++n) {
+    if (s->Met(bytes)) return n;
+  }
+}
+
+TEST(HeapSampleTest, ANewRateIsSeenWithinAStride) {
+  HeapSampler s;
+  CountUntilMet(&s, 1000);
+  EXPECT_EQ(s.Sampled(int64_t{1} << 40), 0);
+  EXPECT_LE(CountUntilMet(&s, 1000), (512 << 10) / 1000 + 1);
+  EXPECT_EQ(s.Sampled(1), 1);
+  EXPECT_EQ(CountUntilMet(&s, 1000), 1);
+}
+
+TEST(HeapSampleTest, EachByteHasTheSameChanceBeyondAStride) {
+  constexpr int64_t kRate = 1 << 20;
+  constexpr int64_t kSamples = 2000;
+  HeapSampler s;
+  int64_t samples = 0;
+  for (int64_t bytes = 0; bytes < kSamples * kRate; bytes += 5000) {
+    if (s.Met(5000)) samples += s.Sampled(kRate) != 0 ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(samples), kSamples, 0.1 * kSamples);  // 4 standard deviations
 }
 
 TEST(MCacheTest, GivesBackTheLastFreed) {

@@ -1,5 +1,6 @@
 #include "gort/malloc/internal/sample.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "gort/base/rand.h"
@@ -14,6 +15,8 @@ constinit Mutex heap_sample_lock;  // not ranked: taken with no other lock held
 
 namespace {
 
+constexpr double kFarthest = 0x1p62;  // what an int64_t holds
+
 constinit std::atomic<uint64_t> draws{0};
 
 // A number from (0, 1].
@@ -26,7 +29,7 @@ double Draw() {
 
 int64_t NextHeapSample(int64_t rate) {
   if (rate <= 1) return 0;
-  return static_cast<int64_t>(-std::log(Draw()) * static_cast<double>(rate));
+  return static_cast<int64_t>(std::min(-std::log(Draw()) * static_cast<double>(rate), kFarthest));
 }
 
 bool IsHeapSample(size_t bytes, int64_t rate) {

@@ -3,7 +3,7 @@
 //           a hook, and the next one lies an exponential distance away, so that each byte has the same
 //           chance. A sampled object owns its span, which remembers the hook's note: to free any other
 //           object costs nothing more.
-// Off       the count starts again every kIdleStride bytes, so that a cache notices a new rate.
+// Rate      a cache looks at it every HeapSampler::kStride bytes.
 // Layer     4.                                                 Go: nextSample, profilealloc (malloc.go)
 // Contract  the hooks are called pinned, with no lock of malloc's held, anywhere where malloc may be
 //           called. They allocate nothing from malloc. Between fork(2) and its return the forking thread
@@ -35,27 +35,42 @@ int64_t NextHeapSample(int64_t rate);
 // Whether an object of so many bytes, which no cache counts, is one. Any thread.
 bool IsHeapSample(size_t bytes, int64_t rate);
 
-// A cache's count of bytes.
+// A cache's count of bytes. It goes to the next sample by strides, at the end of which a new rate is seen.
 class HeapSampler {
  public:
-  static constexpr int64_t kIdleStride = 512 << 10;
+  static constexpr int64_t kStride = 512 << 10;
 
   // True: Sampled is to be asked.
   bool Met(size_t bytes) {
     left_ -= static_cast<int64_t>(bytes);
     return left_ < 0;
   }
-  // Begins anew; true: this allocation is a sample.
-  bool Sampled(int64_t rate) {
-    const bool was_on = on_;
-    on_ = rate > 0;
-    left_ = on_ ? NextHeapSample(rate) : kIdleStride;
-    return on_ && (was_on || rate == 1);
+  // The same of an allocation of which Met may have heard already.
+  bool MetBefore(size_t bytes) { return left_ < 0 || Met(bytes); }
+
+  // Goes on counting. Returns the rate at which this allocation is a sample, the one of the count that it
+  // ends; 0: it is none.
+  int64_t Sampled(int64_t rate) {
+    while (left_ < 0 && beyond_ > 0 && rate == rate_) Stride();
+    if (left_ >= 0) return 0;
+    const int64_t ended = beyond_ == 0 ? rate_ : 0;
+    rate_ = rate;
+    left_ = 0;
+    beyond_ = rate > 0 ? NextHeapSample(rate) : kStride;
+    Stride();
+    return rate > 1 ? ended : rate;
   }
 
  private:
-  int64_t left_ = 0;
-  bool on_ = false;  // left_ was drawn by chance
+  void Stride() {
+    const int64_t step = beyond_ < kStride ? beyond_ : kStride;
+    beyond_ -= step;
+    left_ += step;
+  }
+
+  int64_t left_ = 0;    // of this stride
+  int64_t beyond_ = 0;  // from its end to the sample
+  int64_t rate_ = 0;    // at which the distance was drawn; 0: it was not
 };
 
 }  // namespace gort::rt

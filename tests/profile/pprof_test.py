@@ -138,6 +138,12 @@ class Pprof(unittest.TestCase):
         self.assertEqual(after.sum_of("work::Takes", 3), 0)
         self.assertEqual(after.sum_of("work::Takes", 1), p.sum_of("work::Takes", 1))
 
+    def test_a_sample_counts_by_the_rate_it_was_drawn_at(self):
+        p = Profile(self.run_it("rates"))
+        self.assertGreaterEqual(p.sum_of("work::TakesOne", 0), 1)
+        self.assertLessEqual(p.sum_of("work::TakesOne", 0), 2)
+        self.assertLessEqual(p.sum_of("work::TakesOne", 1), 2000)
+
 
 if __name__ == "__main__":
     Pprof.program = os.path.abspath(sys.argv.pop(1))

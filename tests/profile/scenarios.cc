@@ -220,6 +220,18 @@ int Heap(const char* file) {
   return 0;
 }
 
+NOINLINE void TakesOne() { kept.push_back(gort::malloc::Alloc(1000)); }
+
+// The byte to which the cache counted was drawn at the first rate.
+int Rates(const char* file) {
+  gort::profile::SetHeapProfileRate(1);
+  TakesOne();
+  gort::profile::SetHeapProfileRate(int64_t{1} << 40);
+  TakesOne();
+  Must(gort::profile::Write(Kind::kHeap, file));
+  return 0;
+}
+
 // What profiles cost: ns of CPU time of one operation, the least of some rounds that take turns.
 int64_t ProcessNs() {
   timespec t;
@@ -296,6 +308,7 @@ constexpr Scenario kScenarios[] = {
     {"block", &Block},
     {"convoy", &Convoy},
     {"heap", &Heap},
+    {"rates", &Rates},
     {"cost", &Cost},
 };
 
