@@ -17,10 +17,9 @@
 #include "gort/leak/internal/scratch.h"
 #include "gort/leak/internal/search.h"
 #include "gort/leak/internal/stop_threads.h"
-#include "gort/lock/mutex.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/thread.h"
-#include "gort/proc/go.h"
+#include "gort/proc/on_goroutine.h"
 #include "gort/proc/proc.h"
 #include "gort/stack/internal/stack_alloc.h"
 #include "gort/traceback/traceback.h"
@@ -38,6 +37,8 @@ constexpr int64_t kThreadsNs = 100'000'000;  // for the threads to stop
 
 const char* Text(rt::SearchEnd end) {
   switch (end) {
+    case rt::SearchEnd::kNoStop:
+      return "a thread does not stop: it blocks the signal of pre-emption";
     case rt::SearchEnd::kTooLong:
       return "it takes too long";
     case rt::SearchEnd::kNoMemory:
@@ -73,36 +74,53 @@ void SetFlags(const rt::Grow<rt::Search::Waiter>& waiters) {
   }
 }
 
-struct Once {
-  bool threads_stop = false;
-  rt::SearchEnd end = rt::SearchEnd::kDone;
-  Report* report;
-};
+// Threads that stand, memory for that at hand. kDone: they do.
+rt::SearchEnd StopAll(rt::StopThreads* threads, int64_t deadline) {
+  if (!threads->Prepare()) return rt::SearchEnd::kNoMemory;
+  if (threads->Stop(std::min(deadline, rt::Nanotime() + kThreadsNs))) return rt::SearchEnd::kDone;
+  return rt::Nanotime() < deadline ? rt::SearchEnd::kNoStop : rt::SearchEnd::kTooLong;
+}
 
 // With the world stopped: stops the threads, searches, lets them go on.
-GORT_NOINLINE void SearchStopped(rt::Scratch* scratch, uintptr_t key, uintptr_t frame, bool whole,
-                                 int64_t deadline, Once* once) {
+GORT_NOINLINE rt::SearchEnd SearchStopped(rt::Scratch* scratch, uintptr_t key, uintptr_t frame,
+                                          bool whole, int64_t deadline, Report* report) {
   rt::StopThreads threads(scratch);
-  once->threads_stop =
-      threads.Prepare() && threads.Stop(std::min(deadline, rt::Nanotime() + kThreadsNs));
-  if (!once->threads_stop) return;
+  const rt::SearchEnd stopped = StopAll(&threads, deadline);
+  if (stopped != rt::SearchEnd::kDone) return stopped;
   rt::Search search(scratch, &threads.threads(), key);
-  once->end = search.Run(rt::Getg(), frame, whole, deadline);
-  if (once->end == rt::SearchEnd::kDone) SetFlags(search.waiters());
+  const rt::SearchEnd end = search.Run(rt::Getg(), frame, whole, deadline);
+  if (end == rt::SearchEnd::kDone) SetFlags(search.waiters());
   threads.Resume();
-  once->report->waiting = search.waiters().size();
-  once->report->bytes = search.bytes();
+  report->waiting = search.waiters().size();
+  report->bytes = search.bytes();
+  return end;
+}
+
+// No later than the clock goes.
+int64_t After(int64_t time, int64_t ns) {
+  int64_t sum;
+  return __builtin_add_overflow(time, ns, &sum) ? INT64_MAX : sum;
 }
 
 // One attempt. The frames that count lie above `frame`.
-void FindOnce(uintptr_t key, uintptr_t frame, bool whole, int64_t most_ns, Once* once) {
+rt::SearchEnd FindOnce(uintptr_t key, uintptr_t frame, bool whole, int64_t most_ns,
+                       Report* report) {
   auto scratch = std::make_unique<rt::Scratch>();
   rt::StopTheWorld(rt::WaitReason::kStoppingTheWorld);
   const int64_t began = rt::Nanotime();
   FlushStacks();
-  SearchStopped(scratch.get(), key, frame, whole, began + most_ns, once);
-  once->report->stopped += std::chrono::nanoseconds(rt::Nanotime() - began);
+  const rt::SearchEnd end =
+      SearchStopped(scratch.get(), key, frame, whole, After(began, most_ns), report);
+  report->stopped += std::chrono::nanoseconds(rt::Nanotime() - began);
   rt::StartTheWorld();
+  return end;
+}
+
+// Whether attempt i shall be followed by another.
+bool Again(rt::SearchEnd end, int i) {
+  // A thread that is being born blocks all signals, and may wait for a CPU.
+  if (end == rt::SearchEnd::kNoStop) return i < kThreadAttempts;
+  return end == rt::SearchEnd::kChanging && i < kAttempts;
 }
 
 // Between `from` and `to` of text, or nothing.
@@ -155,53 +173,24 @@ std::vector<Goroutine> DescribeAll() {
 GORT_NOINLINE void FindAbove(uintptr_t frame, const Options& options, Report* report) {
   static const uintptr_t key = rt::FreeBlockKey();
   rt::StopThreads::Install();
-  Once once{.report = report};
-  for (int i = 0; i <= kAttempts; ++i) {
-    FindOnce(key, frame, i == kAttempts, options.most.count(), &once);
-    // A thread that is being born blocks all signals, and may wait for a CPU.
-    if (once.threads_stop ? once.end != rt::SearchEnd::kChanging : i >= kThreadAttempts) break;
+  rt::SearchEnd end;
+  for (int i = 0;; ++i) {
+    end = FindOnce(key, frame, i == kAttempts, options.most.count(), report);
+    if (!Again(end, i)) break;
     rt::ThreadSleep(kPauseNs);
   }
-  if (!once.threads_stop) {
-    report->not_done = "a thread does not stop: it blocks the signal of pre-emption";
-  } else if (once.end != rt::SearchEnd::kDone) {
-    report->not_done = Text(once.end);
-  } else {
-    report->leaked = DescribeAll();
-    rt::sched.leaked.store(static_cast<int64_t>(report->leaked.size()), std::memory_order_relaxed);
-  }
+  report->not_done = Text(end);
+  if (end != rt::SearchEnd::kDone) return;
+  report->leaked = DescribeAll();
+  rt::sched.leaked.store(static_cast<int64_t>(report->leaked.size()), std::memory_order_relaxed);
 }
 
 // The caller's registers lie in this frame, and nothing else: what earlier calls have left behind in
 // larger ones looks like pointers too.
-GORT_NOINLINE void FindHere(const Options& options, Report* report) {
+GORT_NOINLINE bool FindHere(const Options& options, Report* report) {
   __builtin_unwind_init();
   FindAbove(Below(), options, report);
-}
-
-// A foreign thread has no P to run on while the others stop: a goroutine searches for it.
-void HaveFound(const Options& options, Report* report) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  struct Wait {
-    rt::Mutex mu;  // not ranked: taken with no other lock held
-    bool done = false;
-    G* waiter = nullptr;
-  } wait;
-  G* thread = rt::CurrentG();
-  Go([&] {
-    FindHere(options, report);
-    wait.mu.Lock();
-    wait.done = true;
-    G* waiter = wait.waiter;
-    wait.mu.Unlock();
-    if (waiter != nullptr) rt::GoReady(waiter);
-  });
-  wait.mu.Lock();
-  if (wait.done) {
-    wait.mu.Unlock();
-    return;
-  }
-  wait.waiter = thread;
-  rt::GoParkUnlock(&wait.mu, rt::WaitReason::kZero);
+  return report->not_done.empty();
 }
 
 }  // namespace
@@ -213,10 +202,8 @@ Report Find(const Options& options) {
     report.not_done = "not with a sanitizer";
   } else if (!rt::sched.main_started.load()) {
     report.not_done = "gort::Run has not begun";
-  } else if (rt::OnGoroutine()) {
-    FindHere(options, &report);
   } else {
-    HaveFound(options, &report);
+    rt::OnAGoroutine([&] { return FindHere(options, &report); });
   }
   return report;
 }

@@ -5,33 +5,62 @@
 #ifndef GORT_PROC_ON_GOROUTINE_H_
 #define GORT_PROC_ON_GOROUTINE_H_
 
-#include <atomic>
-#include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
-#include "gort/platforms/futex.h"
+#include "absl/base/thread_annotations.h"
+#include "gort/gmp/g.h"
+#include "gort/gmp/wait_reason.h"
+#include "gort/lock/mutex.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
 
 namespace gort::rt {
 
-// f(), which does not throw, called here if this is a goroutine, else by one. Returns a value.
+// One wait of a thread for a goroutine.
+class WaitForGoroutine {
+ public:
+  // By the goroutine, once.
+  void Done() {
+    mu_.Lock();
+    done_ = true;
+    G* const waiter = waiter_;
+    mu_.Unlock();  // without a waiter this may be gone by now
+    if (waiter != nullptr) GoReady(waiter);
+  }
+  // By the thread, once.
+  void Await() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    G* const self = CurrentG();
+    mu_.Lock();
+    if (done_) {
+      mu_.Unlock();
+      return;
+    }
+    waiter_ = self;
+    GoParkUnlock(&mu_, WaitReason::kZero);
+  }
+
+ private:
+  Mutex mu_;  // not ranked: taken with no other lock held
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  G* waiter_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+// f(), which does not throw, called here if this is a goroutine, else by one. Returns a value. Not on a
+// g0.
 template <class F>
 std::invoke_result_t<const F&> OnAGoroutine(const F& f) {
   if (OnGoroutine()) return f();
-  struct Call {
-    std::optional<std::invoke_result_t<const F&>> result;
-    std::atomic<uint32_t> done{0};
-  } call;
+  std::optional<std::invoke_result_t<const F&>> result;
+  WaitForGoroutine wait;
   // A system goroutine: one that is there for a moment is no goroutine of the program's.
-  GoSystem([&call, &f] {
-    call.result.emplace(f());
-    call.done.store(1, std::memory_order_release);  // pairs with: the load below
-    FutexWake(&call.done, 1);
+  GoSystem([&] {
+    result.emplace(f());
+    wait.Done();
   });
-  while (call.done.load(std::memory_order_acquire) == 0) FutexSleep(&call.done, 0, -1);
-  return *std::move(call.result);
+  wait.Await();
+  return *std::move(result);
 }
 
 // f() as a system call, if the caller is a goroutine.

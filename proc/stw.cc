@@ -10,9 +10,9 @@
 #include "gort/gmp/trace_hook.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/boot.h"
-#include "gort/proc/go.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/monitor.h"
+#include "gort/proc/on_goroutine.h"
 #include "gort/proc/proc.h"
 
 namespace gort::rt {
@@ -164,30 +164,6 @@ void StopAndResize(int32_t n, By by, ProcsFrom from = ProcsFrom::kProgram) {
   StartTheWorld();
 }
 
-// A foreign thread has no P to run on while the others stop: a goroutine resizes for it.
-void HaveResized(G* thread, int32_t n) {
-  struct Wait {
-    Mutex mu;  // not ranked: taken with no other lock held
-    bool done = false;
-    G* waiter = nullptr;
-  } wait;
-  Go([n, &wait] {
-    StopAndResize(n, By::kProgram);
-    wait.mu.Lock();
-    wait.done = true;
-    G* waiter = wait.waiter;
-    wait.mu.Unlock();
-    if (waiter != nullptr) GoReady(waiter);
-  });
-  wait.mu.Lock();
-  if (wait.done) {
-    wait.mu.Unlock();
-    return;
-  }
-  wait.waiter = thread;
-  GoParkUnlock(&wait.mu, WaitReason::kStoppingTheWorld);
-}
-
 }  // namespace
 
 void StopTheWorld(WaitReason reason) {
@@ -242,12 +218,10 @@ int GoMaxProcs(int n) {
   }
   if (n < 1) return gomaxprocs.load(std::memory_order_relaxed);
   if (!NoteChoice(n, &old)) return old;
-  G* gp = CurrentG();
-  if (gp->foreign) {
-    HaveResized(gp, n);
-  } else {
+  OnAGoroutine([n] {
     StopAndResize(n, By::kProgram);
-  }
+    return true;
+  });
   return old;
 }
 

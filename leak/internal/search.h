@@ -27,7 +27,7 @@
 
 namespace gort::rt {
 
-enum class SearchEnd : uint8_t { kDone, kChanging, kTooLong, kNoMemory, kNoMaps };
+enum class SearchEnd : uint8_t { kDone, kNoStop, kChanging, kTooLong, kNoMemory, kNoMaps };
 
 class Search {
  public:

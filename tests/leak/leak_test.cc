@@ -24,6 +24,7 @@
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
 #include "gort/local/local.h"
+#include "gort/metrics/metrics.h"
 #include "gort/runtime.h"
 #include "gort/sync/cond.h"
 #include "gort/sync/err_group.h"
@@ -381,7 +382,9 @@ TEST(Leak, NamesThePlantedWithTheirSpawnSites) {
       });
     }
     Call([] {
-      EXPECT_EQ(static_cast<size_t>(LastCount()), Find().leaked.size());
+      const size_t found = Find().leaked.size();
+      EXPECT_EQ(static_cast<size_t>(LastCount()), found);
+      EXPECT_EQ(metrics::Value(metrics::Read(), "gort_goroutines_leaked"), found);
       EXPECT_NE(Stack(true).find("chan receive, leaked]:"), std::string::npos);
     });
     return 0;
@@ -531,6 +534,17 @@ TEST(Leak, DoesNotNameWhatAGoroutineOrATimerLeadsTo) {
     stop = true;
     thread.join();
     running.Wait();
+    return 0;
+  });
+}
+
+TEST(Leak, SaysThatTheTimeIsOver) {
+  if (kSanitized) GTEST_SKIP() << "leak.h: not with a sanitizer";
+  gort::Run([] {
+    const Report r = Find({.most = std::chrono::nanoseconds(1)});
+    EXPECT_EQ(r.not_done, "it takes too long");
+    EXPECT_TRUE(r.leaked.empty());
+    EXPECT_EQ(Find({.most = std::chrono::nanoseconds::max()}).not_done, "");
     return 0;
   });
 }
