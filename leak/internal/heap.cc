@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "gort/base/attributes.h"
+#include "gort/malloc/internal/mcache.h"
 #include "gort/malloc/internal/mheap.h"
 #include "gort/malloc/internal/page_map.h"
 #include "gort/platforms/mem.h"
@@ -98,6 +99,10 @@ void Heap::Find(const Grow<Mapping>& maps, bool whole_libc) {
     }
   }
   std::sort(areas_.begin(), areas_.end(), [](const Area& a, const Area& b) { return a.lo < b.lo; });
+  MakeMarks();
+  if (scratch_->failed()) return;
+  ForEachFreeList([](FreeObject* list, void* heap) { static_cast<Heap*>(heap)->MarkFree(list); },
+                  this);
 }
 
 // Makes an area of [lo, hi) if the chunks add up that begin at `first`. What lies before them is the
@@ -115,7 +120,7 @@ bool Heap::Chunks(uintptr_t lo, uintptr_t first, uintptr_t hi) {
     const uintptr_t next = p + SizeOf(p);
     const bool free =
         (SizeWord(next) & kPrevInUse) == 0 || (key_ != 0 && Word(p + kHeader + 8) == key_);
-    if (free) SetBit(marks, i);  // what it held is of no interest
+    if (free) SetBit(marks, i);
   }
   // The top: no block, and its header no block's end.
   if (end + kHeader < hi) {
@@ -170,31 +175,56 @@ void Heap::LargeBlocks(uintptr_t lo, uintptr_t hi) {
   }
 }
 
+// A block may reach from one area into the next: they are one.
 void Heap::GortArea(uintptr_t lo, uintptr_t hi) {
   if (lo == hi) return;
-  const size_t bytes = ((hi - lo) / kGrain / 64 + 1) * sizeof(uint64_t);
-  auto* marks = static_cast<uint64_t*>(scratch_->Map(bytes));
-  if (marks != nullptr) areas_.Push({lo, hi, Area::kGort, false, nullptr, marks});
+  Area* last = areas_.empty() ? nullptr : areas_.end() - 1;
+  if (last != nullptr && last->kind == Area::kGort && last->hi == lo) {
+    last->hi = hi;
+  } else {
+    areas_.Push({lo, hi, Area::kGort, false, nullptr, nullptr});
+  }
+}
+
+// The end of the span that holds p; 0: none does. Is asked by ascending p. The page map knows a large block
+// by its first page and its last.
+uintptr_t Heap::SpanEnd(uintptr_t p) {
+  if (p < span_end_) return span_end_;
+  const MSpan* s = page_map.Get(p);
+  if (s == nullptr || s->state.load(std::memory_order_relaxed) == SpanState::kDead) return 0;
+  const uintptr_t end = s->base + s->bytes();
+  if (p < s->base || p >= end) return 0;
+  if (s->in_use() && s->elem_bytes == 0) large_.Push({s->base, end});
+  return span_end_ = end;
 }
 
 // Of [lo, hi), in one arena, what spans of gort's heap cover.
 void Heap::GortArena(uintptr_t lo, uintptr_t hi) {
   constexpr uintptr_t kPage = uintptr_t{1} << kHeapPageShift;
-  uintptr_t begin = lo, p = lo;
-  while (p < hi) {
-    const MSpan* s = page_map.Get(p);
-    const bool holds = s != nullptr &&
-                       s->state.load(std::memory_order_relaxed) != SpanState::kDead &&
-                       s->base <= p && p < s->base + s->bytes();
-    if (holds) {
-      p = std::min(hi, s->base + s->bytes());
-    } else {
-      GortArea(begin, p);
-      p += kPage;
-      begin = p;
-    }
+  uintptr_t begin = lo;
+  for (uintptr_t p = lo; p < hi;) {
+    const uintptr_t end = SpanEnd(p);
+    p = end != 0 ? std::min(hi, end) : p + kPage;
+    if (end != 0) GortArea(begin, p);
+    begin = p;
   }
-  GortArea(begin, std::min(p, hi));
+}
+
+void Heap::MakeMarks() {
+  for (Area& a : areas_) {
+    if (a.kind != Area::kGort) continue;
+    const size_t bytes = ((a.hi - a.lo) / kGrain / 64 + 1) * sizeof(uint64_t);
+    a.marks = static_cast<uint64_t*>(scratch_->Map(bytes));
+  }
+}
+
+// Goes as far as the list is one.
+void Heap::MarkFree(const FreeObject* list) {
+  for (const FreeObject* o = list; o != nullptr; o = o->next) {
+    const auto at = reinterpret_cast<uintptr_t>(o);
+    const Block b = BlockAt(at);
+    if (b.area == nullptr || b.area->kind != Area::kGort || b.lo != at || !Mark(b)) return;
+  }
 }
 
 void Heap::Anonymous(const Mapping& m, bool whole_libc) {
@@ -237,12 +267,20 @@ Heap::Block Heap::InChunks(Area* a, uintptr_t p) {
   return {a, lo, std::min(hi, a->hi)};
 }
 
-Heap::Block Heap::InGort(Area* a, uintptr_t p) {
+Heap::Block Heap::InGort(Area* a, uintptr_t p) const {
   const MSpan* s = page_map.Get(p);
-  if (s == nullptr || !s->in_use() || p < s->base || p >= s->base + s->bytes()) return {};
+  if (s == nullptr || !s->in_use() || p < s->base || p >= s->base + s->bytes())
+    return InLarge(a, p);
   if (s->elem_bytes == 0) return {a, s->base, s->base + s->bytes()};
   const uintptr_t lo = s->base + uintptr_t{s->IndexOf(p)} * s->elem_bytes;
   return {a, lo, lo + s->elem_bytes};
+}
+
+Heap::Block Heap::InLarge(Area* a, uintptr_t p) const {
+  const Range* r = std::upper_bound(large_.begin(), large_.end(), p,
+                                    [](uintptr_t v, const Range& l) { return v < l.hi; });
+  if (r == large_.end() || p < r->lo) return {};
+  return {a, r->lo, r->hi};
 }
 
 Heap::Block Heap::BlockAt(uintptr_t p) {

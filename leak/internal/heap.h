@@ -6,7 +6,8 @@
 //             mappings of large blocks                           one chunk each, that fills it
 //             gort's arenas                                      spans of objects of one size
 //
-// Free      a chunk that the next one's header says is free; one in a thread's cache, by the cache's key.
+// Free      a chunk that the next one's header says is free; one in a thread's cache, by the cache's key;
+//           an object on one of the lists of gort's heap. What it held is of no interest.
 // Layer     9. Package-internal. The other threads stand still, none of them inside the C library's
 //           allocator. Allocates from a Scratch.
 #ifndef GORT_LEAK_INTERNAL_HEAP_H_
@@ -17,6 +18,7 @@
 
 #include "gort/leak/internal/maps.h"
 #include "gort/leak/internal/scratch.h"
+#include "gort/malloc/internal/mspan.h"
 
 namespace gort::rt {
 
@@ -26,7 +28,8 @@ uintptr_t FreeBlockKey();
 
 class Heap {
  public:
-  explicit Heap(Scratch* scratch, uintptr_t key) : scratch_(scratch), areas_(scratch), key_(key) {}
+  explicit Heap(Scratch* scratch, uintptr_t key)
+      : scratch_(scratch), areas_(scratch), large_(scratch), key_(key) {}
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
 
@@ -64,12 +67,18 @@ class Heap {
   void LargeBlocks(uintptr_t lo, uintptr_t hi);
   void Anonymous(const Mapping& m, bool whole_libc);
   void GortArea(uintptr_t lo, uintptr_t hi);
+  uintptr_t SpanEnd(uintptr_t p);
   void GortArena(uintptr_t lo, uintptr_t hi);
+  void MakeMarks();
+  void MarkFree(const FreeObject* list);
   static Block InChunks(Area* a, uintptr_t p);
-  static Block InGort(Area* a, uintptr_t p);
+  Block InGort(Area* a, uintptr_t p) const;
+  Block InLarge(Area* a, uintptr_t p) const;
 
   Scratch* const scratch_;
   Grow<Area> areas_;
+  Grow<Range> large_;       // of gort's heap, the blocks that own their span, by address
+  uintptr_t span_end_ = 0;  // of the last span that was found there
   Area* last_ = nullptr;
   const uintptr_t key_;
 };

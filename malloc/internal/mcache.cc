@@ -189,6 +189,21 @@ uint64_t CachedObjects(int span_class) {
   return n + mcentrals[span_class].batched();
 }
 
+void ForEachFreeList(void (*f)(FreeObject* first, void* arg),
+                     void* arg) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const auto of_cache = [f, arg](const MCache& c) {
+    for (int k = 1; k < kTinySpanClass; ++k) f(c.First(k), arg);
+  };
+  of_cache(mcache0);
+  of_cache(shared_mcache);
+  for (const MCache* c = all_mcaches.front(); c != nullptr; c = c->next) of_cache(*c);
+  for (int k = 1; k < kTinySpanClass; ++k) {
+    if (!mcentrals[k].AtRest()) continue;
+    mcentrals[k].ForEachBatch([f, arg](FreeObject* first) { f(first, arg); });
+    mcentrals[k].ForEachSpan([f, arg](const MSpan& s) { f(s.free_list, arg); });
+  }
+}
+
 void MCacheForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { all_lock.LockForFork(); }
 void MCacheForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { all_lock.UnlockAfterFork(); }
 

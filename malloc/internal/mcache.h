@@ -74,6 +74,8 @@ class MCache : public ListNode<MCache> {
     if (GORT_UNLIKELY(o == head)) MallocFatal("double free", o);
     if constexpr (kDebug) CheckFreed(o);
     o->next = head;
+    // In this order, also for who has stopped the thread in between (ForEachFreeList).
+    std::atomic_signal_fence(std::memory_order_release);
     head = o;
     const uint32_t n = l.get_length() + 1;
     l.set_length(n);
@@ -97,6 +99,9 @@ class MCache : public ListNode<MCache> {
 
   // What profiles of the heap go by. Owner only.
   HeapSampler& sampler() { return sampler_; }
+
+  // The first object of span_class here. Owner, or who has stopped it.
+  FreeObject* First(int span_class) const { return heads_[span_class]; }
 
   // Objects of span_class held here. Any thread; a moment's value.
   uint32_t Cached(int span_class) const { return lengths_[span_class].get_length(); }
@@ -146,6 +151,11 @@ void FreeMCache(MCache* c);
 
 // Objects of span_class in all caches together, and in batches of the mcentral's. A moment's value.
 uint64_t CachedObjects(int span_class);
+
+// Calls f with the first object of each list of free objects that caches, batches and spans hold, as far
+// as nobody is in the middle of changing them. For who has stopped all other threads, wherever they are:
+// takes no lock. A list of which a program has written into freed memory leads anywhere.
+void ForEachFreeList(void (*f)(FreeObject* first, void* arg), void* arg);
 
 // The statically allocated first cache; see current_mcache.h. Go: mcache0 (mcache.go).
 extern MCache mcache0;

@@ -48,6 +48,24 @@ class alignas(kCacheLine) MCentral {
   // Returns the batches that are kept. False: there are none.
   bool Drain(int span_class) ABSL_LOCKS_EXCLUDED(lock_);
 
+  // For who looks at the heap while all other threads stand, wherever they are. False: one of them is in
+  // the middle of a change here.
+  bool AtRest() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!lock_.TryLock()) return false;
+    lock_.Unlock();
+    return true;
+  }
+  // Calls f(first object) for each batch. Requires AtRest, and that it stays so.
+  template <class F>
+  void ForEachBatch(F f) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    for (int i = 0; i < n_batches_; ++i) f(batches_[i]);
+  }
+  // The same, f(const MSpan&) for each span that has objects to give.
+  template <class F>
+  void ForEachSpan(F f) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    for (const MSpan* s = nonempty_.front(); s != nullptr; s = s->next) f(*s);
+  }
+
   // Objects that batches, caches and users hold. A moment's value.
   uint64_t objects_out() const { return out_.load(std::memory_order_relaxed); }
   // Spans of this class.

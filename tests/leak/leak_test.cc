@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -24,6 +26,7 @@
 #include "gort/chan/select.h"
 #include "gort/context/context.h"
 #include "gort/local/local.h"
+#include "gort/malloc/malloc.h"
 #include "gort/metrics/metrics.h"
 #include "gort/runtime.h"
 #include "gort/sync/cond.h"
@@ -281,6 +284,18 @@ GORT_NOINLINE void FutureNeverReady() {
   End();
 }
 
+// The channel's address stands in a block of gort's heap that was freed, and nowhere else. No other block
+// of that size is wanted, so it stays free.
+GORT_NOINLINE void LedToByAFreeBlock() {
+  Chan<int> c = MakeChan<int>();
+  auto* block = static_cast<volatile uintptr_t*>(malloc::Alloc(20'000));
+  uintptr_t address;
+  std::memcpy(&address, &c, sizeof address);
+  for (int i = 2; i < 100; ++i) block[i] = address;
+  malloc::Free(const_cast<uintptr_t*>(block));
+  Go([c] { c.Recv(); });
+}
+
 }  // namespace planted
 
 namespace gort::leak {
@@ -320,6 +335,7 @@ constexpr Case kCases[] = {
     {"OnceNeverEnds", &planted::OnceNeverEnds, 2, "sync.Once.Do"},
     {"GroupThatWaits", &planted::GroupThatWaits, 2, "sync.WaitGroup.Wait"},
     {"FutureNeverReady", &planted::FutureNeverReady, 2, "future"},
+    {"LedToByAFreeBlock", &planted::LedToByAFreeBlock, 1, "chan receive"},
 };
 
 std::vector<Goroutine> Of(const Report& r, const std::string& name) {
@@ -545,6 +561,38 @@ TEST(Leak, SaysThatTheTimeIsOver) {
     EXPECT_EQ(r.not_done, "it takes too long");
     EXPECT_TRUE(r.leaked.empty());
     EXPECT_EQ(Find({.most = std::chrono::nanoseconds::max()}).not_done, "");
+    return 0;
+  });
+}
+
+// An address in a large block of gort's heap, at the beginning of which a channel is.
+char* in_large = nullptr;
+
+GORT_NOINLINE void PlantInLarge(size_t bytes, size_t at) {
+  auto* block = static_cast<char*>(malloc::Alloc(bytes));
+  StartWaiter("in a large block", *::new (block) Chan<int>(MakeChan<int>()));
+  in_large = block + at;
+}
+
+GORT_NOINLINE void EndLarge(size_t at) {
+  auto* c = reinterpret_cast<Chan<int>*>(std::exchange(in_large, nullptr) - at);
+  c->Close();
+  c->~Chan();
+  malloc::Free(c);
+}
+
+TEST(Leak, DoesNotNameWhatTheMiddleOfALargeBlockLeadsTo) {
+  if (kSanitized) GTEST_SKIP() << "leak.h: not with a sanitizer";
+  gort::Run([] {
+    constexpr size_t kBytes = 80 << 20;  // so that it begins and ends in different arenas
+    for (const size_t at : {size_t{0}, kBytes - 8, kBytes / 3, size_t{20'000}}) {
+      Call([at] { PlantInLarge(kBytes, at); });
+      Call([] {
+        CleanStack();
+        ExpectReached("in a large block");
+      });
+      Call([at] { EndLarge(at); });
+    }
     return 0;
   });
 }
