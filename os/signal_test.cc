@@ -231,6 +231,40 @@ TEST(Signal, HandlerOfALibraryMayCallOursAfterStopAndNotify) {
   });
 }
 
+// How often the library's handler and the one below it ran.
+std::atomic<int> librarys{0};
+void CountAndCallWhatWasThere(int sig, siginfo_t* info, void* ucontext) {
+  librarys.fetch_add(1);
+  under_the_library.sa_sigaction(sig, info, ucontext);
+}
+
+// Installs `below`, and a library's handler over ours over it; ours comes and goes once more.
+void LetTheLibraryStayAlone(void (*below)(int)) {
+  ::signal(SIGUSR2, below);
+  RecvChan<int> first = Notify({SIGUSR2});
+  struct sigaction library {};
+  library.sa_sigaction = &CountAndCallWhatWasThere;
+  library.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction(SIGUSR2, &library, &under_the_library);
+  Stop(first);
+  Stop(Notify({SIGUSR2}));
+}
+
+// Nobody waits any more, and the library's handler, which has the signal, calls ours.
+TEST(Signal, ALibraryThatCallsOursAfterTheLastStopReachesWhatWasBelow) {
+  InGort([] {
+    LetTheLibraryStayAlone(&Count);
+    librarys.store(0);
+    handled.store(0);
+    for (int n = 1; n <= 2; ++n) {
+      raise(SIGUSR2);
+      EXPECT_GE(librarys.load(), n);
+      EXPECT_EQ(handled.load(), n);
+    }
+    ::signal(SIGUSR2, SIG_DFL);
+  });
+}
+
 std::string Refused(std::initializer_list<int> signals) {
   try {
     Stop(Notify(signals));
@@ -357,6 +391,7 @@ struct Scenario {
 TEST(SignalProgram, EndsAsItShould) {
   constexpr Scenario kScenarios[] = {
       {"default_after_stop", 128 + SIGTERM, "got SIGTERM once\n"},
+      {"default_under_a_library", 128 + SIGTERM, "stopped twice\n"},
       {"idle", 0, "got SIGUSR1\n"},
       {"ignored_at_start", 0, "got SIGHUP\nstill here\n"},
       {"deadlock_after_stop", 2, "fatal error: all goroutines are asleep - deadlock!"},

@@ -61,6 +61,11 @@ class Before {
   }
   // What was found last, also when it is in its place again: a handler of ours may be under way.
   Action Latest() const { return latest_.load(std::memory_order_acquire); }  // pairs with: Push
+  // Whether that has happened.
+  bool LatestIsBack() const {
+    Action top;
+    return !Ago(0, &top) || !(top == Latest());
+  }
   // What was found last is in its place again.
   void Pop() { n_.store(n_.load(std::memory_order_relaxed) - 1, std::memory_order_release); }
   // What was found before that, `times` ago. False: so often it did not come.
@@ -166,7 +171,8 @@ bool CallRegistered(Slot& slot, siginfo_t* info, SigCtx& ctx, G* gp) {
 
 // The mark of a signal's frame while the application's handler has it: one that came after ours and
 // calls it gives us the frame again. It counts how often the signal went on in units of kForwarded.
-enum : uintptr_t { kNew = 0, kNoted = 1, kForwarded = 2 };
+// kToBack: first to a handler that is in its place again.
+enum : uintptr_t { kNew = 0, kNoted = 1, kToBack = 2, kForwarded = 4 };
 
 // The application's handler, if it had one. Go: sigfwd
 bool Forward(Action to, int sig, siginfo_t* info, SigCtx& ctx, uintptr_t mark) {
@@ -205,8 +211,9 @@ void Unhandled(const SigEntry* entry, int sig, siginfo_t* info, const SigCtx& ct
 // is what was there before.
 void HandleChained(const Slot& slot, int sig, siginfo_t* info, SigCtx& ctx, const G* gp) {
   const uintptr_t mark = ctx.mark();
+  const uintptr_t times = mark / kForwarded - ((mark & kToBack) != 0 ? 1 : 0);
   Action before;
-  if (!slot.before.Ago(mark / kForwarded, &before)) return;  // each has had it
+  if (!slot.before.Ago(times, &before)) return;  // each has had it
   if (!Forward(before, sig, info, ctx, mark) && (mark & kNoted) == 0) {
     Unhandled(SigEntryOf(sig), sig, info, ctx, gp, before);
   }
@@ -233,7 +240,8 @@ void Handle(Slot& slot, int sig, siginfo_t* info, SigCtx& ctx, G* gp) {
   const Action before = slot.before.Latest();
   if (!handled) {
     errno = saved_errno;
-    handled = Forward(before, sig, info, ctx, noted ? kNoted : kNew) || noted;
+    const uintptr_t mark = (noted ? kNoted : kNew) | (slot.before.LatestIsBack() ? kToBack : kNew);
+    handled = Forward(before, sig, info, ctx, mark) || noted;
   }
   if (!handled) Unhandled(entry, sig, info, ctx, gp, before);
 }

@@ -28,6 +28,25 @@ int DefaultAfterStop() {
   for (;;) pause();
 }
 
+struct sigaction under_the_library {};
+void CallWhatWasThere(int sig, siginfo_t* info, void* ucontext) {
+  under_the_library.sa_sigaction(sig, info, ucontext);
+}
+
+// A library's handler, which has the signal in the end, calls gort's: that has the default action below.
+int DefaultUnderALibrary() {
+  RecvChan<int> first = os::Notify({SIGTERM});
+  struct sigaction library {};
+  library.sa_sigaction = &CallWhatWasThere;
+  library.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction(SIGTERM, &library, &under_the_library);
+  os::Stop(first);
+  os::Stop(os::Notify({SIGTERM}));
+  Say("stopped twice");
+  raise(SIGTERM);
+  return 5;
+}
+
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -81,6 +100,7 @@ struct Scenario {
 
 constexpr Scenario kScenarios[] = {
     {"default_after_stop", &DefaultAfterStop},
+    {"default_under_a_library", &DefaultUnderALibrary},
     {"idle", &Idle},
     {"ignored_at_start", &IgnoredAtStart},
     {"deadlock_after_stop", &DeadlockAfterStop},
