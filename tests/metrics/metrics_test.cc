@@ -4,25 +4,34 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <clocale>
+#include <cstring>
 #include <map>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gort/chan/chan.h"
+#include "gort/chan/select.h"
 #include "gort/malloc/malloc.h"
+#include "gort/netpoll/wait_fd.h"
 #include "gort/platforms/clock.h"
+#include "gort/proc/go.h"
+#include "gort/proc/proc.h"
 #include "gort/runtime.h"
 #include "gort/sync/mutex.h"
 #include "gort/sync/rwmutex.h"
 #include "gort/sync/wait_group.h"
 #include "gort/tests/support/goroutines.h"
 #include "gort/timer/sleep.h"
+#include "gort/timer/timer.h"
 #include "gort/trace/testing/decoded.h"
 #include "gort/trace/trace.h"
 
@@ -328,6 +337,268 @@ TEST(MetricsTest, GomaxprocsSaysWhereItComesFrom) {
     GOMAXPROCS(GOMAXPROCS(0));
     EXPECT_EQ(Now("gort_gomaxprocs_reason", "program"), 1);
   });
+}
+
+TEST(MetricsTest, WhatCanRunStandsInAQueue) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    WaitGroup wg;
+    for (int i = 0; i < 10; ++i) wg.Go([] {});
+    EXPECT_EQ(since("gort_run_queue_length", "local"), 10);
+    EXPECT_EQ(since("gort_goroutines", "runnable"), 10);
+    EXPECT_EQ(since("gort_turns_total"), 0);
+    wg.Wait();
+    EXPECT_EQ(since("gort_run_queue_length", "local"), 0);
+    // The one started last goes on with the time of this one, and this one with that of the last to end.
+    EXPECT_EQ(since("gort_turns_total"), 9);
+  });
+}
+
+TEST(MetricsTest, WhatAThreadStartsStandsInTheGlobalQueue) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    std::atomic<int> ran{0};
+    std::atomic<bool> started{false};
+    std::thread thread([&] {
+      for (int i = 0; i < 3; ++i) Go([&ran] { ran.fetch_add(1); });
+      started = true;
+    });
+    while (!started) SpinFor(1e-5);  // the P stays here
+    EXPECT_EQ(since("gort_run_queue_length", "global"), 3);
+    EXPECT_EQ(ran.load(), 0);
+    thread.join();
+    EXPECT_TRUE(Eventually([&ran] { return ran.load() == 3; }));
+    EXPECT_EQ(since("gort_run_queue_length", "global"), 0);
+  });
+}
+
+TEST(MetricsTest, TheRuntimesOwnGoroutinesAreApart) {
+  InGort([] {
+    const Since since;
+    const Chan<int> c = MakeChan<int>();
+    for (int i = 0; i < 3; ++i) rt::GoSystem([c] { c.Recv(); });
+    EXPECT_EQ(since("gort_system_goroutines"), 3);
+    EXPECT_EQ(since("gort_goroutines_created_total"), 3);
+    EXPECT_EQ(since("gort_goroutines", "runnable") + since("gort_goroutines", "waiting"), 0);
+    c.Close();
+    EXPECT_TRUE(Eventually([&] { return since("gort_system_goroutines") == 0; }));
+  });
+}
+
+TEST(MetricsTest, NumbersAreGivenOutByTheBatch) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    constexpr int kBatch = 16;
+    std::atomic<uint64_t> highest{0};
+    WaitGroup wg;
+    for (int i = 0; i < 100; ++i) {
+      wg.Go([&highest] { highest = std::max(highest.load(), Goid()); });
+    }
+    wg.Wait();
+    EXPECT_GT(since("gort_goroutine_numbers_total"), 100 - kBatch);
+    EXPECT_LT(since("gort_goroutine_numbers_total"), 100 + kBatch);
+    EXPECT_GE(Now("gort_goroutine_numbers_total"), static_cast<double>(highest.load()));
+    EXPECT_LT(Now("gort_goroutine_numbers_total"), static_cast<double>(highest.load() + kBatch));
+  });
+}
+
+TEST(MetricsTest, PsWithoutWorkAreIdle) {
+  Procs four(4);
+  InGort([] {
+    EXPECT_TRUE(Eventually([] { return Now("gort_ps_idle") == 3; }));
+    EXPECT_TRUE(Eventually([] { return Now("gort_threads_spinning") == 0; }));
+  });
+}
+
+double BusyThreads() {
+  const std::vector<Sample> now = Read();
+  return Value(now, "gort_threads") - Value(now, "gort_threads_idle");
+}
+
+// Two descriptors, of which reading the first waits until Release.
+class Pipe {
+ public:
+  Pipe() { EXPECT_EQ(pipe(fds_), 0); }
+  ~Pipe() {
+    close(fds_[0]);
+    if (fds_[1] >= 0) close(fds_[1]);
+  }
+  int reading() const { return fds_[0]; }
+  void Release() { close(std::exchange(fds_[1], -1)); }
+
+ private:
+  int fds_[2];
+};
+
+TEST(MetricsTest, WhoIsInTheKernelKeepsAThread) {
+  Procs one(1);
+  InGort([] {
+    Pipe pipe;
+    WaitGroup wg;
+    for (int i = 0; i < 3; ++i) {
+      wg.Go([&pipe] {
+        Blocking([&pipe] {
+          char c;
+          return read(pipe.reading(), &c, 1);
+        });
+      });
+    }
+    EXPECT_TRUE(Eventually([] { return Now("gort_goroutines", "syscall") == 3; }));
+    const double there = BusyThreads();
+    EXPECT_GE(there, 3 + 1);
+    pipe.Release();
+    wg.Wait();
+    EXPECT_TRUE(Eventually([there] { return BusyThreads() <= there - 3; }));
+  });
+}
+
+TEST(MetricsTest, WaitsForDescriptorsAreThePollers) {
+  InGort([] {
+    const Since since;
+    Pipe pipe;
+    WaitGroup wg;
+    for (int i = 0; i < 3; ++i) {
+      wg.Go([&pipe] { EXPECT_TRUE(WaitReadable(pipe.reading()).ok()); });
+    }
+    EXPECT_TRUE(Eventually([&] { return since("gort_poller_waiters") == 3; }));
+    pipe.Release();
+    wg.Wait();
+    EXPECT_EQ(since("gort_poller_waiters"), 0);
+  });
+}
+
+TEST(MetricsTest, TimersThatAreSetAreCounted) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    std::vector<Timer> timers;
+    for (int i = 0; i < 4; ++i) timers.push_back(NewTimer(absl::Hours(1)));
+    Chan<int> never = MakeChan<int>();
+    WaitGroup wg;
+    for (const Timer& t : timers) {
+      wg.Go([&t, never] {
+        Select(OnRecv(t.C(), [](std::optional<absl::Time>) {}),
+               OnRecv(never, [](std::optional<int>) {}));
+      });
+    }
+    EXPECT_TRUE(Eventually([] { return Waiting("select") == 4; }));
+    EXPECT_EQ(since("gort_timers"), 4);
+    never.Close();
+    wg.Wait();
+    for (const Timer& t : timers) t.Stop();
+    EXPECT_TRUE(Eventually([&] { return since("gort_timers") == 0; }));
+  });
+}
+
+TEST(MetricsTest, ThePOfALongCallIsTaken) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    std::atomic<bool> ran{false};
+    Go([&ran] { ran = true; });
+    Blocking([&ran] {
+      while (!ran) usleep(1000);
+    });
+    EXPECT_EQ(since("gort_ps_taken_total", "system call"), 1);
+    EXPECT_EQ(since("gort_ps_taken_total", "sleep"), 0);
+    EXPECT_EQ(since("gort_ps_handed_off_total"), 0);
+  });
+}
+
+TEST(MetricsTest, APThatIsGivenAwayIsHandedOff) {
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    rt::EnterSyscallBlock();
+    rt::ExitSyscall();
+    EXPECT_EQ(since("gort_ps_handed_off_total"), 1);
+    EXPECT_EQ(since("gort_system_calls_total"), 1);
+    EXPECT_EQ(since("gort_ps_taken_total", "system call"), 0);
+  });
+}
+
+// Code without calls is asked by a signal.
+TEST(MetricsTest, WhoComputesWhileTheWorldStopsIsInterrupted) {
+  if (GORT_TEST_SANITIZED) GTEST_SKIP() << "a sanitizer's signals come later";
+  Procs two(2);
+  InGort([] {
+    std::atomic<bool> computes{false}, done{false};
+    WaitGroup wg;
+    wg.Go([&] {
+      computes = true;
+      while (!done.load(std::memory_order_relaxed)) {
+      }
+    });
+    EXPECT_TRUE(Eventually([&] { return computes.load(); }));
+    const Since since;
+    GOMAXPROCS(3);
+    done = true;
+    wg.Wait();
+    EXPECT_GE(since("gort_preemption_requests_total"), 1);
+    double answers = 0;
+    for (const Sample& s : Read()) {
+      if (s.name == "gort_preemptions_total") answers += since(s.name, s.label_value);
+    }
+    EXPECT_GE(answers, 1);
+  });
+}
+
+double AllGuards() {
+  double n = 0;
+  for (const Sample& s : Read()) n += s.name == "gort_stack_guards" ? s.value : 0;
+  return n;
+}
+
+TEST(MetricsTest, ALargeStackIsCountedUntilItsMemoryIsGivenBack) {
+  static constexpr double kBytes = 16 << 20;
+  Procs one(1);
+  InGort([] {
+    const Since since;
+    const double guards = AllGuards();
+    const Chan<int> c = MakeChan<int>();
+    WaitGroup wg;
+    GoOptions large;
+    large.stack_size = static_cast<size_t>(kBytes);
+    wg.Go(large, [c] { c.Recv(); });
+    EXPECT_TRUE(Eventually([] { return Waiting("chan receive") == 1; }));
+    EXPECT_GE(since("gort_stack_bytes", "in use"), kBytes);
+    EXPECT_LE(since("gort_stack_bytes", "in use"), 2 * kBytes);  // with its guard, a power of two
+    EXPECT_GE(Now("gort_stack_bytes", "reserved"), Now("gort_stack_bytes", "in use"));
+    EXPECT_EQ(AllGuards(), guards + 1);
+    c.Close();
+    wg.Wait();
+    EXPECT_TRUE(Eventually([&] { return since("gort_stack_bytes", "in use") < kBytes; }));
+    EXPECT_TRUE(Eventually([&] { return since("gort_stack_released_bytes_total") >= kBytes; }));
+  });
+}
+
+TEST(MetricsTest, ALargeBlockOfTheHeapIsCountedUntilItsMemoryIsGivenBack) {
+  constexpr size_t kBytes = 1 << 20;
+  const Since since;
+  void* p = malloc::Alloc(kBytes);
+  EXPECT_EQ(since("gort_heap_bytes", "in use"), kBytes);
+  EXPECT_EQ(since("gort_heap_objects"), 1);
+  EXPECT_GT(Now("gort_heap_bytes", "metadata"), 0);
+  std::memset(p, 1, kBytes);
+  malloc::Free(p);
+  EXPECT_EQ(since("gort_heap_bytes", "in use"), 0);
+  EXPECT_EQ(since("gort_heap_objects"), 0);
+  EXPECT_GE(Now("gort_heap_bytes", "idle") - Now("gort_heap_bytes", "released"), kBytes);
+  const auto released = static_cast<double>(malloc::ReleaseFreeMemory());
+  EXPECT_GE(released, kBytes);
+  EXPECT_GE(since("gort_heap_released_bytes_total"), released);
+  EXPECT_EQ(Now("gort_heap_bytes", "idle"), Now("gort_heap_bytes", "released"));
+}
+
+TEST(MetricsTest, AFreeSmallBlockIsInACache) {
+  void* p = malloc::Alloc(20'000);
+  const Since since;
+  malloc::Free(p);
+  EXPECT_EQ(since("gort_heap_bytes", "cached"), 20'480);  // its class
+  EXPECT_EQ(since("gort_heap_bytes", "in use"), -20'480);
 }
 
 std::string FileFor(const std::string& name) {
