@@ -106,13 +106,15 @@ bool OnProfSignal(siginfo_t* info, SigCtx& ctx, G* gp) {
 
 void CpuHandlerInstall() {
   static constinit std::atomic<bool> registered{false};
+  struct sigaction found {};
+  give_back =
+      SigGetAction(SIGPROF, &found) && found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN;
   if (!registered.exchange(true)) {
     SignalRegister(SIGSEGV, &OnFault);
     SignalRegister(SIGBUS, &OnFault);
     SignalRegister(SIGPROF, &OnProfSignal);
+    if (give_back) SigSetAction(SIGPROF, found);  // what is registered for is never given back
   }
-  struct sigaction now {};
-  give_back = SigGetAction(SIGPROF, &now) && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN;
   SignalTake(SIGPROF);
   // What the unwinder does once only, it does now.
   uintptr_t pcs[4];

@@ -83,6 +83,9 @@ class Pprof(unittest.TestCase):
         p = Profile(path)
         self.assertTrue(any(m[2].endswith("scenarios") for m in p.mappings.values()))
 
+    def test_a_handler_of_the_program_is_there_again(self):
+        self.run_it("handler")
+
     def test_the_environment_records_a_whole_run(self):
         path = os.path.join(self.folder, "environment")
         self.run_it("environment", GODEBUG="cpuprofile=" + path)

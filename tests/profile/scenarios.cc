@@ -1,6 +1,8 @@
 // Programs of which a profile is known: pprof_test.py runs them and reads what they write.
 //
 // scenarios NAME FILE
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -232,6 +234,23 @@ int Rates(const char* file) {
   return 0;
 }
 
+void OthersHandler(int) {}
+
+// The first recording of a process, over a handler of the program's.
+int Handler(const char* file) {
+  struct sigaction mine {};
+  mine.sa_handler = &OthersHandler;
+  sigaction(SIGPROF, &mine, nullptr);
+  for (int i = 0; i < 2; ++i) {
+    Must(gort::profile::StartCpu(file));
+    Must(gort::profile::StopCpu());
+    struct sigaction now {};
+    sigaction(SIGPROF, nullptr, &now);
+    if (now.sa_handler != &OthersHandler) return 4 + i;
+  }
+  return 0;
+}
+
 // What profiles cost: ns of CPU time of one operation, the least of some rounds that take turns.
 int64_t ProcessNs() {
   timespec t;
@@ -309,6 +328,7 @@ constexpr Scenario kScenarios[] = {
     {"convoy", &Convoy},
     {"heap", &Heap},
     {"rates", &Rates},
+    {"handler", &Handler},
     {"cost", &Cost},
 };
 
