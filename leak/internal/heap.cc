@@ -88,6 +88,7 @@ GORT_NOINLINE uintptr_t FreeBlockKey() {
 
 void Heap::Find(const Grow<Mapping>& maps, bool whole_libc) {
   if (!areas_.Reserve(4096)) return;
+  gort_rests_ = mheap.AtRest();
   for (const Mapping& m : maps) {
     if (!m.readable || !m.writable || m.shared) continue;
     const auto brk = reinterpret_cast<uintptr_t>(sbrk(0)) - 1;
@@ -233,7 +234,7 @@ void Heap::Anonymous(const Mapping& m, bool whole_libc) {
   for (uintptr_t lo = m.lo; lo < m.hi;) {
     const uintptr_t hi = std::min(m.hi, (lo | (kArenaBytes - 1)) + 1);
     if (page_map.Covers(lo)) {
-      GortArena(lo, hi);
+      if (gort_rests_) GortArena(lo, hi);
       gorts = true;
     } else if (!whole_libc && lo % kThreadHeap == 0) {
       ThreadHeap(m, lo);

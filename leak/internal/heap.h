@@ -77,8 +77,9 @@ class Heap {
 
   Scratch* const scratch_;
   Grow<Area> areas_;
-  Grow<Range> large_;       // of gort's heap, the blocks that own their span, by address
-  uintptr_t span_end_ = 0;  // of the last span that was found there
+  Grow<Range> large_;        // of gort's heap, the blocks that own their span, by address
+  uintptr_t span_end_ = 0;   // of the last span that was found there
+  bool gort_rests_ = false;  // else its heap is searched as a whole
   Area* last_ = nullptr;
   const uintptr_t key_;
 };

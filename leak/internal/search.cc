@@ -10,6 +10,7 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/sudog.h"
 #include "gort/leak/internal/arch.h"
+#include "gort/malloc/internal/mheap.h"
 #include "gort/platforms/clock.h"
 #include "gort/proc/proc.h"
 #include "gort/stack/internal/stack_chunk.h"
@@ -108,13 +109,13 @@ Search::Search(Scratch* scratch, const Grow<StoppedThread>* threads, uintptr_t k
       stacks_(scratch),
       to_follow_(scratch) {}
 
-SearchEnd Search::Run(G* self, uintptr_t frame, bool whole_libc, int64_t deadline) {
+SearchEnd Search::Run(G* self, uintptr_t frame, bool whole, int64_t deadline) {
   deadline_ = deadline;
   if (!to_follow_.Reserve(65536) || !ReadMaps(scratch_, &maps_)) return SearchEnd::kNoMaps;
-  if (!whole_libc && InsideMalloc()) return SearchEnd::kChanging;
+  if (!whole && (InsideMalloc() || !mheap.AtRest())) return SearchEnd::kChanging;
   SortGs(self);
   if (waiters_.empty()) return SearchEnd::kDone;
-  heap_.Find(maps_, whole_libc);
+  heap_.Find(maps_, whole);
   Exclude();
   if (scratch_->failed()) return SearchEnd::kNoMemory;
   Roots(self, frame);

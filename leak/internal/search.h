@@ -35,9 +35,10 @@ class Search {
   Search(const Search&) = delete;
   Search& operator=(const Search&) = delete;
 
-  // self: the caller's goroutine, whose frames above `frame` count. whole_libc: the C library's heap is
-  // searched as a whole; else kChanging if a thread stands inside its allocator. deadline: Nanotime.
-  SearchEnd Run(G* self, uintptr_t frame, bool whole_libc, int64_t deadline);
+  // self: the caller's goroutine, whose frames above `frame` count. whole: the C library's heap is
+  // searched as a whole, and gort's if a thread stands in the middle of a change of it; else that is
+  // kChanging, and so is one inside the C library's allocator. deadline: Nanotime.
+  SearchEnd Run(G* self, uintptr_t frame, bool whole, int64_t deadline);
 
   struct Waiter {
     G* g;

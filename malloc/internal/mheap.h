@@ -122,6 +122,14 @@ class MHeap {
   size_t idle_bytes() const { return idle_bytes_.load(std::memory_order_relaxed); }
   size_t inuse_bytes() const { return inuse_bytes_.load(std::memory_order_relaxed); }
 
+  // For who looks at the spans while all other threads stand, wherever they are. False: one of them is in
+  // the middle of a change.
+  bool AtRest() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!lock_.TryLock()) return false;
+    lock_.Unlock();
+    return true;
+  }
+
   // fork(2): see persistentalloc.h.
   void ForkLock() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock_.LockForFork(); }
   void ForkUnlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock_.UnlockAfterFork(); }
