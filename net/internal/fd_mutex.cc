@@ -99,8 +99,6 @@ FdLock FdMutex::GiveUp(FdSide side) {
   const Bits bits = BitsOf(side);
   uint64_t old = state_.load(std::memory_order_relaxed);
   for (;;) {
-    // The units of those who waited are nobody's any more.
-    if ((old & kClosed) != 0) return FdLock::kClosedReference;
     if ((old & bits.waiters) != 0) {
       const uint64_t wanted = old - bits.one_waiter;
       if (state_.compare_exchange_weak(old, wanted, std::memory_order_relaxed)) {
@@ -108,8 +106,9 @@ FdLock FdMutex::GiveUp(FdSide side) {
       }
       continue;
     }
-    // The unit that an Unlock adds is this waiter's, and with it the duty to see to the lock: if that
-    // is free it is taken, and the Unlock to come wakes the next; else its owner's does.
+    // The unit that an Unlock adds, or IncRefAndClose, is this waiter's. Whoever adds it counts on this
+    // waiter's reference until it has done so. From an Unlock comes with it the duty to see to the lock:
+    // if that is free it is taken, and the Unlock to come wakes the next; else its owner's does.
     if (!SemTryAcquire(SemaOf(side))) {
       Gosched();
     } else if (TakeIfFree(side)) {

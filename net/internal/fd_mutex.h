@@ -54,6 +54,8 @@ class FdMutex {
   bool Unlock(FdSide side);
 
  private:
+  friend struct FdMutexPeek;  // of the test
+
   // Bits: closed, a lock a side, 20 bits of references, 20 of waiters for each side.
   static constexpr uint64_t kClosed = 1;
   static constexpr uint64_t kOneRef = uint64_t{1} << 3;

@@ -13,6 +13,11 @@
 #include "gtest/gtest.h"
 
 namespace gort::rt {
+
+struct FdMutexPeek {
+  static uint32_t Units(FdMutex* mu, FdSide side) { return mu->SemaOf(side)->load(); }
+};
+
 namespace {
 
 using testing::Eventually;
@@ -108,6 +113,29 @@ TEST(FdMutex, AWaiterLeavesTheLineWithItsContext) {
       EXPECT_FALSE(mu.Unlock(FdSide::kRead));
       EXPECT_TRUE(mu.DecRef()) << "nobody has kept a reference";
     }
+  });
+}
+
+// Who adds a unit for a waiter counts on its reference: it must not leave before it has the unit.
+TEST(FdMutex, AWaiterThatGivesUpAtTheCloseTakesItsUnit) {
+  InGort([] {
+    testing::Procs p(1);
+    FdMutex mu;
+    const CancelScope scope;
+    ASSERT_EQ(mu.Lock(FdSide::kRead), FdLock::kLocked);
+    FdLock got = FdLock::kLocked;
+    Probe waiter([&] {
+      const Context ctx = scope.context();
+      got = mu.Lock(FdSide::kRead, &ctx);
+    });
+    scope.Cancel();  // takes the waiter off; it runs when this goroutine lets it
+    ASSERT_TRUE(mu.IncRefAndClose());
+    ASSERT_TRUE(waiter.Finish());
+    EXPECT_EQ(got, FdLock::kClosedReference);
+    EXPECT_EQ(FdMutexPeek::Units(&mu, FdSide::kRead), 0u);
+    EXPECT_FALSE(mu.Unlock(FdSide::kRead));
+    EXPECT_FALSE(mu.DecRef());
+    EXPECT_TRUE(mu.DecRef());
   });
 }
 
