@@ -209,7 +209,10 @@ GORT_COLD void TellPlace(Stream& s, uint64_t now, const G* gp) {
   constexpr uint32_t kBoth = RecordWords(kRecPlace, 0) + 2;
   now = NotBefore(s, now);
   uint64_t* w = s.lost == 0 || TellLost(s, now) ? Room(s, kBoth, now, gp->goid) : nullptr;
-  if (w == nullptr) return;  // nor will the record
+  if (w == nullptr) {
+    s.used = Chunk::kWords;  // the record could find room where its place did not
+    return;
+  }
   BeginLong(s, w, now, kRecPlace, 0);
   w[1] = s.place = gp->gopc;
   Publish(s, RecordWords(kRecPlace, 0));
