@@ -2,8 +2,9 @@
 // What      a stream of chunks for each P, written by whoever has the P, and one, under a lock, for
 //           those who have none.
 // Layer     7. Recording: any stack, pinned; see gmp/trace_hook.h. The rest: one thread at a time.
-// Invariant a stream's chunk is reused by a later recording only, which begins with the world
-//           stopped: so who is late with an event of an earlier one writes where nobody reads.
+// Invariant a producer writes into the last chunk of its stream, which nobody takes; a recording
+//           begins with the world stopped. So who is late with an event of an earlier recording
+//           writes where nobody reads.
 #ifndef GORT_TRACE_INTERNAL_RECORDER_H_
 #define GORT_TRACE_INTERNAL_RECORDER_H_
 
