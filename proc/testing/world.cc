@@ -294,6 +294,22 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 P* World::PAt(int32_t id) { return allp[id].load(); }
 
+int32_t World::IdleMs() {
+  LockGuard l(&sched.lock);
+  return sched.nmidle;
+}
+
+void World::BeginToStop(int32_t ps) {
+  LockGuard l(&sched.lock);
+  sched.stopwait = ps;
+  sched.gcwaiting.store(true);
+}
+
+int32_t World::ToStop() {
+  LockGuard l(&sched.lock);
+  return sched.stopwait;
+}
+
 M* World::NewM(bool sleeping) {
   M* mp = Keep(new M);
   mp->g0 = Keep(new G);

@@ -39,6 +39,10 @@ class World {
   int64_t now = kStart;
 
   static P* PAt(int32_t id);
+  static int32_t IdleMs();
+  // A stop of the world that waits for so many Ps; and for how many it waits still.
+  static void BeginToStop(int32_t ps);
+  static int32_t ToStop();
   // An M on no list, without a P and without a thread. sleeping: on the list of idle Ms.
   M* NewM(bool sleeping = false);
   // Ms for which the product asked for a thread, in order; their threads never run.
