@@ -171,7 +171,13 @@ int Traceback() {
   while (PreemptCount(Interrupted::kMoved) + PreemptCount(Interrupted::kStayed) == before) {
     gort::Sleep(absl::Milliseconds(1));
   }
+  // Its P may also have been taken from outside, because its thread was not on a CPU for a while: then it
+  // runs beside this goroutine until it is interrupted.
   std::string text = gort::Stack(true);
+  for (int i = 0; i < 1000 && text.find("[runnable") == text.npos; ++i) {
+    gort::Sleep(absl::Milliseconds(1));
+    text = gort::Stack(true);
+  }
   stop.store(true);
   std::printf("%s\n", text.c_str());
   return 0;
