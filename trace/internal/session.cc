@@ -124,6 +124,7 @@ void ReadAll() {
     if (RecordingFills()) spill->Take();
     FutexSleep(&phase, kRunning, kPauseNs);
   }
+  RecordingEnd();  // who has ended it may not have come to that yet
   spill->Chains(chains);
   Convert(chains, false);
   const int spilt = spill->error();
