@@ -8,7 +8,6 @@
 #include "gort/gmp/status.h"
 #include "gort/lock/mutex.h"
 #include "gort/platforms/pins.h"
-#include "gort/platforms/thread.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/stay.h"

@@ -16,7 +16,6 @@ from tools.checks.blocks import read, write_text
 PATH = os.path.join("tools", "cmake", "targets.cmake")
 
 _LIBRARY = "gort_cc_library"
-_FORWARDS = {"alias": "actual", "label_flag": "build_setting_default"}
 # Made by gort_ports(), which CMakeLists.txt has in other words.
 _OF_PORTS = "//platforms:entry_point"
 # What can be loaded before a program.
@@ -43,7 +42,7 @@ class Graph:
         target = self.targets.get(label)
         if target is None or target.rule == _LIBRARY:
             return target
-        for other in target.attributes.get(_FORWARDS.get(target.rule, ""), []):
+        for other in target.attributes.get(public.FORWARDS.get(target.rule, ""), []):
             # A select()'s other strings name settings, which no BUILD file defines by a call of its own.
             found = self.library(public.canonical(other, target.package))
             if found is not None:

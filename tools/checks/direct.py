@@ -11,7 +11,7 @@ from tools.checks import porting, public
 
 _INCLUDE = re.compile(r'^\s*#\s*include "(gort/[^"]+)"', re.MULTILINE)
 _RULES = ("gort_cc_library", "gort_cc_binary", "gort_cc_test", "gort_cc_benchmark", "gort_cc_fuzz_test")
-_FORWARDS = {"alias": "actual", "label_flag": "build_setting_default"}
+_HEADERS = ("hdrs", "arch_hdrs", "os_arch_hdrs")
 # The models compile the product's own sources into worlds of their own, and the product sees theirs.
 _MODELS = "tests/model"
 # What a rule adds to `deps`.
@@ -38,12 +38,6 @@ def _files(target, roles):
     return found
 
 
-def _headers(target, attributes):
-    """The headers of a target, by the paths of their includes."""
-    prefix = (target.attributes.get("include_prefix") or ["gort/" + target.package])[0]
-    return {"%s/%s" % (prefix, h) for a in attributes for h in target.attributes.get(a, []) if h.endswith(".h")}
-
-
 def _dependencies(target, targets):
     """The targets that `deps` stands for, aliases and flags followed; of a select() all that it may be."""
     todo = [(label, target.package) for label in target.attributes.get("deps", []) + _ADDED.get(target.rule, [])]
@@ -53,7 +47,7 @@ def _dependencies(target, targets):
         if other is None:
             continue
         found.append(other)
-        todo += [(label, other.package) for label in other.attributes.get(_FORWARDS.get(other.rule, ""), [])]
+        todo += [(label, other.package) for label in other.attributes.get(public.FORWARDS.get(other.rule, ""), [])]
     return found
 
 
@@ -64,9 +58,9 @@ def check(root):
     for target in targets.values():
         if target.rule not in _RULES or target.package == _MODELS:
             continue
-        known = _headers(target, ("srcs", "hdrs", "arch_hdrs", "os_arch_hdrs"))
+        known = set(public.included_as(target, ("srcs",) + _HEADERS))
         for other in _dependencies(target, targets):
-            known |= _headers(other, ("hdrs", "arch_hdrs", "os_arch_hdrs"))
+            known.update(public.included_as(other, _HEADERS))
         for path in _files(target, roles):
             if not os.path.exists(os.path.join(root, path)):  # made by a rule
                 continue

@@ -16,6 +16,8 @@ SENTENCE = "Inner: programs do not name its targets or include its headers"
 # Headers with the layout of the scheduler's nouns.
 NOUNS = frozenset("gort/gmp/%s.h" % name for name in ("g", "glist", "gobuf", "m", "p", "sched", "sudog"))
 _INCLUDE = re.compile(r'^#include "(gort/[^"]+)"', re.MULTILINE)
+# Rules that stand for another target, and the attribute that names it.
+FORWARDS = {"alias": "actual", "label_flag": "build_setting_default"}
 _PUBLIC = "//visibility:public"
 _PUBLIC_BY_DEFAULT = re.compile(r"default_visibility = \[[\"']//visibility:public")
 
@@ -49,10 +51,10 @@ def canonical(label, package=""):
     return "//" + path if path and name == path.rpartition("/")[2] else "//%s:%s" % (path, name)
 
 
-def included_as(target):
-    """The headers of a target by the paths of their includes."""
+def included_as(target, attributes=("hdrs",)):
+    """The headers that these attributes of a target name, by the paths of their includes."""
     prefix = (target.attributes.get("include_prefix") or ["gort/" + target.package])[0]
-    return ["%s/%s" % (prefix, h) for h in target.attributes.get("hdrs", [])]
+    return ["%s/%s" % (prefix, h) for a in attributes for h in target.attributes.get(a, [])]
 
 
 def read_targets(root):
