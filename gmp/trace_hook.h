@@ -16,6 +16,7 @@
 #include "gort/base/attributes.h"
 #include "gort/base/hook.h"
 #include "gort/gmp/sched.h"
+#include "gort/platforms/arch.h"
 
 namespace gort::rt {
 
@@ -33,7 +34,7 @@ enum class TraceEv : uint8_t {
   kGoReady,   // gp is about to be queued again. arg: the WokenBy
   kSysEnter,  // gp begins a system call
   kSysExit,   // gp has a P after a system call, or after it had lost its own
-  kSysBlock,  // the P is taken from the system call that it was left in; gp null
+  kSysBlock,  // the P is taken from the system call that it was left in; gp null. arg: see below
   kPStart,    // an M takes the P. arg: the M's id
   kPStop,     // the M gives the P up; gp null
   kProcs,     // arg: how many Ps there are from here on; gp null
@@ -45,6 +46,11 @@ enum class TraceEv : uint8_t {
 
 // arg of kGoStart: in one step with the end of the turn before.
 inline constexpr uint64_t kAtOnce = 1;
+
+// The clock of events: the CPU's counter where it runs evenly, else nanoseconds. A moment before a P is taken
+// is arg of kSysBlock where sched.lock is not held meanwhile: the goroutine may have its next turn on another
+// P before its loss of this one is told. 0 where it is held: now.
+inline uint64_t TraceTicks() { return static_cast<uint64_t>(arch::Ticks()); }
 
 // Who makes a goroutine runnable.
 enum class WokenBy : uint8_t {

@@ -136,11 +136,12 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   // Between the swap and HandoffP no M runs, although the P is about to: sysmon counts as a running
   // M meanwhile, so that CheckDead sees no deadlock.
   IncIdleLocked(-1);
+  const uint64_t before = TraceTicks();
   bool taken = CasPStatus(pp, kPSyscall, kPIdle);
   if (taken) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
     sched.taken_syscall.fetch_add(1, std::memory_order_relaxed);
-    TraceAt(pp, TraceEv::kSysBlock);
+    TraceAt(pp, TraceEv::kSysBlock, nullptr, before);
     HandoffP(pp);
   }
   IncIdleLocked(1);

@@ -11,7 +11,6 @@
 #include "gort/gmp/p.h"
 #include "gort/gmp/trace_hook.h"
 #include "gort/lock/mutex.h"
-#include "gort/platforms/arch.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/cpu.h"
 #include "gort/platforms/mem.h"
@@ -241,6 +240,9 @@ GORT_COLD void PutEndThatTells(Stream& s, const G* gp) {
 GORT_COLD void PutOther(Stream& s, TraceEv ev, const G* gp, uint64_t arg) {
   const uint64_t goid = gp != nullptr ? gp->goid : 0;
   if (ev == TraceEv::kGoEnd) return PutEndThatTells(s, gp);
+  if (ev == TraceEv::kSysBlock && arg != 0) {
+    return PutSlowly(s, arg, static_cast<uint8_t>(ev), 0, 0, 0);
+  }
   PutSlowly(s, TraceTicks(), static_cast<uint8_t>(ev), 0, goid, arg);
 }
 
@@ -319,8 +321,6 @@ void TellStates() {
 }
 
 }  // namespace
-
-uint64_t TraceTicks() { return static_cast<uint64_t>(arch::Ticks()); }
 
 bool RecordingBegin(size_t max_bytes, WhenFull when_full) {
   {

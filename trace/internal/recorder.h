@@ -25,9 +25,6 @@ inline constexpr int kNoP = kMaxProcs;
 // What becomes of events when there is no room.
 enum class WhenFull : uint8_t { kLose, kForgetOldest };
 
-// The clock of events: the CPU's counter where it runs evenly, else nanoseconds.
-uint64_t TraceTicks();
-
 // Begins a recording in at most max_bytes, with the goroutines that there are. False: no memory. Who
 // forgets the oldest takes more where there are more streams than chunks. The caller is a goroutine that
 // has stopped the world.

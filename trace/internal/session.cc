@@ -16,6 +16,7 @@
 #include "gort/gmp/g.h"
 #include "gort/gmp/sched.h"
 #include "gort/gmp/switch.h"
+#include "gort/gmp/trace_hook.h"
 #include "gort/lock/mutex.h"
 #include "gort/platforms/clock.h"
 #include "gort/platforms/futex.h"

@@ -287,4 +287,26 @@ std::string Inconsistency(const DecodedTrace& trace) {
   return "";
 }
 
+std::string Overlap(const DecodedTrace& trace) {
+  std::map<uint64_t, std::string> running;  // where
+  std::map<std::string, std::vector<uint64_t>> open;
+  for (const TraceItem& i : trace.items) {
+    if (i.track.empty() || i.track[0] != 'P') continue;
+    std::vector<uint64_t>& slices = open[i.track];
+    if (i.type == TraceItem::kBegin) {
+      slices.push_back(i.goid());
+      if (i.goid() == 0) continue;  // a system call
+      const auto [it, alone] = running.emplace(i.goid(), i.track);
+      if (alone) continue;
+      return "goroutine " + std::to_string(i.goid()) + " begins on " + i.track + " at " +
+             std::to_string(i.ns) + " and has a turn on " + it->second;
+    }
+    if (i.type == TraceItem::kEnd && !slices.empty()) {
+      running.erase(slices.back());
+      slices.pop_back();
+    }
+  }
+  return "";
+}
+
 }  // namespace gort::testing

@@ -42,6 +42,8 @@ DecodedTrace DecodeTraceFile(const std::string& path);
 // What is wrong with it, in words, or "". On a track of slices each end has its beginning and time does
 // not go back; each arrow has one beginning and at most one end, and not before its beginning.
 std::string Inconsistency(const DecodedTrace& trace);
+// Which goroutine has two turns at a time, in words, or "". For a trace that lost nothing.
+std::string Overlap(const DecodedTrace& trace);
 
 }  // namespace gort::testing
 
