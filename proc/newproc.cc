@@ -147,6 +147,8 @@ void BindStack(G* gp, P* pp) {
   Prepare(gp, gp->stack.hi);
 }
 
+bool BindsAtOnce(const P* pp) { return StackIsWarm(pp->stackcache); }
+
 G* AllocG() { return new (PersistentAlloc(sizeof(G), alignof(G))) G; }
 
 void AllGAdd(G* gp) {

@@ -54,7 +54,7 @@ GORT_NOINLINE void GoParkUntimed(bool (*unlockf)(G*, void*), void* lock, WaitRea
   gp->waitsince = sched.coarse_now.load(std::memory_order_relaxed);
   Trace(TraceEv::kGoPark, gp, static_cast<uint64_t>(reason));
   GORT_PROBE(go_park, gp->goid, static_cast<uint64_t>(reason));
-  G* next = TakeDirect(gp, mp);
+  G* next = TakeDirect(gp, mp, unlockf != nullptr);
   SwitchTo(gp, next != nullptr ? next : mp->g0, &ParkCommit);
 }
 
@@ -214,7 +214,7 @@ void Gosched() {
   // gp belongs at the end of the global queue. When that is empty and the local queue is not, the
   // end of the local queue is as good, and gp can switch to a local goroutine without g0.
   if (sched.runqsize.load(std::memory_order_relaxed) == 0) {
-    if (G* next = TakeDirect(gp, mp); next != nullptr) {
+    if (G* next = TakeDirect(gp, mp, false); next != nullptr) {
       SwitchTo(gp, next, &YieldCommit);
       return;
     }

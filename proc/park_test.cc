@@ -8,12 +8,14 @@
 #include "gort/gmp/sched.h"
 #include "gort/gmp/status.h"
 #include "gort/lock/mutex.h"
+#include "gort/proc/go.h"
 #include "gort/proc/internal/goroutine.h"
 #include "gort/proc/internal/ms_and_ps.h"
 #include "gort/proc/internal/schedule.h"
 #include "gort/proc/monitor.h"
 #include "gort/proc/proc.h"
 #include "gort/proc/testing/world.h"
+#include "gort/stack/internal/stack_alloc.h"
 #include "gort/tests/support/child.h"
 
 namespace gort::rt::testing {
@@ -197,6 +199,50 @@ TEST(Park, ASuccessorCommits) {
             "first runnable>running, second runnable>running, first running>waiting, "
             "first waiting>runnable, first runnable>running, second running>runnable, "
             "second runnable>running, first running>dead, second running>dead");
+}
+
+// What runs next may need a stack: a call of the kernel and a page fault, for which those who want the lock would wait.
+TEST(Park, NoStackIsMadeWhileALockIsHeld) {
+  struct Row {
+    const char* name;
+    bool warm;    // the P has a stack that was in use
+    bool locked;  // while it parks
+    bool over_g0;
+  };
+  for (const Row& row :
+       {Row{"a stack is there", true, true, false}, Row{"there is none", false, true, true},
+        Row{"there is none, and no lock is held", false, false, false}}) {
+    SCOPED_TRACE(row.name);
+    World w(1);
+    P* pp = w.PAt(0);
+    if (row.warm) StackFree(StackAlloc(0, nullptr), pp->stackcache);
+    G* fresh = nullptr;
+    bool began = false;
+    bool had_stack = false;
+    Unlock unlock{[&](G*) { had_stack = fresh->sched.sp != 0; }, true};
+    G* g = w.NewG("g", [&] {
+      NewGoroutine made = NewProcBegin(
+          sizeof(bool*), alignof(bool*), [](void* at) { **static_cast<bool**>(at) = true; }, 0,
+          nullptr);
+      *static_cast<bool**>(made.closure) = &began;
+      fresh = made.gp;
+      NewProcCommit(fresh);
+      GoPark(row.locked ? &Unlock::Run : nullptr, &unlock, WaitReason::kChanReceive);
+    });
+    w.Resume(g);
+    EXPECT_EQ(began, !row.over_g0);
+    EXPECT_EQ(had_stack, row.locked && !row.over_g0);
+    if (row.over_g0) {
+      EXPECT_EQ(pp->runq.runnext.load(), fresh);
+      w.DrainLocal(pp);
+      w.Resume(fresh);
+    }
+    EXPECT_TRUE(began);
+    GoReady(g);
+    w.DrainLocal(pp);
+    w.Resume(g);
+    StackCacheFlush(pp->stackcache);
+  }
 }
 
 TEST(Park, YieldingGoesToTheEndOfTheLine) {

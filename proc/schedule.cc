@@ -195,10 +195,27 @@ GORT_ALWAYS_INLINE G* Pick(G* gp, M* mp, bool* inherit_time) {
 
 }  // namespace
 
-G* TakeDirect(G* gp, M* mp) {
+namespace {
+
+// True: next needs a stack that is not there at once, and is runnext again, for g0. With a seed the order does not
+// depend on what stacks there are.
+GORT_ALWAYS_INLINE bool PutBackIfCold(M* mp, G* next, bool inherit_time) {
+  P* pp = mp->p.load(std::memory_order_relaxed);
+  if (GORT_LIKELY(BindsAtOnce(pp)) || SchedSeeded()) return false;
+  if (!inherit_time) BumpTick(&pp->schedtick);  // as runnext it does inherit
+  RunqPutLocal(pp, next, true);
+  return true;
+}
+
+}  // namespace
+
+G* TakeDirect(G* gp, M* mp, bool locked) {
   bool inherit_time = false;
   G* next = Pick(gp, mp, &inherit_time);
   if (next == nullptr) return nullptr;
+  if (GORT_UNLIKELY(next->sched.sp == 0) && locked && PutBackIfCold(mp, next, inherit_time)) {
+    return nullptr;
+  }
   TieHere(mp, next, inherit_time);
   Trace(TraceEv::kGoStart, next, kAtOnce);
   return next;

@@ -23,6 +23,8 @@ G* AllocG();
 void AllGAdd(G* gp);
 // Gives gp a stack, and the context of a goroutine that begins. Fatal: no memory. P, or pp null.
 void BindStack(G* gp, P* pp);
+// Whether that takes no call of the kernel and no page fault. P.
+bool BindsAtOnce(const P* pp);
 // Gives it the stack of one that ends, which must be of the default size. On that stack BeginBound
 // then begins gp. dying has been left: gp is the current G.
 void BindStackOf(G* dying, G* gp);

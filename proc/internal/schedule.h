@@ -33,8 +33,9 @@ void ScheduleLoop(M* mp);
 // The next goroutine of gp's P, when gp may switch to it without a detour over g0; null: gp must
 // switch to g0. P.
 G* PickDirect(G* gp, M* mp, bool* inherit_time);
-// The same, already tied to mp and kGRunning.
-G* TakeDirect(G* gp, M* mp);
+// The same, already tied to mp and kGRunning. locked: gp holds a lock until it has left its stack, so there is no
+// time to make one for a goroutine that begins.
+G* TakeDirect(G* gp, M* mp, bool locked);
 // Counts mp among the spinning Ms / takes it out of the count and wakes another M in its place.
 // Go: becomeSpinning, resetspinning
 void BecomeSpinning(M* mp);

@@ -1,6 +1,9 @@
 #include "gort/stack/internal/stack_alloc.h"
 
+#include <algorithm>
+
 #include "absl/base/thread_annotations.h"
+#include "gort/base/attributes.h"
 #include "gort/base/bits.h"
 #include "gort/base/throw.h"
 #include "gort/lock/lock_rank.gen.h"
@@ -36,6 +39,7 @@ struct StackCache {
   Small small[kStackOrders];
   StackBounds dflt[kCachedDefault];
   int n_dflt = 0;
+  int n_cold = 0;  // so many of those, from the lowest, may not have been in use yet
 };
 
 namespace {
@@ -97,14 +101,22 @@ void FreeSmall(StackBounds b, const StackChunk* c, StackCache* cache) {
   small.bytes += SmallStackBytes(order);
 }
 
+GORT_COLD void RefillDefault(StackCache* cache) {
+  int used = 0;
+  cache->n_dflt = LargeTake(kLargeDefaultOrder, kCachedDefault / 2, cache->dflt, &used);
+  cache->n_cold = cache->n_dflt - used;
+  std::reverse(cache->dflt, cache->dflt + cache->n_dflt);  // the used ones come first
+}
+
 StackBounds AllocLarge(int order, StackCache* cache) {
   StackBounds b;
   if (cache == nullptr || order != kLargeDefaultOrder) {
-    LargeTake(order, 1, &b);
+    LargeTake(order, 1, &b, nullptr);
     return b;
   }
-  if (cache->n_dflt == 0) cache->n_dflt = LargeTake(order, kCachedDefault / 2, cache->dflt);
+  if (cache->n_dflt == 0) RefillDefault(cache);
   if (cache->n_dflt > 0) b = cache->dflt[--cache->n_dflt];
+  if (cache->n_cold > cache->n_dflt) cache->n_cold = cache->n_dflt;
   return b;
 }
 
@@ -122,6 +134,7 @@ void FreeLarge(StackBounds b, const StackChunk* c, StackCache* cache) {
     LargeGive(cache->dflt, kHalf);
     for (int i = 0; i < kHalf; ++i) cache->dflt[i] = cache->dflt[kHalf + i];
     cache->n_dflt = kHalf;
+    cache->n_cold = std::max(cache->n_cold - kHalf, 0);
   }
   cache->dflt[cache->n_dflt++] = b;
 }
@@ -177,7 +190,10 @@ void StackCacheFlush(StackCache* cache) {
   for (int order = 0; order < kStackOrders; ++order) ReleaseSmall(cache, order, 0);
   LargeGive(cache->dflt, cache->n_dflt);
   cache->n_dflt = 0;
+  cache->n_cold = 0;
 }
+
+bool StackIsWarm(const StackCache* cache) { return cache->n_dflt > cache->n_cold; }
 
 int64_t StackScavenge(int64_t max_bytes, int64_t older_than_ns) {
   return LargeScavenge(max_bytes, older_than_ns);

@@ -45,6 +45,10 @@ void StackFree(StackBounds stack, StackCache* cache);
 // 0: not a stack of ours.
 size_t StackReservationOf(StackBounds stack);
 
+// Whether the next stack of default size from the cache has been in use, so that to take and to touch it needs
+// neither a call of the kernel nor a page fault, as a rule. Owner P.
+bool StackIsWarm(const StackCache* cache);
+
 // An empty cache for a P; never freed. Go: mcache.stackcache
 StackCache* AllocStackCache();
 // Empties the cache of a P that goes away. Go: stackcache_clear

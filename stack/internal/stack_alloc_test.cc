@@ -169,6 +169,48 @@ TEST_F(StackTest, CacheRefillsAndReleasesByHalf) {
   StackCacheFlush(cache);
 }
 
+TEST_F(StackTest, AStackIsWarmOnceItWasInUse) {
+  StackCache* cache = AllocStackCache();
+  EXPECT_FALSE(StackIsWarm(cache));
+  StackBounds first = StackAlloc(0, cache);
+  EXPECT_FALSE(StackIsWarm(cache));  // others came with it
+  StackBounds second = StackAlloc(0, cache);
+  StackFree(first, cache);
+  EXPECT_TRUE(StackIsWarm(cache));
+  EXPECT_EQ(StackAlloc(0, cache).lo, first.lo);
+  EXPECT_FALSE(StackIsWarm(cache));
+  StackFree(first, nullptr);
+  StackFree(second, nullptr);
+  StackCacheFlush(cache);
+  EXPECT_FALSE(StackIsWarm(cache));
+  // All that the pool has free was counted as used when it was given back: those are warm.
+  first = StackAlloc(0, cache);
+  EXPECT_TRUE(StackIsWarm(cache));
+  StackFree(first, cache);
+  StackCacheFlush(cache);
+  StackScavenge(kAll, 0);
+  first = StackAlloc(0, cache);
+  EXPECT_FALSE(StackIsWarm(cache));
+  StackFree(first, cache);
+  StackCacheFlush(cache);
+}
+
+TEST_F(StackTest, AStackStaysWarmWhenOlderOnesGoBackToThePool) {
+  StackCache* cache = AllocStackCache();
+  std::vector<StackBounds> all;
+  for (int i = 0; i < 100; ++i) all.push_back(StackAlloc(0, cache));
+  for (const StackBounds& b : all) {
+    StackFree(b, cache);
+    EXPECT_TRUE(StackIsWarm(cache));
+  }
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_TRUE(StackIsWarm(cache));
+    all[i] = StackAlloc(0, cache);
+  }
+  for (int i = 0; i < 16; ++i) StackFree(all[i], cache);
+  StackCacheFlush(cache);
+}
+
 TEST_F(StackTest, GuardIsThereFromFirstUseAndWhileCached) {
   StackCache* cache = AllocStackCache();
   StackBounds b = StackAlloc(kDefaultStack, cache);

@@ -69,17 +69,18 @@ void GuardAhead(StackChunk* c, uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(larg
   c->guarded = end;
 }
 
-uint32_t TakeSlot(StackChunk* c) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
+// used: it has been in use, and has its memory.
+uint32_t TakeSlot(StackChunk* c, bool* used) ABSL_EXCLUSIVE_LOCKS_REQUIRED(large.lock) {
   uint32_t slot = c->dirty.First(c->end);
-  bool was_dirty = slot != c->end;
-  if (!was_dirty) slot = c->free.First(c->end);
+  *used = slot != c->end;
+  if (!*used) slot = c->free.First(c->end);
   GuardAhead(c, slot);
   c->free.Clear(slot);
   c->dirty.Clear(slot);
   c->aged.Clear(slot);
   int64_t bytes = static_cast<int64_t>(c->slot_bytes);
   Add(&inuse_bytes, bytes);
-  if (was_dirty) Add(&dirty_bytes, -bytes);
+  if (*used) Add(&dirty_bytes, -bytes);
   if (--c->n_free == 0) large.with_free[c->order].Remove(c);
   return slot;
 }
@@ -190,10 +191,11 @@ void LargeInit() {
   InitLocked();
 }
 
-int LargeTake(int order, int n, StackBounds* out) {
+int LargeTake(int order, int n, StackBounds* out, int* used) {
   LockGuard guard(&large.lock);
   if (large.page == 0) InitLocked();
   int k = 0;
+  int n_used = 0;
   while (k < n) {
     StackChunk* c = large.with_free[order].front();
     if (c == nullptr) {
@@ -201,8 +203,12 @@ int LargeTake(int order, int n, StackBounds* out) {
       if (c == nullptr) break;
       large.with_free[order].PushFront(c);
     }
-    out[k++] = c->Bounds(TakeSlot(c));
+    bool was_used;
+    out[k] = c->Bounds(TakeSlot(c, &was_used));
+    if (was_used && n_used == k) ++n_used;
+    ++k;
   }
+  if (used != nullptr) *used = n_used;
   return k;
 }
 

@@ -17,8 +17,9 @@ namespace gort::rt {
 void LargeInit();
 
 // Takes up to n stacks of an order, guards installed, and returns how many; 0: the OS has no
-// address space left.
-int LargeTake(int order, int n, StackBounds* out);
+// address space left. used: how many of them, counted from the first, have been in use and kept their memory; may
+// be null.
+int LargeTake(int order, int n, StackBounds* out, int* used);
 // Gives stacks back; fatal for what is not a stack, or is free already.
 void LargeGive(const StackBounds* stacks, int n);
 

@@ -32,7 +32,7 @@ constexpr uintptr_t kCanaryWord = static_cast<uintptr_t>(0x5ca1ab1e0ddba115ULL);
 
 StackSpan* NewSpan(int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.lock) {
   StackBounds b;
-  if (LargeTake(kSpanOrder, 1, &b) == 0) return nullptr;
+  if (LargeTake(kSpanOrder, 1, &b, nullptr) == 0) return nullptr;
   StackSpan* s = pool.records.Alloc();
   s->base = b.lo;
   s->order = order;

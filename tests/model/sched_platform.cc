@@ -120,6 +120,7 @@ void GcStopM() { model::Fail("GcStopM"); }
 void StopLockedM() { model::Fail("StopLockedM"); }
 void StartLockedM(G* gp) { model::Fail("StartLockedM"); }
 void HandToWired(P* pp, G* gp) { model::Fail("HandToWired"); }
+bool BindsAtOnce(const P*) { return true; }
 void BindStack(G*, P*) { model::Fail("a goroutine has no context"); }
 void YieldP() { model::Fail("YieldP"); }
 G* TakeWiredWaiter() { return nullptr; }  // none is cut off

@@ -26,12 +26,12 @@ using testing::Procs;
 
 // The recorder's, which stands behind Late.
 std::atomic<void (*)(P*, TraceEv, G*, uint64_t)> record{nullptr};
-std::atomic<G*> caller{nullptr};      // the goroutine in the call
-std::atomic<P*> left{nullptr};        // the P that it left in it
-std::atomic<bool> taken{false};       // from the call
-std::atomic<bool> went_on{false};     // the caller, on another P
-std::atomic<bool> told{false};        // that the P was taken
-int end_of_call[2];                   // a pipe
+std::atomic<G*> caller{nullptr};   // the goroutine in the call
+std::atomic<P*> left{nullptr};     // the P that it left in it
+std::atomic<bool> taken{false};    // from the call
+std::atomic<bool> went_on{false};  // the caller, on another P
+std::atomic<bool> told{false};     // that the P was taken
+int end_of_call[2];                // a pipe
 
 bool GoesOn(TraceEv ev) { return ev == TraceEv::kSysExit || ev == TraceEv::kGoStart; }
 
