@@ -534,6 +534,7 @@ set(GORT_INNER_HEADERS
   gort/trace/internal/sink.h=trace/internal/sink.h
   gort/trace/internal/spill.h=trace/internal/spill.h
   gort/trace/internal/stall.h=trace/internal/stall.h
+  gort/trace/internal/utf8.h=trace/internal/utf8.h
   gort/traceback/ancestors.h=traceback/ancestors.h
   gort/traceback/arch.h=traceback/arch_${GORT_CPU}.h
   gort/traceback/debug_fields.h=traceback/debug_fields.h

@@ -24,10 +24,11 @@ class Converter {
 
   // The event of a record of a stream. Events come in the order of their times.
   void Event(int stream, int64_t ns, const Record& r);
-  // Of a recording that has forgotten its beginning, before the events: each record once, then the goroutines that live
-  // now. They tell who was there before.
-  void LookAhead(const Record& r);
+  // Of a recording that has forgotten its beginning, before the events: the goroutines that live now, then each record
+  // once. They tell who was there before. `now` is before the recording's end: who has been born since, or has died
+  // since, is in a record.
   void Known(uint64_t goid, uint64_t pc, std::string_view name);
+  void LookAhead(const Record& r);
   // Ends what is open.
   void Finish(int64_t ns, uint64_t lost);
 
@@ -41,13 +42,20 @@ class Converter {
     uint16_t regions;  // that are open
   };
   struct Processor {
-    uint64_t goid;  // whose turn it is; 0: nobody's
-    int64_t ns;     // of the last event
-    uint32_t depth;
-    int64_t depth_ns;  // when depth was last written
+    uint64_t goid;     // whose turn it is; 0: nobody's
+    int64_t ns;        // of the last event
+    uint32_t depth;    // of its queue
+    int64_t depth_ns;  // since when
+    uint32_t depth_told;
+    int64_t depth_told_ns;  // when it was written
     bool described;
     bool in_syscall;
     bool stopping;  // the world
+  };
+
+  // Of which the trace has a track.
+  struct Task {
+    bool open;
   };
 
   void Describe();
@@ -60,11 +68,21 @@ class Converter {
 
   void BeginTurn(int stream, uint64_t goid);
   void EndTurn(int stream, uint32_t reason);
-  void EndSyscall(int stream);
+  void BeginSyscall(int stream);
+  void BeginStop(int stream);
+  void EndSyscall(int stream);  // or the stop of the world
   void Born(uint64_t goid, uint64_t pc);
+  void Create(int stream, uint64_t goid, uint64_t pc);
+  void Gone(uint64_t goid);
   void Ready(int stream, uint64_t goid, uint8_t by);
+  void Steal(int stream, uint64_t goid, uint64_t from);
+  void Number(int stream, uint32_t name, uint64_t number);
   void Depth(int stream, uint32_t depth);
-  void Counts();
+  void TellDepth(int stream);
+  void Live(int change);
+  void TellAlive();
+  void TellRest(int stream);
+  void BeginTask(uint64_t id, uint64_t parent, uint64_t goid, std::string_view name);
   void Said(int stream, uint8_t kind, uint8_t sub, const uint64_t* words);
   void Speaks(uint64_t goid, uint8_t kind, std::string_view text);
   void OnScheduler(int stream, const Record& r);
@@ -76,9 +94,11 @@ class Converter {
     char* event;
   };
   Packet Begin(uint64_t track, uint32_t type);
+  Packet BeginNamed(int stream, uint32_t type, uint32_t name);
   void End(Packet* p);
   void EndSlice(uint64_t track);
   void Counter(uint64_t track, int64_t value);
+  void CounterSince(int64_t ns, uint64_t track, int64_t value);
 
   Sink* const sink_;
   int64_t ns_ = 0;  // of the event in hand
@@ -88,12 +108,14 @@ class Converter {
   uint32_t stamp_bytes_ = 1;
   uint64_t next_flow_ = 1;
   uint32_t next_name_;
-  int64_t alive_ = 0;
-  int64_t counts_ns_ = 0;
+  int64_t alive_ = 0;     // goroutines
+  int64_t alive_ns_ = 0;  // since when so many
+  int64_t alive_told_ = 0;
+  int64_t alive_told_ns_ = 0;  // when it was written
   IdTable<Goroutine> goroutines_;
   IdTable<uint32_t> places_;  // pc -> name
   IdTable<uint32_t> texts_;   // hash -> name
-  IdTable<uint8_t> tasks_;
+  IdTable<Task> tasks_;
   IdTable<uint8_t> made_here_;  // goroutines whose creation has not been forgotten
   Processor processors_[kStreams] = {};
 };

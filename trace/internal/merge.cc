@@ -1,9 +1,33 @@
 #include "gort/trace/internal/merge.h"
 
 namespace gort::rt {
+namespace {
 
-void Merge::Restart(Chunk* const* firsts) {
+// The place among records of one time.
+int Rank(uint8_t kind) {
+  switch (static_cast<TraceEv>(kind)) {
+    case TraceEv::kGoCreate:
+    case TraceEv::kGoReady:
+      return 1;
+    case TraceEv::kSteal:
+      return 2;
+    case TraceEv::kGoStart:
+    case TraceEv::kSysExit:
+      return 3;
+    default:
+      return 0;
+  }
+}
+
+bool Before(const Record& a, const Record& b) {
+  return a.ticks != b.ticks ? a.ticks < b.ticks : Rank(a.kind) < Rank(b.kind);
+}
+
+}  // namespace
+
+void Merge::Restart(Chunk* const* firsts, uint64_t until) {
   n_active_ = 0;
+  until_ = until;
   for (int s = 0; s < kStreams; ++s) {
     if (firsts[s] == nullptr) continue;
     active_[n_active_++] = s;
@@ -33,12 +57,12 @@ void Merge::Advance(int stream) {
   }
   const uint64_t* words = c.chunk->words + c.at;
   const uint64_t head = words[0];
-  c.has = true;
   c.at += WordsOf(head);
   c.goid = c.chunk->goid_base + ShortGoid(head);
   c.record.kind = HeadKind(head);
   c.record.sub = HeadSub(head);
   c.record.ticks += HeadDelta(head);
+  c.has = c.record.ticks <= until_;
   c.record.words = IsShort(head) ? &c.goid : words + 1;
   if (c.record.kind == kRecPlace) c.record.place = words[1];
 }
@@ -47,7 +71,7 @@ int Merge::First() const {
   int first = -1;
   for (int i = 0; i < n_active_; ++i) {
     const Cursor& c = cursors_[active_[i]];
-    if (c.has && (first < 0 || c.record.ticks < cursors_[first].record.ticks)) first = active_[i];
+    if (c.has && (first < 0 || Before(c.record, cursors_[first].record))) first = active_[i];
   }
   return first;
 }

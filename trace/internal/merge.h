@@ -18,23 +18,26 @@ struct Record {
   uint8_t sub = 0;
 };
 
+// Of records of one time, as a coarse counter gives them: one that ends a turn, or says nothing of a turn, comes before
+// what makes a goroutine runnable, that before a theft, and that before a turn's beginning. Those of one stream stay
+// in their order.
 class Merge {
  public:
-  // Of a recording that has ended, or of a copy of one, by the first chunks of its streams.
-  explicit Merge(Chunk* const* firsts) { Restart(firsts); }
-  void Restart(Chunk* const* firsts);
+  // Begins, maybe again, with a recording that has ended, or a copy of one: by the first chunks of its streams.
+  // A stream ends before its first record later than `until`.
+  void Restart(Chunk* const* firsts, uint64_t until = UINT64_MAX);
 
   // f(stream, record) for each.
   template <class F>
   void All(F&& f) {
     int s;
     while ((s = First()) >= 0) {
-      // Those of one stream up to the next one of another.
-      const uint64_t until = OthersFrom(s);
+      // Those of one stream before the next one of another.
+      const uint64_t others = OthersFrom(s);
       do {
         f(s, cursors_[s].record);
         Advance(s);
-      } while (cursors_[s].has && cursors_[s].record.ticks <= until);
+      } while (cursors_[s].has && cursors_[s].record.ticks < others);
     }
   }
 
@@ -58,6 +61,7 @@ class Merge {
   Cursor cursors_[kStreams] = {};
   int active_[kStreams];  // streams that have chunks
   int n_active_ = 0;
+  uint64_t until_ = UINT64_MAX;
 };
 
 }  // namespace gort::rt

@@ -7,6 +7,7 @@
 #include "gort/platforms/thread.h"
 #include "gort/trace/internal/converter.h"
 #include "gort/trace/internal/perfetto.h"
+#include "gort/trace/internal/utf8.h"
 #include "gort/traceback/demangle.h"
 #include "gort/traceback/symbolize.h"
 
@@ -16,7 +17,7 @@ namespace {
 void Interned(Proto* p, uint32_t list, uint32_t iid, std::string_view text) {
   char* e = p->Open(list);
   p->Varint(field::kIid, iid);
-  p->Bytes(field::kIname, text);
+  p->Bytes(field::kIname, Utf8(text).text());
   p->Close(e);
 }
 
@@ -73,7 +74,7 @@ void Converter::Describe() {
   p.Varint(field::kUuid, kProcessTrack);
   char* process = p.Open(field::kProcess);
   p.Varint(field::kPid, static_cast<uint64_t>(ProcessId()));
-  p.Bytes(field::kProcessName, std::string_view(sched.program).substr(0, kMaxText));
+  p.Bytes(field::kProcessName, Utf8(std::string_view(sched.program).substr(0, kMaxText)).text());
   p.Close(process);
   p.Close(track);
   p.Close(packet);
@@ -88,7 +89,7 @@ void Converter::AddTrack(uint64_t uuid, uint64_t parent, std::string_view name, 
   char* track = p.Open(field::kTrackDescriptor);
   p.Varint(field::kUuid, uuid);
   p.Varint(field::kParentUuid, parent);
-  p.Bytes(field::kTrackName, name);
+  p.Bytes(field::kTrackName, Utf8(name).text());
   if (counter) p.Close(p.Open(field::kCounterTrack));
   p.Close(track);
   p.Close(packet);

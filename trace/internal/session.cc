@@ -79,7 +79,7 @@ struct Line {
 
 // What the reader works with, in memory of its own: too large for its stack.
 struct Work {
-  Work(Sink* to, Chunk* const* firsts) : converter(to), merge(firsts) {}
+  explicit Work(Sink* to) : converter(to) {}
   Converter converter;
   Merge merge;
 };
@@ -99,23 +99,15 @@ GORT_NO_TSAN void TellNames(Converter* to) {
   }
 }
 
-// What the chains hold, into the file. forgotten: they may lack the beginning.
-void Convert(Chunk* const* firsts, bool forgotten) {
-  const Knot end = Look();
+// What merge yields, into the file.
+void Convert(Work* w, Knot end) {
   const Line line(begin, end);
-  Work* w = new (work_memory) Work(&sink, firsts);
-  if (forgotten) {
-    w->merge.All([&](int, const Record& r) { w->converter.LookAhead(r); });
-    TellNames(&w->converter);
-    w->merge.Restart(firsts);
-  }
   uint64_t n = 0;
   w->merge.All([&](int stream, const Record& r) {
     w->converter.Event(stream, line.At(r.ticks), r);
     if (++n % 1024 == 0) progress.store(n, std::memory_order_relaxed);
   });
   w->converter.Finish(end.ns, EventsLost());
-  w->~Work();
 }
 
 // One recording, until somebody ends it.
@@ -127,30 +119,44 @@ void ReadAll() {
   }
   RecordingEnd();  // who has ended it may not have come to that yet
   spill->Chains(chains);
-  Convert(chains, false);
+  const Knot end = Look();
+  Work* w = new (work_memory) Work(&sink);
+  w->merge.Restart(chains);
+  Convert(w, end);
+  w->~Work();
   const int spilt = spill->error();
   spill->~Spill();
   const int written = sink.Close();
   result = written != 0 ? written : spilt;
 }
 
-// What is kept, into the file.
+// What is kept, into the file. The streams are copied one after the other while they are written, and so are taken up to
+// one moment, before which each is complete but for an event that it is in the middle of: else a later stream would have
+// the effects of what an earlier one lacks.
+// The goroutines are looked at before that moment: what the events say of them then is all that has happened since.
 void WriteKept() {
+  Work* w = new (work_memory) Work(&sink);
+  TellNames(&w->converter);
+  const Knot end = Look();
   Snapshot kept;
-  if (!SnapshotRecording(&kept)) {
-    sink.Close();
-    result = ENOMEM;
-    return;
+  const bool copied = SnapshotRecording(&kept);
+  if (copied) {
+    w->merge.Restart(kept.firsts, end.ticks);
+    w->merge.All([w](int, const Record& r) { w->converter.LookAhead(r); });
+    w->merge.Restart(kept.firsts, end.ticks);
+    Convert(w, end);
+    DropSnapshot(&kept);
   }
-  Convert(kept.firsts, true);
-  DropSnapshot(&kept);
-  result = sink.Close();
+  w->~Work();
+  const int written = sink.Close();
+  result = copied ? written : ENOMEM;
 }
 
 // What to do when the program stalls. The path is const while the last events are kept.
 struct OnStall {
   std::atomic<int64_t> look_ns{-1};  // between two looks; -1: nobody looks
   std::atomic<bool> told{false};
+  std::atomic<uint32_t> since{0};  // changes with each start
   char path[4096] = {};
 };
 constinit OnStall on_stall;
@@ -177,8 +183,11 @@ void LookForStall() {
 
 // Until something else is to be done.
 void WatchFlight() {
+  const uint32_t since = on_stall.since.load();
   stall_watch.Reset();
   while (phase.load(std::memory_order_acquire) == kFlight) {
+    // The reader may have slept through a stop and a start.
+    if (since != on_stall.since.load()) return;
     const int64_t look_ns = on_stall.look_ns.load();
     FutexSleep(&phase, kFlight, look_ns);
     if (look_ns >= 0) LookForStall();
@@ -384,6 +393,7 @@ SessionResult FlightStart(size_t bytes, const char* on_failure, const char* stal
   const int64_t look_ns = std::max<int64_t>(stall_ns / StallWatch::kLooks, 1'000'000);
   on_stall.look_ns.store(stall_n != 0 ? look_ns : -1);
   on_stall.told.store(false);
+  on_stall.since.fetch_add(1);
   MakeReader();
   InstallEndings();
   const bool ok = BeginRecording(bytes, WhenFull::kForgetOldest);
@@ -420,6 +430,7 @@ SessionResult FlightStop() {
   RecordingEnd();
   RecordingRelease();
   phase.store(kIdle, std::memory_order_release);
+  FutexWake(&phase, INT32_MAX);
   return {};
 }
 
