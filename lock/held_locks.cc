@@ -71,6 +71,7 @@ GORT_NOINLINE void HeldLocksReleaseSlow(const void* lock) {
   for (int i = h.n - 1; i >= 0; --i) {
     if (h.held[i].lock != lock) continue;
     h.held[i] = h.held[--h.n];
+    h.held[h.n] = {};  // a lock that nobody holds is not to be reached through this (leak::Find)
     return;
   }
   if (h.more > 0) {
