@@ -97,8 +97,8 @@ struct Sched {
   std::atomic<int64_t> stop_longest_ns{0};
   TimeCounts stop_times;  // owner: who stops it; metrics read
 
-  // Ps that sysmon has taken from system calls, and from threads that slept. sysmon writes, atomic for
-  // metrics.
+  // Ps that sysmon has taken from system calls, and Ps that were taken from threads that slept, by sysmon
+  // or who stops the world. Atomic for metrics.
   std::atomic<int64_t> taken_syscall{0};
   std::atomic<int64_t> taken_asleep{0};
 

@@ -24,7 +24,10 @@ bool PreemptOne(P* pp) {
   // A thread that waits in the kernel would be woken by the signal, perhaps with EINTR.
   const int tid = mp->tid.load(std::memory_order_relaxed);
   const Sleeper sleeper = TakePFromSleeper(pp, ThreadCpuNs(tid));
-  if (sleeper == Sleeper::kTaken) return true;
+  if (sleeper == Sleeper::kTaken) {
+    sched.taken_asleep.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
   gp->preempt.store(true, std::memory_order_relaxed);
   // When gp sees the request late, or the goroutine after gp sees it, one yield is needless.
   gp->stackguard0.store(kStackPreempt, std::memory_order_relaxed);

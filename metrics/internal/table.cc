@@ -197,7 +197,7 @@ constexpr Row kTable[] = {
       "Ps given away before a system call that was known to take long."},
      [](In s, Out out) { out->Is(s.ps.counts.handed_off); }},
     {{"gort_ps_taken_total", "", kCounter, "from",
-      "Ps that the monitor took from threads, by what they did."},
+      "Ps that were taken from threads, by what these did."},
      &Taken},
     {{"gort_exchanges_total", "", kCounter, "", "Cut off goroutines that took another's place."},
      [](In, Out out) { out->Is(Now(rt::sched.exchanged)); }},

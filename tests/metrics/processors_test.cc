@@ -1,5 +1,7 @@
 // Ps, threads, queues, and what takes a P from a goroutine.
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,6 +11,7 @@
 
 #include "gort/metrics/metrics.h"
 #include "gort/netpoll/wait_fd.h"
+#include "gort/preempt/preempt.h"
 #include "gort/proc/go.h"
 #include "gort/proc/proc.h"
 #include "gort/runtime.h"
@@ -204,6 +207,49 @@ TEST(MetricsTest, ThePOfALongCallIsTaken) {
     EXPECT_EQ(since("gort_ps_taken_total", "system call"), 1);
     EXPECT_EQ(since("gort_ps_taken_total", "sleep"), 0);
     EXPECT_EQ(since("gort_ps_handed_off_total"), 0);
+  });
+}
+
+// The pre-emption signal stays away from the thread.
+class Unasked {
+ public:
+  Unasked() { Mask(SIG_BLOCK); }
+  ~Unasked() { Mask(SIG_UNBLOCK); }
+
+ private:
+  static void Mask(int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, rt::PreemptSignal());
+    pthread_sigmask(how, &set, nullptr);
+  }
+};
+
+// Nobody told the runtime that this call waits: the monitor sees the thread asleep, when it looks, or when the
+// goroutine's time is over and it is to be asked for the P.
+TEST(MetricsTest, ThePOfAThreadThatSleepsUnannouncedIsTaken) {
+  if (GORT_TEST_SANITIZED) GTEST_SKIP() << "a sanitizer's threads lose no P unannounced";
+  Procs one(1);
+  InGort([] {
+    Pipe pipe;
+    std::atomic<bool> reads{false};
+    const Since since;
+    Go([&] {
+      while (!reads) Gosched();
+      pipe.Release();
+    });
+    {
+      const Unasked unasked;
+      char c;
+      reads = true;  // nothing takes this goroutine's turn from here on but its sleep
+      EXPECT_EQ(read(pipe.reading(), &c, 1), 0);
+    }
+    // It is counted when the P has been taken: the other goroutine may have run by then.
+    EXPECT_TRUE(Eventually([&] { return since("gort_ps_taken_total", "sleep") != 0; }));
+    EXPECT_EQ(since("gort_ps_taken_total", "sleep"), 1);
+    EXPECT_EQ(since("gort_ps_taken_total", "system call"), 0);
+    EXPECT_EQ(since("gort_ps_handed_off_total"), 0);
+    EXPECT_EQ(since("gort_exchanges_total"), 0);
   });
 }
 
