@@ -82,7 +82,10 @@ bool ParseLine(const char* p, const char* end, Mapping* m) {
 bool ReadMaps(Scratch* scratch, Grow<Mapping>* out) {
   Grow<char> text(scratch);
   if (!text.Reserve(size_t{1} << 20) || !out->Reserve(8192)) return false;
-  if (!ReadAll("/proc/self/maps", &text) || text.empty()) return false;
+  // /proc/self is the first thread, which has none when it has ended. An emulator answers for that name alone.
+  if (!ReadAll("/proc/self/maps", &text)) return false;
+  if (text.empty() && !ReadAll("/proc/thread-self/maps", &text)) return false;
+  if (text.empty()) return false;
   const char* end = text.end();
   for (const char* p = text.begin(); p < end;) {
     const char* line_end = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)));
@@ -103,7 +106,7 @@ PageState::PageState(Scratch* scratch) : page_(PageSize()) {
   if (entries_ == nullptr || probe == nullptr) return;
   MemNoHugePage(const_cast<char*>(probe), 2 * page_);
   probe[0] = 1;
-  fd_ = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  fd_ = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
   const auto at = reinterpret_cast<uintptr_t>(probe) / page_;
   if (fd_ < 0) return;
   const bool works = Used(at) && n_ > 1 && entries_[1] == 0;

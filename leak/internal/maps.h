@@ -1,6 +1,6 @@
 // leak/internal/maps.h: what is mapped into this process.
 // What      /proc/self/maps, as far as a search for pointers needs it, and which pages have ever been
-//           written, from /proc/self/pagemap.
+//           written, from /proc/thread-self/pagemap.
 // Layer     9. Package-internal. Allocates from a Scratch alone; other threads may stand still anywhere.
 #ifndef GORT_LEAK_INTERNAL_MAPS_H_
 #define GORT_LEAK_INTERNAL_MAPS_H_

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstring>
+#include <string_view>
 
 #include "gort/base/attributes.h"
 #include "gort/gmp/getg.h"
@@ -84,6 +86,22 @@ bool ListThreads(Grow<char>* buffer, Grow<int>* out) {
   return n == 0;
 }
 
+// Whether the first thread has ended. It is listed for as long as others live, and never stands.
+bool FirstHasEnded() {
+  char path[48] = "/proc/self/task/";
+  char* const number = path + strlen(path);
+  char* const end = std::to_chars(number, path + sizeof path - sizeof "/stat", ProcessId()).ptr;
+  memcpy(end, "/stat", sizeof "/stat");
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char text[128];  // "17 (its name) Z ...", whatever is in the name
+  const ssize_t n = read(fd, text, sizeof text);
+  close(fd);
+  const std::string_view stat(text, n > 0 ? static_cast<size_t>(n) : 0);
+  const size_t name_end = stat.rfind(") ");
+  return name_end != stat.npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'Z';
+}
+
 }  // namespace
 
 void StopThreads::Install() {
@@ -128,6 +146,7 @@ bool StopThreads::AllStand() {
     }
     auto is_it = [tid](const StoppedThread& t) { return t.tid == tid; };
     if (std::any_of(places, places + n, is_it)) continue;
+    if (tid == ProcessId() && FirstHasEnded()) continue;
     if (std::find(asked_.begin(), asked_.end(), tid) == asked_.end()) {
       asked_.Push(tid);
       ThreadKill(tid, PreemptSignal());
