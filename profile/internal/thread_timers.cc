@@ -31,7 +31,7 @@ CpuSource ThreadTimers::Follow(int except) {
   std::sort(seen_, seen_ + n);
   n_next_ = 0;
   int old = 0;
-  bool ok = n > 0;
+  bool ok = n > 0 && n < kMax;  // else there may be more of them
   for (int i = 0; i < n && ok; ++i) {
     for (; old < n_ && threads_[old].tid < seen_[i]; ++old) CpuTimerStop(threads_[old].timer);
     const bool known = old < n_ && threads_[old].tid == seen_[i];

@@ -1,7 +1,7 @@
 // profile/internal/thread_timers.h: a timer for each thread of the process.
 // What      follows the threads as they come and go, because a timer counts for the one thread that it was
-//           made for. Where the system gives no more of them (RLIMIT_SIGPENDING), one timer for the
-//           whole process takes their place.
+//           made for. Where the system gives no more of them (RLIMIT_SIGPENDING), or there are too many threads,
+//           one timer for the whole process takes their place.
 // Layer     8. One thread at a time. Allocates nothing.
 #ifndef GORT_PROFILE_INTERNAL_THREAD_TIMERS_H_
 #define GORT_PROFILE_INTERNAL_THREAD_TIMERS_H_
@@ -26,7 +26,7 @@ class ThreadTimers {
   void Stop();
 
  private:
-  static constexpr int kMax = 8192;  // threads beyond these are not seen
+  static constexpr int kMax = 8192;  // threads; there have to be less
 
   struct Entry {
     int tid;
