@@ -80,6 +80,7 @@ constexpr uint64_t ShortRecord(uint64_t delta, uint64_t goid, uint8_t kind, uint
 constexpr bool FitsShort(uint64_t delta, uint64_t goid) {
   return (delta >> kShortDeltaBits | goid >> kShortGoidBits) == 0;
 }
+constexpr bool FitsLong(uint64_t delta) { return delta >> (64 - kHeadBits) == 0; }
 constexpr bool IsShort(uint64_t head) { return (head >> (kHeadBits - 1) & 1) != 0; }
 constexpr uint8_t HeadKind(uint64_t head) { return head & ((1 << kKindBits) - 1); }
 constexpr uint8_t HeadSub(uint64_t head) { return static_cast<uint8_t>(head >> kKindBits); }

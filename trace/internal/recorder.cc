@@ -120,9 +120,14 @@ GORT_COLD bool NextChunk(Stream& s, uint64_t now, uint64_t goid) {
   return true;
 }
 
+// Whether the chunk can take n words at `now`: they are there, and the time since the last record fits.
+GORT_ALWAYS_INLINE bool Takes(const Stream& s, uint32_t n, uint64_t now) {
+  return s.used + n <= Chunk::kWords && FitsLong(now - s.last);
+}
+
 // Room for n words, of a record of goid (0: none) at `now`; null: none.
 uint64_t* Room(Stream& s, uint32_t n, uint64_t now, uint64_t goid) {
-  if (s.used + n > Chunk::kWords && !NextChunk(s, now, goid)) return nullptr;
+  if (!Takes(s, n, now) && !NextChunk(s, now, goid)) return nullptr;
   return s.at->words + s.used;
 }
 
@@ -218,7 +223,7 @@ GORT_COLD void TellPlace(Stream& s, uint64_t now, const G* gp) {
 }
 
 GORT_ALWAYS_INLINE void PutWithPlace(Stream& s, uint64_t now, uint8_t kind, const G* gp) {
-  if (GORT_UNLIKELY(s.place != gp->gopc || s.used + 2 > Chunk::kWords)) TellPlace(s, now, gp);
+  if (GORT_UNLIKELY(s.place != gp->gopc || !Takes(s, 2, NotBefore(s, now)))) TellPlace(s, now, gp);
   Put(s, now, kind, 0, gp->goid);
 }
 

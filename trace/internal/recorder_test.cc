@@ -70,5 +70,31 @@ TEST(Recorder, ACreationWhosePlaceFindsNoRoomIsLost) {
   });
 }
 
+// Some four days at 3 GHz. A P of a server that keeps its last events may have nothing to do for so long.
+TEST(Recorder, APIdleForDaysGoesOnInANewChunk) {
+  constexpr uint64_t kDays = uint64_t{1} << (64 - kHeadBits);
+  InGort([] {
+    StopTheWorld(WaitReason::kStoppingTheWorld);
+    ASSERT_TRUE(RecordingBegin(8 * kChunkBytes, WhenFull::kForgetOldest));
+    P* pp = Getg()->m->p.load();
+    uint64_t now = TraceTicks();
+    for (const uint64_t idle : {kDays - 1, kDays, kDays + 1, 5 * kDays}) {
+      trace_hook(pp, TraceEv::kSysBlock, nullptr, now);
+      const Chunk* before = LastChunk(pp->id);
+      now += idle;
+      trace_hook(pp, TraceEv::kSysBlock, nullptr, now);
+      const Chunk* c = LastChunk(pp->id);
+      EXPECT_EQ(c != before, idle >= kDays);
+      if (c != before) {
+        EXPECT_EQ(c->base, now);
+        EXPECT_EQ(HeadDelta(c->words[0]), 0u);
+      }
+    }
+    RecordingEnd();
+    RecordingRelease();
+    StartTheWorld();
+  });
+}
+
 }  // namespace
 }  // namespace gort::rt
