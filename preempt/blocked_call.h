@@ -12,6 +12,11 @@
 //                                   timeout begins anew. A number that is not there is lost
 //             EINTR, where it does  the first argument is gone (arm64): a sleep for a time is made
 //             not                   again, others end with EINTR
+//             fewer bytes than      of a call that moves bytes until all are moved (write, send, recv
+//             it was asked for      with MSG_WAITALL, sendfile, getrandom, /dev/zero and urandom): the
+//                                   call is made for the rest, and returns the sum (amd64). It may
+//                                   have ended so by itself, in that instant; then the rest returns
+//                                   at once, but for a timeout of the socket's, which begins anew
 //             EINTR in syscall(2)   what the kernel overwrites is kept (libc_calls.cc), so that the call
 //                                   is made again on every CPU
 //
@@ -34,6 +39,9 @@ extern "C" {
 long gort_repeatable_call(long number, long a, long b, long c, long d, long e, long f);
 // Where it returns from the kernel. Not callable.
 extern const char gort_repeatable_call_end[];
+// Makes the rest of a call that was cut short (amd64), behind its system call. Not callable. In
+// repeatable_call_linux_amd64.S.
+extern const char gort_rest_of_call_end[];
 }
 
 namespace gort::rt {
@@ -52,6 +60,8 @@ struct BlockedCall {
   // kEnded: what the register held where the result is now. The number (amd64), or the first
   // argument (arm64).
   uint64_t overwritten = 0;
+  // kEnded: so many bytes had been moved. The call is made again for the rest.
+  uint64_t moved = 0;
 };
 
 // The rest is in blocked_call_<os>_<cpu>.cc.

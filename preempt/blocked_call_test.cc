@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +170,14 @@ TEST(BlockedCall, EndedByASignal) {
        {0x90, 0x89, 0xc8, 0x0f, 0x05},  // mov %ecx, %eax
        -EINTR,
        -1},
+      {"the number is zeroed",
+       {0x90, 0x31, 0xc0, 0x0f, 0x05},  // xor %eax, %eax
+       -EINTR,
+       SYS_read},
+      {"another register is zeroed",
+       {0x45, 0x31, 0xc0, 0x0f, 0x05},  // xor %r8d, %r8d
+       -EINTR,
+       -1},
       {"the number is not in the code", UnnumberedSyscall(SYS_poll), -EINTR, -1},
   };
   for (const Case& c : cases) {
@@ -192,6 +201,105 @@ TEST(BlockedCall, EndedByASignal) {
     EXPECT_EQ(Number(uc), static_cast<uint64_t>(c.number)) << c.what;
     EXPECT_EQ(BlockedCallOf(ctx).state, State::kNext) << c.what;
   }
+}
+
+// A context behind `call` of Numbered code, with result, and rsp inside a stack of its own.
+struct Behind {
+  Behind(uint32_t call, long result) : code(16, 0x90) {
+    const Code numbered = NumberedSyscall(call);
+    code.insert(code.end(), numbered.begin(), numbered.end());
+    code.insert(code.end(), {0x90, 0x90});
+    end = At(code, code.size() - 2);
+    ctx.set_pc(end);
+    ctx.set_sp(Address(stack + 1000));
+    SetResult(&uc, result);
+    Reg(REG_RCX) = static_cast<greg_t>(end);
+    Reg(REG_RDI) = -1;
+    Reg(REG_RSI) = 1000;
+    Reg(REG_RDX) = 10;
+  }
+  greg_t& Reg(int i) { return uc.uc_mcontext.gregs[i]; }
+
+  Code code;
+  uintptr_t end = 0;
+  uint64_t stack[1001] = {};
+  ucontext_t uc{};
+  SigCtx ctx{&uc};
+};
+
+TEST(BlockedCall, CutShortByASignal) {
+  struct Case {
+    const char* what;
+    uint32_t call;
+    long result;
+    long flags;
+    uint64_t moved;  // 0: not recognised
+  };
+  const Case cases[] = {
+      {"write", SYS_write, 4, 0, 4},
+      {"all is written", SYS_write, 10, 0, 0},
+      {"send", SYS_sendto, 9, 0, 9},
+      {"recv of all", SYS_recvfrom, 3, MSG_WAITALL, 3},
+      {"recv of what there is", SYS_recvfrom, 3, 0, 0},
+      {"a look at what there is", SYS_recvfrom, 3, MSG_WAITALL | MSG_PEEK, 0},
+      {"read of what is no device", SYS_read, 3, 0, 0},
+      {"a call that moves no bytes", SYS_poll, 3, 0, 0},
+  };
+  for (const Case& c : cases) {
+    Behind b(c.call, c.result);
+    b.Reg(REG_R10) = c.flags;
+    const BlockedCall call = BlockedCallOf(b.ctx);
+    EXPECT_EQ(call.state, c.moved != 0 ? State::kEnded : State::kNone) << c.what;
+    EXPECT_EQ(call.moved, c.moved) << c.what;
+  }
+  // Reached by a jump: what the kernel leaves in rcx is not there.
+  Behind b(SYS_write, 4);
+  b.Reg(REG_RCX) = 0;
+  EXPECT_EQ(BlockedCallOf(b.ctx).state, State::kNone);
+}
+
+TEST(BlockedCall, TheRestIsMadeAndMayBeCutShortAgain) {
+  Behind b(SYS_write, 4);
+  BlockedCallRewind(b.ctx, BlockedCallOf(b.ctx));
+  const uintptr_t below = b.ctx.sp();
+  EXPECT_LE(below, Address(b.stack + 1000) - 128) << "in the red zone";
+  EXPECT_EQ(b.ctx.pc(), Address(&gort_rest_of_call_end) - kInsnBytes);
+  EXPECT_EQ(BlockedCallOf(b.ctx).state, State::kNext);
+  EXPECT_EQ(b.Reg(REG_RSI), 1004);
+  EXPECT_EQ(b.Reg(REG_RDX), 6);
+  for (const long result : {long{-EINTR}, 5L}) {
+    b.ctx.set_pc(Address(&gort_rest_of_call_end));
+    b.Reg(REG_RCX) = static_cast<greg_t>(b.ctx.pc());
+    SetResult(&b.uc, result);
+    BlockedCallRewind(b.ctx, BlockedCallOf(b.ctx));
+    EXPECT_EQ(b.ctx.sp(), below);
+    EXPECT_EQ(Number(b.uc), uint64_t{SYS_write});
+  }
+  EXPECT_EQ(b.Reg(REG_RSI), 1009);
+  EXPECT_EQ(b.Reg(REG_RDX), 1);
+}
+
+TEST(BlockedCall, PiecesThatAreLeft) {
+  char bytes[30];
+  iovec pieces[] = {{bytes, 5}, {bytes + 5, 0}, {bytes + 5, 5}, {bytes + 10, 20}};
+  Behind b(SYS_writev, 7);
+  b.Reg(REG_RSI) = static_cast<greg_t>(Address(pieces));
+  b.Reg(REG_RDX) = 4;
+  const auto left = [&b] { return reinterpret_cast<const iovec*>(b.Reg(REG_RSI)); };
+  BlockedCallRewind(b.ctx, BlockedCallOf(b.ctx));
+  EXPECT_EQ(b.Reg(REG_RDX), 2);
+  EXPECT_EQ(left()[0].iov_base, bytes + 7);
+  EXPECT_EQ(left()[0].iov_len, 3u);
+  EXPECT_EQ(left()[1].iov_len, 20u);
+  // And again, in the middle of the second of these.
+  b.ctx.set_pc(Address(&gort_rest_of_call_end));
+  b.Reg(REG_RCX) = static_cast<greg_t>(b.ctx.pc());
+  SetResult(&b.uc, 4);
+  BlockedCallRewind(b.ctx, BlockedCallOf(b.ctx));
+  EXPECT_EQ(b.Reg(REG_RDX), 1);
+  EXPECT_EQ(left()[0].iov_base, bytes + 11);
+  EXPECT_EQ(left()[0].iov_len, 19u);
+  EXPECT_EQ(pieces[2].iov_len, 5u) << "the program's own have changed";
 }
 
 #elif defined(__aarch64__)
@@ -305,6 +413,23 @@ TEST(BlockedCall, RealOnesGoOnAsIfNothingHadHappened) {
     EXPECT_EQ(call.Interrupt(2), kEndedCallsKnowTheirNumber);
     ASSERT_EQ(write(fds[1], "x", 1), 1);
     EXPECT_EQ(call.Join(), kEndedCallsKnowTheirNumber ? 1 : -EINTR);
+  }
+  if (kEndedCallsKnowTheirNumber) {  // cut short, several times
+    std::vector<char> out(1 << 20);
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<char>(i * i >> 8);
+    std::vector<char> in(out.size());
+    char c;
+    ASSERT_EQ(read(fds[0], &c, 1), 1);
+    InThread call([&] { return static_cast<int>(write(fds[1], out.data(), out.size())); });
+    size_t got = 0;
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_TRUE(call.Interrupt(i + 1));
+      got += static_cast<size_t>(read(fds[0], &in[got], 65536));
+    }
+    while (got < in.size()) got += static_cast<size_t>(read(fds[0], &in[got], in.size() - got));
+    EXPECT_EQ(call.Join(), 1 << 20);
+    EXPECT_EQ(in, out);
+    ASSERT_EQ(write(fds[1], "x", 1), 1);
   }
   {  // of syscall(2): kept on every CPU
     char c;

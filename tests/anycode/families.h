@@ -17,6 +17,7 @@ Family Compute();       // compute.cc: functions that compute
 Family Threads();    // threads.cc: threads that goroutines start, and more that synchronises them
 Family Processes();  // processes.cc: streams, other processes, names, the loader
 Family Kernel();     // kernel.cc: descriptors, file locks, timers, signals, faults
+Family Whole();      // whole.cc: system calls that move many bytes at once
 
 // Of Debian's.
 Family Compression();  // compression.cc: zlib, zstd

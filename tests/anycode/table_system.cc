@@ -6,6 +6,6 @@
 
 namespace anycode {
 
-std::vector<Family> AllFamilies() { return {Processes(), Kernel()}; }
+std::vector<Family> AllFamilies() { return {Processes(), Kernel(), Whole()}; }
 
 }  // namespace anycode
