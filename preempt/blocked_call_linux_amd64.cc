@@ -219,11 +219,15 @@ bool SomeIsLeft(const Moved& moved, ucontext_t* uc, greg_t done) {
   return left != 0 && left <= kMostPieces;
 }
 
-// Whether a call has returned result, part of what it was to move. The kernel leaves pc in rcx; where
-// it does not, another path than the call has led here.
+// What registers alone tell, at any instruction of the program's: the kernel leaves pc in rcx, so where it is
+// not there another path than a call has led here.
+bool MayBeCutShort(const SigCtx& ctx, greg_t result) {
+  return result > 0 && Reg(ctx.raw(), REG_RCX) == static_cast<greg_t>(ctx.pc());
+}
+
+// Whether a call that may have been cut short has returned result, part of what it was to move.
 bool CutShort(const SigCtx& ctx, int64_t number, greg_t result) {
   ucontext_t* uc = ctx.raw();
-  if (result <= 0 || Reg(uc, REG_RCX) != static_cast<greg_t>(ctx.pc())) return false;
   return SomeIsLeft(MovesAll(number, uc), uc, result) &&
          !MemUnreadable(reinterpret_cast<const void*>(ctx.sp() - kRedZone - sizeof(RestFrame)));
 }
@@ -288,7 +292,7 @@ GORT_NO_ASAN void MoveTheRest(SigCtx& ctx, const BlockedCall& call) {
 BlockedCall BlockedCallOf(const SigCtx& ctx) {
   if (AtCall(ctx)) return {BlockedCall::State::kNext};
   const greg_t result = Reg(ctx.raw(), REG_RAX);
-  if (result != -EINTR && result <= 0) return {};
+  if (result != -EINTR && !MayBeCutShort(ctx, result)) return {};
   const int64_t number = Returned(ctx);
   if (number < 0) return {};
   const auto overwritten = static_cast<uint64_t>(number);
