@@ -1,7 +1,8 @@
 // base/throw.h: dying, and printing without allocating.
 // What      Throw ends the process for a broken invariant of the runtime, Fatal for a fault of the
 //           user's program that no handler may see (unlock of an unlocked mutex). Both print
-//           "fatal error: <text>", then whatever the report hook adds (tracebacks), then exit 2.
+//           "fatal error: <text>", then what the report hook adds (tracebacks), and end as ExitFatal
+//           does: with status 2, or by SIGABRT after CrashOnFatal.
 // Layer     1. Takes no lock, allocates nothing.                       Go: panic.go, print.go
 // Contract  | call         | user G | g0 | no P | gsignal | foreign | parks | allocates |
 //           | Printer      |   x    | x  |  x   |    x    |    x    |   -   |     -     |
@@ -73,7 +74,7 @@ class Printer {
 // called, so it must be async-signal-safe and take no lock. Set by runtime/internal/boot.cc.
 extern Hook<void(bool all)> fatal_report_hook;
 
-// Reports a broken invariant of the runtime and ends the process with status 2. Go: throw.
+// Reports a broken invariant of the runtime and ends the process. Go: throw.
 [[noreturn]] void Throw(const char* text);
 // The same for a fault of the program that must not be caught. Go: fatal.
 [[noreturn]] void Fatal(const char* text);
@@ -81,14 +82,15 @@ extern Hook<void(bool all)> fatal_report_hook;
 // The two halves of a fatal path that prints a report of its own (a panic, a fault):
 //   BeginFatal(); Printer() << …; fatal_report_hook(all); ExitFatal();
 // BeginFatal takes the right to print the one report of the process. For later callers on other
-// threads it does not return; a second call by the same thread exits at once with status 2.
+// threads it does not return; a second call by the same thread ends the process at once.
 // Go: startpanic_m, dopanic_m.
 void BeginFatal();
 // Called by ExitFatal before the process ends, once; it may wait for other threads, for a moment. As
 // fatal_report_hook otherwise. Set by trace/.
 extern Hook<void()> fatal_exit_hook;
 
-// Ends the process with status 2: no exit handlers, no destructors, no buffers flushed. Go: exit.
+// Ends the process with status 2, or by SIGABRT after CrashOnFatal: no exit handlers, no destructors,
+// no buffers flushed. Go: exit.
 [[noreturn]] void ExitFatal();
 // From here on ExitFatal ends the process by SIGABRT's default action, which may leave a core dump,
 // whatever handler the signal has. Any thread. Go: GOTRACEBACK=crash

@@ -50,7 +50,7 @@ class DebugPages {
  public:
   // With gort's own pages:
   //   /debug/             the index
-  //   /debug/goroutines   tracebacks of all goroutines
+  //   /debug/goroutines   tracebacks of all goroutines; of those that run at that moment the first line
   //   /debug/leaks        goroutines that wait for ever (leak::Find)
   //   /debug/metrics      all metrics in the text format of Prometheus
   //   /debug/trace        a trace for Perfetto; ?seconds=N

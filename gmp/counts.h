@@ -13,7 +13,7 @@
 namespace gort::rt {
 
 // How often something took how long. The buckets are four for each power of two of nanoseconds, from
-// 256 ns to 17 s, one for less and one for more: what lies in one differs by a quarter at most.
+// 256 ns to 17 s, one for less and one for more: what lies in one of the four differs by a quarter at most.
 struct TimeCounts {
   static constexpr int kFirstBits = 8;
   static constexpr int kLastBits = 34;

@@ -56,7 +56,8 @@ uint64_t Goid();
 // of its thread (affinity, namespaces, ids), no thread of the runtime inherits.
 void LockOSThread();
 void UnlockOSThread();
-// The calling goroutine's (all: every goroutine's) header and traceback, as in a fatal report.
+// The calling goroutine's (all: every goroutine's) header and traceback, as in a fatal report; but of
+// goroutines that run on other threads at that moment only the headers.
 std::string Stack(bool all);
 
 // Calls f, which may block in the kernel, and returns its result; the other goroutines go on

@@ -251,8 +251,9 @@ class Future {
   rt::FutureRef<R> s_;
 };
 
-// Runs f(args...) as a goroutine; f and args are copied or moved as by gort::Go. Throws what that
-// throws (nothing is started then). Go: go statement
+// Runs f(args...) as a goroutine; f and args are copied or moved as by gort::Go. When that
+// throws, or there is no memory for the result, Spawn throws the same and starts nothing.
+// Go: go statement
 template <class F, class... A>
 requires rt::kCallable<F, A...>
 [[nodiscard]] __attribute__((always_inline)) inline auto Spawn(const GoOptions& options, F&& f,

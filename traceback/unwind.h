@@ -41,9 +41,9 @@ using FrameFn = bool (*)(const Frame& frame, void* arg);
 void UnwindCurrent(int skip, FrameFn fn, void* arg);
 // Walks a context that gort_switch saved. A goroutine that has not run yet has no frames.
 void UnwindGobuf(const Gobuf& buf, FrameFn fn, void* arg);
-// Walks what a signal interrupted. A jump to an address that holds no code is a frame of its own,
-// and the walk goes on with whoever made it. True: the walk reached the end of a goroutine's stack,
-// so that fn saw all of its frames.
+// Walks what a signal interrupted. Where a call led to an address that holds no code, that address is
+// the first frame, and the caller is the second. True: the walk reached the end of a goroutine's
+// stack, so that fn saw all of its frames.
 bool UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg);
 
 // Stores up to max pcs (as in Frame::lookup_pc) of the caller's stack; returns how many.

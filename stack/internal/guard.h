@@ -28,7 +28,7 @@
 //
 // Why zero and not a pattern   a pattern has to be written, which commits a page per stack: as much
 //              again as a parked goroutine takes. What an overflow leaves in the guard is hardly
-//              ever all zero: each frame begins with a return address.
+//              ever all zero: a function that calls another stores its return address there.
 //
 // Why not a huge reservation without guards   an overflow would then reach the next stack only
 //              after 256 KiB more, but it would reach it, and silently.
