@@ -92,7 +92,7 @@ struct alignas(64) G {
   Sudog* waiting = nullptr;   // status; where a channel's call or a select waits
   void* param = nullptr;      // status; from the waker: of a channel, the Sudog
   void* waitlock = nullptr;   // owner M only; argument of the park's unlock function
-  uintptr_t stackguard1 = 0;  // status; the lower bound of a stack that StackCheck looks at
+  uintptr_t stackguard1 = 0;  // status; of a g0, its lower bound. Seam: checks of a stack pointer
   int64_t waitsince = 0;      // status; since about when it waits (sched.coarse_now)
   // Until when Sleep sleeps. Owner G only.
   int64_t sleep_when = 0;

@@ -89,12 +89,6 @@ class GQueue {
     gp->schedlink = nullptr;
     return gp;
   }
-  GList PopList() {
-    GList list;
-    list.head_ = head_;
-    head_ = tail_ = nullptr;
-    return list;
-  }
 
  private:
   G* head_ = nullptr;

@@ -7,13 +7,10 @@ import unittest
 
 PROLOGUE = """
 #include "gort/lock/mutex.h"
-#include "gort/lock/rwmutex.h"
 using namespace gort::rt;
 struct S {
   Mutex mu;
-  RWMutex rw;
   int n ABSL_GUARDED_BY(mu) = 0;
-  int shared ABSL_GUARDED_BY(rw) = 0;
   void NeedsLock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { ++n; }
 };
 """
@@ -25,14 +22,11 @@ FORBIDDEN = {
     "unlock of what is not held": "void F(S* s) { s->mu.Unlock(); }",
     "lock taken twice": "void F(S* s) { LockGuard a(&s->mu); LockGuard b(&s->mu); }",
     "result of TryLock ignored": "void F(S* s) { (void)s->mu.TryLock(); ++s->n; }",
-    "write under a read lock": "void F(S* s) { s->rw.RLock(); ++s->shared; s->rw.RUnlock(); }",
 }
 
 ALLOWED = """
 int Guarded(S* s) { LockGuard guard(&s->mu); s->NeedsLock(); return s->n; }
 bool Tried(S* s) { if (!s->mu.TryLock()) return false; ++s->n; s->mu.Unlock(); return true; }
-int Read(S* s) { s->rw.RLock(); int n = s->shared; s->rw.RUnlock(); return n; }
-void Write(S* s) { s->rw.Lock(); ++s->shared; s->rw.Unlock(); }
 void Asserted(S* s) { s->mu.AssertHeld(); ++s->n; }
 """
 

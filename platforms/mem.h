@@ -38,10 +38,8 @@ bool MemRelease(void* p, size_t bytes);
 // was the reason (mappings, locked memory) nothing has changed.
 bool MemReset(void* p, size_t bytes);
 // Makes pages inaccessible by changing their protection (splits the mapping). False: too many
-// mappings (vm.max_map_count).
+// mappings (vm.max_map_count). MemCommit undoes it, and the contents are still there.
 bool MemProtectNone(void* p, size_t bytes);
-// Undoes MemProtectNone; the contents are still there. False: as above.
-bool MemUnprotect(void* p, size_t bytes);
 // Lightweight guard pages that do not split the mapping (Linux 6.13: MADV_GUARD_INSTALL): access
 // faults with SIGSEGV, contents are lost. False: the kernel has none. What succeeds may still do
 // nothing under an emulator: see MemGuardWorks.
@@ -49,8 +47,6 @@ bool MemGuardInstall(void* p, size_t bytes);
 // n guards of `bytes` bytes, `stride` bytes apart, the first at p, in as few calls as the kernel
 // takes (one for 64 since Linux 6.15). Returns how many, from the first, are in place.
 size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n);
-// The pages are accessible and zero again.
-void MemGuardRemove(void* p, size_t bytes);
 // Installs a guard on a page of its own, asks the kernel to read it, and tells whether that fails.
 // Costs four system calls; call it once. False under valgrind.
 bool MemGuardWorks();

@@ -129,7 +129,7 @@ TEST_F(Mem, ProtectedPagesFaultAndKeepTheirContents) {
   EXPECT_FALSE(MemReadable(PageAt(1)));
   EXPECT_FALSE(Faults(PageAt(0)));
   EXPECT_FALSE(Faults(PageAt(2)));
-  ASSERT_TRUE(MemUnprotect(PageAt(1), page_));
+  ASSERT_TRUE(MemCommit(PageAt(1), page_));
   EXPECT_TRUE(AllBytesAre(PageAt(1), page_, 5));
 }
 
@@ -151,7 +151,7 @@ TEST_F(Mem, GuardsFaultOutliveReleaseAndComeOffAgain) {
   EXPECT_TRUE(Faults(PageAt(1)));
   EXPECT_TRUE(AllBytesAre(PageAt(0), page_, 0));
   EXPECT_TRUE(AllBytesAre(PageAt(2), page_, 0));
-  MemGuardRemove(PageAt(1), page_);
+  ASSERT_TRUE(MemReset(PageAt(1), page_));
   EXPECT_TRUE(AllBytesAre(PageAt(1), page_, 0));
   memset(PageAt(1), 6, page_);
 }

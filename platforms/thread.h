@@ -1,6 +1,6 @@
 // platforms/thread.h: OS threads.
 // What      the C library's threads, because C++ code needs its thread-local storage.
-// Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadTryJoin, ThreadDetach,
+// Layer     2. Any thread; errno is left as it was. ThreadCreate, ThreadDetach,
 //           ThreadStackBounds and ThreadSetName: not from signal handlers (they allocate or take
 //           the C library's locks). The others: anywhere.                    Go: os_linux.go
 #ifndef GORT_PLATFORMS_THREAD_H_
@@ -10,17 +10,13 @@
 
 namespace gort::rt {
 
-// A created thread; to be reaped with ThreadTryJoin or let go with ThreadDetach.
-// 0: none.
+// A created thread, to be let go with ThreadDetach: the C library's pthread_t. 0: none.
 using ThreadHandle = uintptr_t;
 
 // Starts fn(arg) on a new thread with every signal blocked (the new thread unblocks what it wants)
 // and at most 256 KiB of stack (or the system's default, if static TLS needs more). Returns 0, or
 // an errno value with *out = 0 (EAGAIN: the limit of `ulimit -u` or of memory). Go: newosproc.
 int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg);
-// Reaps a thread if it has ended: true, and the handle is dead. False while it is still running.
-// One caller a handle.
-bool ThreadTryJoin(ThreadHandle h);
 // Lets the thread clean up after itself when it ends, before or after this call; the handle is
 // dead.
 void ThreadDetach(ThreadHandle h);

@@ -26,7 +26,7 @@ void RunOnThread(void (*fn)(void*), void* arg) {
   ThreadHandle h = 0;
   ASSERT_EQ(ThreadCreate(&h, fn, arg), 0);
   ASSERT_NE(h, 0u);
-  while (!ThreadTryJoin(h)) ThreadYield();
+  ASSERT_EQ(pthread_join(static_cast<pthread_t>(h), nullptr), 0);
 }
 
 TEST(Thread, RunsItsFunctionWithItsArgument) {
@@ -43,21 +43,6 @@ TEST(Thread, ADetachedThreadRunsToItsEnd) {
             0);
   ThreadDetach(h);
   while (!ran.load()) ThreadYield();
-}
-
-TEST(Thread, TryJoinIsFalseWhileTheThreadRuns) {
-  std::atomic<bool> go{false};
-  ThreadHandle h = 0;
-  ASSERT_EQ(ThreadCreate(
-                &h,
-                [](void* p) {
-                  while (!static_cast<std::atomic<bool>*>(p)->load()) ThreadYield();
-                },
-                &go),
-            0);
-  for (int i = 0; i < 100; ++i) EXPECT_FALSE(ThreadTryJoin(h));
-  go.store(true);
-  while (!ThreadTryJoin(h)) ThreadYield();
 }
 
 TEST(Thread, StartsWithEverySignalBlockedAndTheCreatorKeepsItsMask) {
@@ -169,7 +154,7 @@ TEST(Thread, IsAsleepWhileItWaitsInTheKernel) {
   EXPECT_GT(asleep, 0);
   EXPECT_EQ(ThreadCpuNs(s.tid), asleep);
   EXPECT_EQ(write(s.fds[1], "x", 1), 1);
-  while (!ThreadTryJoin(h)) ThreadYield();
+  ASSERT_EQ(pthread_join(static_cast<pthread_t>(h), nullptr), 0);
   while (ThreadCpuNs(s.tid) != -1) ThreadYield();
   EXPECT_TRUE(ThreadIsAsleep(s.tid, true)) << "nothing is known of a thread that is gone";
   EXPECT_FALSE(ThreadIsAsleep(s.tid, false));

@@ -22,7 +22,6 @@ class DwarfCursor {
 
   bool done() const { return p_ == end_; }
   size_t at() const { return static_cast<size_t>(p_ - begin_); }
-  void Seek(size_t at) { p_ = at < static_cast<size_t>(end_ - begin_) ? begin_ + at : end_; }
   void Skip(uint64_t n) { p_ = n < Left() ? p_ + n : end_; }
   // Nothing is read from offset `at` on.
   void EndAt(size_t at) {

@@ -203,12 +203,6 @@ GORT_NOINLINE void PrintTraceback(Printer& p, G* gp) {
   frames.Finish();
 }
 
-void PrintTracebackAt(Printer& p, const SigCtx& ctx) {
-  FramePrinter frames(p);
-  UnwindSigCtx(ctx, &AddFrame, &frames);
-  frames.Finish();
-}
-
 GORT_NO_TSAN void PrintCreatedBy(Printer& p, const G* gp) {
   if (gp->gopc == 0 || gp->goid <= 1) return;
   PrintCreator(p, gp->gopc - 1, gp->parent_goid);

@@ -43,8 +43,6 @@ void PrintGoroutineHeader(Printer& p, const G* gp, bool labels = true);
 // thread's system stack on its behalf), a parked context otherwise. At most 100 frames: the
 // innermost 50, and the outermost 50. Requires: gp is the caller's, or frozen. (signal)
 void PrintTraceback(Printer& p, G* gp);
-// The frames that a signal interrupted. (signal)
-void PrintTracebackAt(Printer& p, const SigCtx& ctx);
 // "created by main() in goroutine 1" and its place; nothing for goroutine 1, and where the creator
 // is not known. (signal) Go: printcreatedby
 void PrintCreatedBy(Printer& p, const G* gp);

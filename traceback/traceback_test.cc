@@ -398,10 +398,11 @@ std::vector<std::string> NamesAtFault(void (*f)()) {
     static int out;
     out = fds[1];
     sa.sa_sigaction = [](int, siginfo_t*, void* ucontext) {
-      SigCtx ctx(ucontext);
+      static G g;
+      g.signal_context = ucontext;
       static char text[64 << 10];
       Printer p(text, sizeof text);
-      PrintTracebackAt(p, ctx);
+      PrintTraceback(p, &g);
       if (write(out, text, p.size()) < 0) _exit(1);
       _exit(0);
     };

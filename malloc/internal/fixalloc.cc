@@ -22,7 +22,6 @@ bool FixAlloc::Refill() {
   }
   chunk_ = fresh;
   chunk_bytes_ = bytes;
-  total_ += bytes;
   return true;
 }
 

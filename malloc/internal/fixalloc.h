@@ -45,9 +45,7 @@ class FixAlloc {
   // p: from Alloc of this object, not freed since. Go: (*fixalloc).free (mfixalloc.go).
   void Free(void* p);
 
-  size_t object_size() const { return size_; }
   size_t inuse_bytes() const { return inuse_; }  // held by callers
-  size_t total_bytes() const { return total_; }  // taken from persistentalloc
 
  private:
   struct Link {
@@ -71,7 +69,6 @@ class FixAlloc {
   char* chunk_ = nullptr;   // the untouched (zero) rest of the newest chunk
   size_t chunk_bytes_ = 0;  // ... and its length
   size_t inuse_ = 0;
-  size_t total_ = 0;
 };
 
 // FixAlloc of T. Memory is cleared before the constructor runs when zero is set (the default), so

@@ -19,7 +19,6 @@
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
 #endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
@@ -155,7 +154,6 @@ bool MemProtectNone(void* p, size_t bytes) {
   ErrnoKeeper keep;
   return mprotect(p, bytes, PROT_NONE) == 0;
 }
-bool MemUnprotect(void* p, size_t bytes) { return MemCommit(p, bytes); }
 
 bool MemGuardInstall(void* p, size_t bytes) { return Advise(p, bytes, MADV_GUARD_INSTALL); }
 
@@ -181,8 +179,6 @@ size_t MemGuardInstallEach(void* p, size_t bytes, size_t stride, size_t n) {
   }
   return done;
 }
-
-void MemGuardRemove(void* p, size_t bytes) { Advise(p, bytes, MADV_GUARD_REMOVE); }
 
 namespace {
 

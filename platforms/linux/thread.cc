@@ -121,10 +121,6 @@ int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
 
 void ThreadDetach(ThreadHandle h) { pthread_detach(static_cast<pthread_t>(h)); }
 
-bool ThreadTryJoin(ThreadHandle h) {
-  return pthread_tryjoin_np(static_cast<pthread_t>(h), nullptr) == 0;
-}
-
 int ThreadId() { return static_cast<int>(syscall(SYS_gettid)); }
 int ProcessId() { return static_cast<int>(getpid()); }
 

@@ -46,11 +46,6 @@ bool ProtectOne(uintptr_t lo, size_t bytes) {
 
 }  // namespace
 
-const char* GuardKindName(GuardKind kind) {
-  constexpr const char* kNames[] = {"none", "kernel", "mprotect", "canary"};
-  return kNames[static_cast<int>(kind)];
-}
-
 void GuardInit(int64_t mode) {
   GuardKind kind = GuardKind::kCanary;
   if (mode == 1) kind = GuardKind::kMprotect;

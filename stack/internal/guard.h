@@ -68,9 +68,6 @@ namespace gort::rt {
 
 enum class GuardKind : uint8_t { kNone, kKernel, kMprotect, kCanary };
 
-// "none", "kernel", "mprotect", "canary".
-const char* GuardKindName(GuardKind kind);
-
 // Chooses the kind that GuardInstallEach tries first: what `mode` asks for (godebug.stackguard:
 // 0 the best there is, 1 mprotect, 2 canary). May be called again: earlier guards stay as they are.
 void GuardInit(int64_t mode);

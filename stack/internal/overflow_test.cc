@@ -15,7 +15,6 @@
 #include "gort/platforms/signal.h"
 #include "gort/stack/internal/overflow_report.h"
 #include "gort/stack/internal/stack_alloc.h"
-#include "gort/stack/internal/stack_check.h"
 #include "gort/stack/internal/stack_layout.h"
 #include "gort/tests/support/child.h"
 
@@ -175,38 +174,6 @@ TEST(Overflow, FreeingTwiceAndFreeingNonsenseAreFatal) {
   EXPECT_NE(r.output.find("fatal error: stackfree: not a stack"), std::string::npos) << r.output;
   r = RunInChild([] { StackFree({4096, 8192}, nullptr); });
   EXPECT_EQ(r.status, 2);
-}
-
-StackCheckResult checked = StackCheckResult::kOk;
-
-TEST(StackCheck, LowAndPreempt) {
-  TestThread thread;
-  StackBounds b = StackAlloc(0, nullptr);
-  {
-    Coroutine c(
-        &thread,
-        [] {
-          for (int i = 0; i < 3; ++i) {
-            checked = StackCheck(Getg());
-            EXPECT_GT(StackLeft(Getg()), kStackGuardMargin);
-            Coroutine::Park();
-          }
-        },
-        reinterpret_cast<void*>(b.lo), b.hi - b.lo);
-    StackSetGuards(&c.g);
-    c.Resume();
-    EXPECT_EQ(checked, StackCheckResult::kOk);
-    StackRequestPreempt(&c.g);
-    EXPECT_EQ(c.g.stackguard0.load(), kStackPreempt);
-    c.Resume();
-    EXPECT_EQ(checked, StackCheckResult::kPreempt);
-    StackClearPreempt(&c.g);
-    c.g.stackguard0 = c.g.stackguard1 = b.hi;
-    c.Resume();
-    EXPECT_EQ(checked, StackCheckResult::kLow);
-    c.Resume();
-  }
-  StackFree(b, nullptr);
 }
 
 }  // namespace

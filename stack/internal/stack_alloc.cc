@@ -205,24 +205,6 @@ bool StackSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes) {
 
 int64_t StackScavengeDebt() { return LargeDirtyBytes(); }
 
-void StackReleaseUnused(StackBounds stack) { StackReleaseUnusedBatch(&stack, 1); }
-
-void StackReleaseUnusedBatch(const StackBounds* sorted, size_t n) {
-  uintptr_t lo = 0;
-  uintptr_t end = 0;
-  for (size_t i = 0; i < n; ++i) {
-    StackInfo info;
-    if (!StackFind(sorted[i].lo, &info)) continue;  // small: shares its pages
-    uintptr_t slot_end = info.low + StackReservationOf(info.stack);
-    if (info.low != end) {
-      if (end != lo) MemRelease(reinterpret_cast<void*>(lo), end - lo);
-      lo = info.stack.lo;
-    }
-    end = slot_end;
-  }
-  if (end != lo) MemRelease(reinterpret_cast<void*>(lo), end - lo);
-}
-
 bool StackCanaryOk(const G* gp) {
   const StackChunk* c = ChunkOf(gp->stack.lo);
   if (c == nullptr) return true;
@@ -239,7 +221,6 @@ bool StackFind(uintptr_t addr, StackInfo* out) {
   if (addr < (c->gap != 0 ? c->gap : c->Slot(c->first))) return false;
   const uint32_t slot = addr < c->Slot(c->first) ? c->first : c->IndexOf(addr);
   if (slot >= c->end) return false;
-  out->low = c->Slot(slot);
   out->stack = c->Bounds(slot);
   out->guard = c->guard[slot];
   out->in_guard = addr < out->stack.lo;

@@ -71,12 +71,6 @@ bool StackSweep(int64_t older_than_ns, int64_t deadline, int64_t* bytes);
 // until a stack is freed.
 int64_t StackScavengeDebt();
 
-// Gives the memory of one unused stack back (of a dead goroutine that keeps it): contents are lost.
-// For many, StackFree and StackScavenge are cheaper: their bitmaps hold the order by address.
-void StackReleaseUnused(StackBounds stack);
-// The same for n stacks sorted by address; neighbours go in one call.
-void StackReleaseUnusedBatch(const StackBounds* sorted, size_t n);
-
 // ---- guards ----
 
 // True while some stack has only a canary: the scheduler then asks StackCanaryOk at each switch.
@@ -85,7 +79,6 @@ inline bool StackCanaryMode() { return GuardCount(GuardKind::kCanary) != 0; }
 bool StackCanaryOk(const G* gp);
 
 struct StackInfo {
-  uintptr_t low = 0;  // of the reservation, guard included
   StackBounds stack;
   GuardKind guard = GuardKind::kNone;  // Seam: the page of goroutines, which names each one's guard
   bool in_guard = false;               // the address is below stack.lo

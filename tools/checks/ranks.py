@@ -1,6 +1,6 @@
 """Every rank of lock/lock_rank.txt has a lock, every lock of the runtime has a rank or says why not, and lock/README.md lists them.
 
-A lock of the runtime is a rt::Mutex, rt::BriefMutex or rt::RWMutex: one that is declared in namespace rt, or named with rt::, or given a LockRank.
+A lock of the runtime is a rt::Mutex or rt::BriefMutex: one that is declared in namespace rt, or named with rt::, or given a LockRank.
 One without a rank says "not ranked:" and the reason in a comment on its line or above.
 """
 
@@ -16,7 +16,7 @@ PICTURE = os.path.join("docs", "img", "lock_rank.dot")
 README = os.path.join("lock", "README.md")
 
 _LOCK = re.compile(
-    r"^(?P<before>[ \t]*(?:(?:static|constinit|mutable|thread_local|alignas\(\w+\))\s+)*)(?P<rt>(?:gort::)?rt::)?(?:Mutex|BriefMutex|RWMutex)\s+"
+    r"^(?P<before>[ \t]*(?:(?:static|constinit|mutable|thread_local|alignas\(\w+\))\s+)*)(?P<rt>(?:gort::)?rt::)?(?:Mutex|BriefMutex)\s+"
     r"(?P<name>\w+)\s*(?:ABSL_\w+(?:\([^()]*\))?\s*)*(?P<init>[{(][^;]*)?;(?P<comment>[^\n]*)", re.MULTILINE)
 _RANK = re.compile(r"\bLockRank::k(\w+)")
 _REASON = re.compile(r"\bnot ranked: \w")
@@ -35,7 +35,7 @@ def _snake(camel):
 def locks(root):
     """(path, line, name, rank or None, says why it has none) of every lock of the runtime, in the order of paths."""
     for path, raw in sorted(cpp.shipped(root).items()):
-        if path in ("lock/mutex.h", "lock/brief_mutex.h", "lock/rwmutex.h"):
+        if path in ("lock/mutex.h", "lock/brief_mutex.h"):
             continue  # where they are made
         text = cpp.without_comments(raw)
         lines = raw.split("\n")
