@@ -50,10 +50,10 @@ const char* Text(rt::SearchEnd end) {
   }
 }
 
-// The frames above it are the caller's.
+// An address in its own frame: the frames above it are the caller's.
 GORT_NOINLINE uintptr_t Below() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)); }
 
-// A stack in a P's cache is nobody's, but looks like one that is in use.
+// Empties the Ps' caches of stacks: a stack there is nobody's, but looks like one that is in use.
 void FlushStacks() {
   for (const auto& at : rt::allp) {
     const rt::P* pp = at.load(std::memory_order_acquire);  // pairs with: ProcResize
@@ -62,7 +62,7 @@ void FlushStacks() {
   }
 }
 
-// The flag of each G, which its header in tracebacks shows.
+// Sets G::leaked, which the header of a traceback shows, for those that nothing reaches.
 void SetFlags(const rt::Grow<rt::Search::Waiter>& waiters) {
   for (G* gp = rt::allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
     if (gp->leaked) gp->leaked = false;
@@ -74,7 +74,7 @@ void SetFlags(const rt::Grow<rt::Search::Waiter>& waiters) {
   }
 }
 
-// Threads that stand, memory for that at hand. kDone: they do.
+// Gets memory for the search's list of threads, and stops the threads. kDone: they stand.
 rt::SearchEnd StopAll(rt::StopThreads* threads, int64_t deadline) {
   if (!threads->Prepare()) return rt::SearchEnd::kNoMemory;
   if (threads->Stop(std::min(deadline, rt::Nanotime() + kThreadsNs))) return rt::SearchEnd::kDone;
@@ -96,7 +96,7 @@ GORT_NOINLINE rt::SearchEnd SearchStopped(rt::Scratch* scratch, uintptr_t key, u
   return end;
 }
 
-// No later than the clock goes.
+// time + ns, or the end of time.
 int64_t After(int64_t time, int64_t ns) {
   int64_t sum;
   return __builtin_add_overflow(time, ns, &sum) ? INT64_MAX : sum;
@@ -132,7 +132,8 @@ std::string Part(std::string_view text, std::string_view from, std::string_view 
   return std::string(end == std::string_view::npos ? text : text.substr(0, end));
 }
 
-// Nobody ever runs gp again, so there is time. A freeze keeps it from running all the same.
+// gp has been found to wait for ever. It is frozen all the same while it is described, in case that
+// it runs.
 Goroutine Describe(G* gp) {
   Goroutine g;
   g.id = gp->goid;
@@ -169,7 +170,7 @@ std::vector<Goroutine> DescribeAll() {
   return all;
 }
 
-// On a goroutine whose frames above `frame` count.
+// The search itself. Runs on a goroutine, whose frames above `frame` count.
 GORT_NOINLINE void FindAbove(uintptr_t frame, const Options& options, Report* report) {
   static const uintptr_t key = rt::FreeBlockKey();
   rt::StopThreads::Install();

@@ -43,7 +43,7 @@ void AppendHead(std::string* out, const Sample& s) {
   out->append("\n# TYPE ").append(s.name).append(" ").append(KindName(s.kind)).append("\n");
 }
 
-// No label's value of ours needs to be escaped.
+// One line of a sample. The values of labels are ours, and none needs to be escaped.
 void AppendLine(std::string* out, const Sample& s) {
   *out += s.name;
   if (!s.label.empty()) {
@@ -54,7 +54,7 @@ void AppendLine(std::string* out, const Sample& s) {
   *out += '\n';
 }
 
-// How many took less than so long.
+// One line of a histogram: `below` times it took less than `end`.
 void AppendBucket(std::string* out, const Sample& s, double end, uint64_t below) {
   out->append(s.name).append("_bucket{le=\"");
   AppendNumber(out, end);

@@ -21,8 +21,7 @@ bool CodeIs(uintptr_t pc, const unsigned char* code, size_t n) {
   return memcmp(reinterpret_cast<const void*>(pc), code, n) == 0;
 }
 
-// Whether the thread is about to make a call. Code that may be executed and not read makes none that
-// is seen.
+// Whether the thread is about to make a call. False in code that may be executed and not read.
 bool AtCall(const SigCtx& ctx) {
   return ctx.raw()->uc_mcontext.regs[8] < kMostNumbers &&
          !MemUnreadable(reinterpret_cast<const void*>(ctx.pc())) &&

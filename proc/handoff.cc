@@ -54,7 +54,7 @@ void HandoffP(P* pp) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     StartM(pp, false);
     return;
   }
-  // The last P that is not idle, and no M polls: the M that gets this P will.
+  // This is the last P that is not idle, and no M polls: the M that gets this P will poll.
   if (sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) - 1 &&
       sched.lastpoll.load() != 0 && sched_hooks.netpoll_inited) {
     sched.lock.Unlock();

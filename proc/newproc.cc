@@ -112,7 +112,8 @@ void SetName(G* gp, const GoOptions* options) {
 }
 
 void BecomeRunnable(G* gp) {
-  // What a report would say of its creator's creators it says of a frozen goroutine.
+  // A G with ancestors is rare: a report reads them only after it has frozen the G, which
+  // CasGStatus allows for.
   if (GORT_LIKELY(gp->sched.sp == 0 && !gp->rare)) {
     MakeGFresh(gp);
   } else {

@@ -42,13 +42,15 @@ constinit std::atomic<bool> can_take{false};     // true after StayInit
 constinit std::atomic<bool> has_barrier{false};  // false for good when the barrier fails
 constinit std::atomic<int> staying{0};           // goroutines in StayWithoutP
 constinit std::atomic<int> without_p{0};         // Ms that have lost their P and have none yet
-// WithNobodyWaiting. Who is about to wait counts itself first and asks then; so one of the two sees the
-// other.
+// For WithNobodyWaiting. A goroutine that is about to wait raises `entering`, then reads
+// nobody_shall_wait; WithNobodyWaiting stores first and reads `entering` then. One of the two sees
+// the other.
 constinit std::atomic<int> entering{0};
 constinit std::atomic<bool> nobody_shall_wait{false};
 
-// The state of a goroutine in a system call, and lost is set. The caller hands pp on. Either on mp's
-// thread, or mp's thread is in the program's code and waits for thread_lock when it leaves that.
+// Takes the P from gp: gp has the state of a goroutine in a system call then, and lost is set. The
+// caller hands pp on. Called on mp's thread, or while mp's thread is in the program's code and
+// would wait for thread_lock on its way out.
 P* Lose(M* mp, G* gp, ThreadPins* pins, MCache** mcache)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mp->thread_lock) {
   P* pp = mp->p.load(std::memory_order_relaxed);
@@ -62,8 +64,8 @@ P* Lose(M* mp, G* gp, ThreadPins* pins, MCache** mcache)
   mp->lost_cpu.store(kNotSeen, std::memory_order_relaxed);
   without_p.fetch_add(1, std::memory_order_relaxed);
   pins->lost.store(1, std::memory_order_relaxed);
-  // The request was for the slice that ends here. Left set it would send runnext behind those that were
-  // cut off (Next).
+  // The request was for the slice that ends here. If it stayed set, it would send runnext behind
+  // those that were cut off (Next).
   pp->preempt.store(false, std::memory_order_relaxed);
   SetPStatus(pp, kPIdle);
   return pp;
@@ -151,7 +153,8 @@ bool MostAreStaying() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   return staying.load(std::memory_order_relaxed) >= most;
 }
 
-// Who has a thread and takes a P: one of the two.
+// What takes a P and has a thread: an idle M, or a goroutine that waits with its thread. One of the
+// two, or neither.
 struct Taker {
   M* idle = nullptr;
   G* wired = nullptr;
@@ -172,7 +175,8 @@ Taker FindTaker(bool waits) {
   return taker;
 }
 
-// While the wired one was not in the queue, an M may have found that empty and given its P up.
+// Puts back what FindTaker took. While a wired goroutine was not in the queue, an M may have found
+// the queue empty and given its P up: that P is for the goroutine.
 void SendBack(const Taker& taker) {
   P* idle = nullptr;
   {
@@ -197,14 +201,15 @@ void HandTo(const Taker& taker, P* pp) {
   taker.idle->park.Wakeup();
 }
 
-// The world is being stopped: pp, kPIdle and the caller's, counts as stopped. Null: false.
+// While the world is being stopped: pp, which is kPIdle and the caller's, counts as stopped from
+// here on. False: pp is null.
 bool StopIfTaken(P* pp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   if (pp == nullptr) return false;
   PutAsideForStop(pp);
   return true;
 }
 
-// The P of the calling thread leaves; null: it has left before.
+// Takes the P from the calling thread and returns it; null: another thread has taken it before.
 P* LoseHere(M* mp, G* gp) {
   LockGuard l(&mp->thread_lock);
   return PLost() ? nullptr : Lose(mp, gp, mp->pins, mp->mcache);
@@ -221,7 +226,7 @@ bool LoseForStop(M* mp, G* gp, P** pp) {
   return true;
 }
 
-// From here on gp is one that was cut off, on its way into the global queue.
+// From here on gp counts as cut off. It is on its way into the global queue.
 void BeginToWait(M* mp, G* gp, const SigCtx& ctx) {
   staying.fetch_add(1, std::memory_order_relaxed);
   gp->signal_context = ctx.raw();
@@ -229,8 +234,9 @@ void BeginToWait(M* mp, G* gp, const SigCtx& ctx) {
   mp->curg.store(nullptr, std::memory_order_relaxed);
 }
 
-// Queues gp, whose P has left. looks: an M is about to get that P, and will look at the queue. Else a
-// stop of the world has it, and may be over: then an idle P is gp's, as nobody else would see gp.
+// Queues gp, whose P has left. looks: an M is about to get that P, and will look at the queue. Else
+// a stop of the world got the P. That stop may be over, and then nobody would look at the queue: gp
+// takes an idle P if there is one.
 void QueueWaiter(G* gp, bool looks) {
   P* idle = nullptr;
   {
@@ -259,9 +265,10 @@ void GoOnWithoutP(M* mp, G* gp) {
   staying.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// scan_wait_hook, and HelpPinned. A report that has frozen a goroutine walks its stack, and the unwinder of programs
-// that are linked statically takes a lock. Who holds that may wait for a P, and the one P may be the
-// caller's. So those that wait go on without, one after the other, for half a slice.
+// scan_wait_hook, and HelpPinned. A report that has frozen a goroutine walks its stack, and in a
+// program that is linked statically the unwinder takes a lock. The goroutine that holds this lock
+// may wait for a P, and the only P may be the caller's. So the goroutines that wait go on without a
+// P, one after the other, for half a slice.
 void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (staying.load(std::memory_order_relaxed) == 0 || !sched.lock.TryLock()) return;
   G* gp = TakeWiredWaiter();
@@ -269,7 +276,7 @@ void LetOneGoOn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (gp != nullptr) HandToWired(nullptr, gp);
 }
 
-// From before gp is asked to wait until it waits where TakeWiredWaiter finds it, or goes on.
+// Lives from before gp is asked to wait until gp waits where TakeWiredWaiter finds it, or goes on.
 class Entering {
  public:
   Entering() { entering.fetch_add(1); }
@@ -363,7 +370,7 @@ Gave GivePAway(G* gp, const SigCtx* wait_at) {
     return Gave::kLost;
   }
   if (wait_at != nullptr) {
-    // Before the P leaves: who has it next finds gp runnable.
+    // Before the P leaves, so that the M that has it next finds gp runnable.
     BeginToWait(mp, gp, *wait_at);
     QueueWaiter(gp, taker.found());
   }
@@ -416,12 +423,14 @@ bool StayWithoutP(G* gp, const SigCtx& ctx) {
 }
 
 Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
-  // With a seed only a stop of the world cuts off. What such a one holds others may wait for.
+  // With a seed only a stop of the world cuts goroutines off. Others may wait for what such a
+  // goroutine holds.
   const bool some_cut_off = staying.load(std::memory_order_relaxed) != 0;
   // pairs with: StayInit
   if (!can_take.load(std::memory_order_acquire) || (SchedSeeded() && !some_cut_off))
     return Sleeper::kAwake;
-  // ThreadSanitizer knows little of what makes this right, so there it is done where nothing else helps.
+  // ThreadSanitizer knows little of what makes this right. Under it a P is taken so for a stop of
+  // the world alone, where nothing else helps.
   if (GORT_TSAN && !sched.gcwaiting.load(std::memory_order_relaxed)) return Sleeper::kAwake;
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP, Wire
   if (mp == nullptr) return Sleeper::kAwake;
@@ -430,7 +439,7 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
   const int64_t cpu = ThreadCpuNs(tid);
   const bool deaf = IsDeaf(mp, cpu);
   if (!deaf && !HasSlept(tid, cpu_before, cpu)) return Sleeper::kAwake;
-  // A deaf one is asked again: its signal may have gone another way.
+  // A deaf thread gets another signal: the first may have gone to a sigwait or a signalfd.
   const Sleeper not_taken = deaf ? Sleeper::kAwake : Sleeper::kLater;
   if (GORT_UNLIKELY(sched.gcwaiting.load(std::memory_order_relaxed))) {
     LockGuard l(&sched.lock);
@@ -441,7 +450,7 @@ Sleeper TakePFromSleeper(P* pp, int64_t cpu_before) {
   }
   const Taker taker = FindTaker(/*waits=*/false);
   if (!taker.found()) return not_taken;
-  // Until HandTo no M runs with the P, and the one that had it may come back and wait.
+  // Until HandTo no M runs with the P, and the M that had it may come back and wait.
   IncIdleLocked(-1);
   const bool taken = TakeIfInProgram(mp, pp, tid, cpu_before);
   if (taken) {

@@ -22,7 +22,7 @@ LabelSet* Make(const LabelSet* base, std::initializer_list<Label> labels) {
   return rt::NewLabels(base, texts.data(), texts.size());
 }
 
-// What a recording trace is to know of it.
+// Notes the labels in a trace that is being recorded.
 void Tell(const LabelSet* s) {
   if (!rt::Tracing()) return;
   char text[256];

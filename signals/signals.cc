@@ -47,8 +47,9 @@ class Action {
   uint64_t bits_ = 0;
 };
 
-// What our handler found in its place, each time that it came. A handler that was installed over ours
-// may call ours as what was there before, so the former ones stay known while it is there.
+// The actions that our handler replaced, one for each time that it was installed. A handler that
+// was installed over ours may call ours as the one that was there before; so the earlier actions
+// stay known while that handler is there.
 class Before {
  public:
   // Before the handler is in place. With no room the last is forgotten.

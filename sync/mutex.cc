@@ -109,7 +109,8 @@ bool Mutex::GiveUp() {
   }
 }
 
-// Of the waiter that was chosen, with its unit, who would rather go.
+// For a waiter that was chosen, and has its unit, but whose context has ended. True: it has the
+// lock.
 bool Mutex::TakeOrPassOn() {
   uint32_t s = state_.load(std::memory_order_relaxed);  // every use is confirmed by a CAS
   if ((s & kStarving) != 0) {

@@ -67,7 +67,8 @@ absl::Status RWMutex::RLock(const Context& ctx) {
   return GiveUpReading() ? absl::OkStatus() : ctx.Err();
 }
 
-// Of a reader that is counted and sleeps no more. True: it has been let in, at the same moment.
+// For a reader that is counted, sleeps no more, and would leave. True: it has been let in
+// meanwhile.
 bool RWMutex::GiveUpReading() {
   for (;;) {
     uint64_t s = state_.load();

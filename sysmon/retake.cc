@@ -31,8 +31,9 @@ constexpr int64_t kCalmRetryNs = 500'000;
 bool Calm(const P* pp, int64_t now) { return now - pp->sysmon_slept_when > kCalmAfterNs; }
 
 // When the time slice of pp's goroutine ends. A due timer of pp shortens the slice, because no
-// other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same. So does
-// one that goes before runnext, because others had a turn (kTurnPeriod) or it has readied that itself.
+// other M runs the timer while all Ps are busy; the goroutine keeps half a slice all the same. A
+// goroutine also has half a slice while another stands in runnext: it has readied that one itself,
+// or runs before it because of kTurnPeriod.
 int64_t SliceEnd(const P* pp) {
   int64_t slice = TimeSliceNs();
   int64_t end = pp->sysmon_schedwhen + slice;
@@ -73,7 +74,8 @@ struct Use {
   bool still;  // it used none
 };
 
-// Notes mp's use of its CPU for the next look. Of another M's, or of a look long ago, nothing follows.
+// Notes mp's use of its CPU for the next look. The answer is {false, false} if the last look was at
+// another M or is long ago.
 Use UseSince(P* pp, const M* mp, int64_t cpu, int64_t now) {
   const int64_t used = cpu - pp->sysmon_cpu;
   const int64_t passed = now - pp->sysmon_cpu_when;
@@ -84,7 +86,8 @@ Use UseSince(P* pp, const M* mp, int64_t cpu, int64_t now) {
   return {known && used >= passed / 2, known && used == 0};
 }
 
-// How long sysmon may leave pp alone: who was seen asleep a moment ago will be again.
+// How long sysmon may leave pp alone. A thread that was seen asleep a moment ago will probably
+// sleep again soon, so pp is looked at sooner.
 int64_t Pause(const P* pp, int64_t now) {
   if (Calm(pp, now)) return TimeSliceNs();
   return std::clamp(now - pp->sysmon_slept_when, kFirstRetryNs, kWaitersNs);
@@ -105,7 +108,7 @@ bool TakeFromBlocked(P* pp, int64_t now, int64_t* look_again) {
         sched.taken_asleep.fetch_add(1, std::memory_order_relaxed);
         return true;
       }
-      // Locks of gort's are held for less.
+      // The thread is not pinned by a lock of gort's: those are held for less than a slice.
       if (now - pp->sysmon_schedwhen > TimeSliceNs()) HelpPinned(mp);
     }
   }
@@ -148,9 +151,9 @@ bool TakeFromSyscall(P* pp, int64_t now, int64_t* look_again) {
   return taken;
 }
 
-// Lets cut-off goroutines go on, one after the other, while pp's M sleeps with the world stopped: it waits
-// for what one of them holds, and before the world runs again none of them gets a P. A P in kPGcStop that
-// has an M is that of the goroutine that stops the world.
+// Lets cut-off goroutines go on, one after the other, while pp's M sleeps with the world stopped:
+// that M waits for what one of them holds, and none of them gets a P before the world runs again. A
+// P in kPGcStop that has an M is that of the goroutine that stops the world.
 void HelpStopper(P* pp, int64_t now, int64_t* look_again) {
   M* mp = pp->m.load(std::memory_order_acquire);  // pairs with: AcquireP
   const int tid = mp != nullptr ? mp->tid.load(std::memory_order_relaxed) : 0;

@@ -26,7 +26,8 @@ constexpr int64_t kPollNs = 10'000'000;
 constexpr int64_t kBusySleepNs = 1'000'000;  // while there is memory to return: every other ms
 constexpr int64_t kScavengePeriodNs = 1'000'000'000;
 
-// Not while the world is stopped: who stops it, or has stopped it, may need us (Retake).
+// False while the world is stopped: the goroutine that stops it, or has stopped it, may need sysmon
+// (Retake).
 bool AllIdle() {
   return sched.npidle.load() == gomaxprocs.load(std::memory_order_relaxed) &&
          !TemplateThreadWanted();  // changed under sched.lock, as sysmonwait is

@@ -83,7 +83,7 @@ bool UnwindSigCtx(const SigCtx& ctx, FrameFn fn, void* arg) {
     return walk.reached_end;
   }
   if (!fn({regs.pc(), 0, true}, arg)) return false;
-  // A call jumped into the void: the walk goes on where that call returns to.
+  // A call led to an address without code: the walk goes on where that call returns to.
   if (arch::PopReturn(regs.r)) gort_unwind_from(&regs, &OnFrame, &walk);
   return walk.reached_end;
 }

@@ -270,8 +270,8 @@ void HttpConn::Serve() {
   if (Flush() && closing_) Linger();
 }
 
-// What the client still sends is read and thrown away, for a while. To close a socket with unread
-// data would reset the connection, perhaps before the client has read the last answer.
+// Reads what the client still sends, for a while, and throws it away: closing a socket that has
+// unread data would reset the connection, perhaps before the client has read the last answer.
 void HttpConn::Linger() {
   if (!conn_.CloseWrite().ok()) return;
   conn_.SetReadDeadline(absl::Now() + std::min(settings_.idle, absl::Seconds(1))).IgnoreError();

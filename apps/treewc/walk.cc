@@ -123,7 +123,7 @@ class Walker {
     }
   }
 
-  // One entry of the deepest directory, or the way up from it.
+  // Visits one entry of the deepest directory; after the last it goes up.
   void Step() {
     Level& level = levels_.back();
     if (level.next == level.entries.size() && !level.all_read) ReadBatch(&level);

@@ -14,7 +14,7 @@
 namespace gort::rt {
 namespace {
 
-// What has been printed.
+// What the periodic search has printed so far.
 struct Told {
   std::set<uint64_t> goroutines;
   std::string not_done;

@@ -106,8 +106,8 @@ void Heap::Find(const Grow<Mapping>& maps, bool whole_libc) {
                   this);
 }
 
-// Makes an area of [lo, hi) if the chunks add up that begin at `first`. What lies before them is the
-// allocator's.
+// Makes an area of [lo, hi) if chunks fill it from `first` on (AddUp). What lies before `first` is
+// the allocator's own.
 bool Heap::Chunks(uintptr_t lo, uintptr_t first, uintptr_t hi) {
   uintptr_t end = 0;
   if (!AddUp(first, hi, &end)) return false;
@@ -161,7 +161,8 @@ bool Heap::ThreadHeap(const Mapping& m, uintptr_t heap) {
   return false;
 }
 
-// Chunks with a mapping of their own, one behind the other.
+// Makes areas of the blocks in [lo, hi), if each chunk there has a mapping of its own: the kernel
+// shows neighbours as one mapping.
 void Heap::LargeBlocks(uintptr_t lo, uintptr_t hi) {
   auto fits = [hi](uintptr_t p) {
     const uintptr_t size = SizeOf(p);
@@ -187,8 +188,8 @@ void Heap::GortArea(uintptr_t lo, uintptr_t hi) {
   }
 }
 
-// The end of the span that holds p; 0: none does. Is asked by ascending p. The page map knows a large block
-// by its first page and its last.
+// The end of the span that holds p; 0: no span does. The caller asks for ascending p, because the
+// page map knows a large block by its first and its last page alone.
 uintptr_t Heap::SpanEnd(uintptr_t p) {
   if (p < span_end_) return span_end_;
   const MSpan* s = page_map.Get(p);
@@ -199,7 +200,7 @@ uintptr_t Heap::SpanEnd(uintptr_t p) {
   return span_end_ = end;
 }
 
-// Of [lo, hi), in one arena, what spans of gort's heap cover.
+// Makes areas of those parts of [lo, hi), in one arena, that spans of gort's heap cover.
 void Heap::GortArena(uintptr_t lo, uintptr_t hi) {
   constexpr uintptr_t kPage = uintptr_t{1} << kHeapPageShift;
   uintptr_t begin = lo;
@@ -219,7 +220,7 @@ void Heap::MakeMarks() {
   }
 }
 
-// Goes as far as the list is one.
+// Marks the objects of a list, up to the first entry that is no free object.
 void Heap::MarkFree(const FreeObject* list) {
   for (const FreeObject* o = list; o != nullptr; o = o->next) {
     const auto at = reinterpret_cast<uintptr_t>(o);

@@ -15,7 +15,7 @@
 #include "gort/proc/proc.h"
 #include "gort/stack/internal/stack_chunk.h"
 
-// Of the C library's allocator, where it is linked at all: so that its code can be found.
+// Functions of the C library's allocator, by which its code is found. Null where it is not linked.
 extern "C" {
 int mallopt(int, int) __attribute__((weak));
 int malloc_trim(size_t) __attribute__((weak));
@@ -34,7 +34,7 @@ constexpr uintptr_t kMallocCode = uintptr_t{64} << 10;
 constexpr uintptr_t kMostFrame = uintptr_t{32} << 10;
 constexpr size_t kSmallBlock = size_t{64} << 10;
 
-// What nobody but the program ends.
+// True for a wait that nobody but the program ends.
 bool EndsFromInside(WaitReason r) {
   switch (r) {
     case WaitReason::kChanReceiveNil:
@@ -124,7 +124,7 @@ SearchEnd Search::Run(G* self, uintptr_t frame, bool whole, int64_t deadline) {
   return scratch_->failed() ? SearchEnd::kNoMemory : SearchEnd::kDone;
 }
 
-// A thread that was interrupted there may have left the headers of chunks half written.
+// Whether a thread stands inside malloc: it may have left the headers of chunks half written.
 bool Search::InsideMalloc() const {
   uintptr_t lo = UINTPTR_MAX, hi = 0;
   for (const uintptr_t f :
@@ -145,7 +145,7 @@ void Search::SortGs(G* self) {
   for (G* gp = allgs.load(std::memory_order_acquire); gp != nullptr; gp = gp->alllink) {
     const uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
     if (gp == self || status == kGIdle) continue;
-    // One that is dead and not free is about to be a new goroutine.
+    // A G that is dead and not free is about to be a new goroutine.
     if (status == kGDead && std::binary_search(free_.begin(), free_.end(), gp)) continue;
     if (status == kGWaiting && MayLeak(gp)) {
       waiters_.Push({gp, gp->sched.sp, gp->stack.hi, false});
@@ -163,7 +163,7 @@ void Search::SortGs(G* self) {
   gs_hi_ = reinterpret_cast<uintptr_t>(by_g_[by_g_.size() - 1]->g + 1);
 }
 
-// Everything that is searched in another way, or not at all.
+// Notes the ranges that RootMappings leaves out: they are searched in another way, or not at all.
 void Search::Exclude() {
   auto add = [this](Range r) {
     if (r.lo < r.hi) excluded_.Push(r);
@@ -230,7 +230,7 @@ void Search::Roots(G* self, uintptr_t frame) {
   Follow();
 }
 
-// Where the frames of gp begin, which does not wait, or not for the program.
+// Where the frames of gp begin. gp does not wait, or waits for something outside of the program.
 uintptr_t Search::FrameOf(const G* gp) const {
   auto on_stack = [gp](uintptr_t p) { return p >= gp->stack.lo && p < gp->stack.hi; };
   for (const StoppedThread& t : *threads_) {
@@ -251,7 +251,7 @@ void Search::RootG(G* gp) {
                      [this](uintptr_t a, uintptr_t b) { SeeGs(a, b); });
 }
 
-// Its registers. What lies on a stack that is no goroutine's is a root with its mapping.
+// The registers of the thread are roots. A stack that is no goroutine's is a root with its mapping.
 void Search::RootThread(const StoppedThread& t) {
   const M* mp = t.g != nullptr ? t.g->m : nullptr;
   if (mp != nullptr && t.g == mp->g0 && !t.g->foreign) return;  // the scheduler's
@@ -265,8 +265,9 @@ void Search::RootThread(const StoppedThread& t) {
   if (mp != nullptr && t.g->foreign && ReadGStatus(t.g) != kGWaiting) WakersOf(t);
 }
 
-// The Gs that [lo, hi) names. Code that can be interrupted anywhere may be between taking a waiter from a
-// list and waking it: then its G is all that leads to it.
+// Reaches the waiters whose Gs words of [lo, hi) point at. A thread may have been stopped between
+// taking a waiter off a list and waking it: then the address of the G is all that leads to the
+// waiter.
 GORT_NO_ASAN GORT_NO_TSAN void Search::SeeGs(uintptr_t lo, uintptr_t hi) {
   for (uintptr_t p = (lo + 7) & ~uintptr_t{7}; p + 8 <= hi; p += 8) {
     const uintptr_t word = *reinterpret_cast<const uintptr_t*>(p);
@@ -284,7 +285,7 @@ Search::Waiter* Search::WaiterOf(uintptr_t g) {
   return g < reinterpret_cast<uintptr_t>(w->g + 1) ? w : nullptr;
 }
 
-// On the stack of a thread that is not ours.
+// Reaches the waiters whose Gs the stack of a foreign thread names.
 void Search::WakersOf(const StoppedThread& t) {
   const uintptr_t lo = std::min(t.frame, t.sp - kRedZone);
   const bool same = MappingEnd(t.frame) == MappingEnd(t.sp);
@@ -387,7 +388,7 @@ Search::Waiter* Search::WaiterAt(uintptr_t p) {
   return at == waiters_.begin() || p >= (at - 1)->hi ? nullptr : at - 1;
 }
 
-// With those that are behind it in a list of Gs that are about to be woken.
+// Marks w, and the waiters behind it if it is in a list of Gs that are about to be woken.
 void Search::Reach(Waiter* w) {
   while (w != nullptr && !w->reached) {
     w->reached = true;

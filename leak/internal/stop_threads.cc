@@ -54,7 +54,8 @@ bool Stand(siginfo_t*, SigCtx& ctx, G* gp) {
     while (meeting.word.load() == word) FutexSleep(&meeting.word, word, -1);
   }
   meeting.inside.fetch_sub(1);
-  // An M's signal may have been merged with one of pre-emption's. Of another thread it is nobody's.
+  // The kernel may have merged an M's signal with one of pre-emption, which then has its turn. On
+  // another thread the signal is ours alone.
   return gp == nullptr || gp->foreign;
 }
 
@@ -115,7 +116,8 @@ bool StopThreads::Prepare() {
          text_.Reserve(size_t{32} << 10);
 }
 
-// The thread waits in pre-emption's handler, where our signal waits for it in turn.
+// Whether the thread waits in the handler of pre-emption, which blocks our signal; then notes it as
+// standing.
 bool StopThreads::Stays(int tid) {
   const M* mp = MOf(tid);
   if (mp == nullptr) return false;

@@ -41,7 +41,7 @@ void CountGoroutines(Goroutines* n) {
   for (; gp != nullptr; gp = gp->alllink) Count(gp, n);
 }
 
-// Others write what is read here (gmp/counts.h).
+// The Ps go on counting while this reads (gmp/counts.h).
 GORT_NO_TSAN void Add(const rt::TimeCounts& from, rt::TimeCounts* to) {
   for (int i = 0; i < rt::TimeCounts::kBuckets; ++i) to->n[i] += from.n[i];
   to->total_ns += from.total_ns;

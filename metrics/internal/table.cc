@@ -36,7 +36,7 @@ void States(const Snapshot& s, Samples* out) {
   out->Is("waiting", s.goroutines.waiting);
 }
 
-// n: by number of the reason.
+// A sample for each reason to wait; n[i]: of the reason with the number i.
 template <class T>
 void ByReason(const T* n, Samples* out) {
   for (int i = 1; i < static_cast<int>(rt::WaitReason::kCount); ++i) {
@@ -89,7 +89,7 @@ void HeapBytes(const Snapshot& s, Samples* out) {
   out->Is("metadata", s.heap.metadata);
 }
 
-// The labels, which have to live for ever.
+// The names of size classes, for labels. They have to live for ever.
 struct ClassNames {
   ClassNames() {
     malloc::ClassStats of[malloc::kNumClasses];

@@ -38,7 +38,7 @@ absl::Status SetFdKeepAlive(NetFd* fd, absl::Duration idle) {
 
 void SetTcpDefaults(NetFd* fd) {
   if (fd->network()[0] != 't') return;
-  // Not every stream that speaks IP is TCP: what refuses stays as it was.
+  // Not every stream over IP is TCP: a socket that refuses the option stays as it was.
   SetFdInt(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY").IgnoreError();
   SetFdKeepAlive(fd, kKeepAlive).IgnoreError();
 }

@@ -31,7 +31,7 @@ constinit std::atomic<int64_t> block_rate{0};  // ns; 0: off
 constinit std::atomic<int> mutex_fraction{0};  // one of so many; 0: off
 constinit std::atomic<uint64_t> draws{0};
 
-// True for one of n.
+// True once in n calls, by chance.
 bool OneIn(int64_t n) {
   if (n <= 1) return true;
   FastRand rand(draws.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed));
@@ -50,7 +50,7 @@ void Waits::Add(double count, double ns) {
   }
 }
 
-// The program waits for itself, and not for the time or for the world outside. Go: the same
+// True for a wait for another goroutine, and not for a time or for the world outside. Go: the same
 bool IsBlocked(WaitReason reason) {
   switch (reason) {
     case WaitReason::kSelect:
@@ -78,7 +78,7 @@ void OnBlock(WaitReason reason, int64_t ns) {
   if (ns >= rate) {
     block.Add(1, static_cast<double>(ns));
   } else if (OneIn(rate / ns)) {
-    // It stands for those of its length that are not noted.
+    // This wait stands for the waits of its length that are not noted.
     const auto each = static_cast<double>(rate / ns);
     block.Add(each, each * static_cast<double>(ns));
   }

@@ -26,18 +26,19 @@ enum Phase : uint32_t { kIdle, kStarting, kRunning, kEnding, kDone };
 constinit std::atomic<uint32_t> phase{kIdle};
 
 constinit std::atomic<bool> counter_made{false};
-// The process that it is in: a child of fork(2) has neither it nor the timers.
+// The process that has the counter: a child of fork(2) has neither the counter nor the timers.
 constinit std::atomic<int> owner{0};
 
-// The counter's from kRunning to kDone, else of the one who starts or ends the recording.
+// The next five belong to the counter from kRunning to kDone, else to the thread that starts or
+// ends the recording.
 constinit ThreadTimers timers;
 constinit StackTable table;
 constinit int64_t period_ns = 0;
 constinit int64_t begin_ns = 0;  // of the monotonic clock
 constinit int64_t begin_time = 0;
 
-// To free memory is not for this thread. The table has a set of labels too, so it is not freed here; of a
-// sample for which there is no room it stays for good.
+// This thread must not free memory. A set of labels that the table has too is not freed by
+// DropLabels here. The set of a sample for which the table has no room is never freed.
 void Count(Sample& s) {
   if (StackSums* sums = table.Find(s.pcs, s.n, s.labels)) {
     sums->Add(0, s.ticks);
@@ -107,8 +108,8 @@ CpuResult CpuStart(int hz) {
   owner.store(ProcessId());
   if (!counter_made.exchange(true)) NewM(&Counter, nullptr, -1);
   CpuHandlerInstall();
-  // A little less than asked for: whoever does something every 10 ms shall not be met in the same place
-  // each time, nor missed.
+  // A period that is a little shorter than asked for: a program that does something every 10 ms is
+  // not to be met in the same place each time, nor missed each time.
   period_ns = 997'300'000 / hz;
   begin_ns = Nanotime();
   begin_time = Walltime();

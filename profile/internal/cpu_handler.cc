@@ -23,8 +23,8 @@ namespace {
 
 constinit std::atomic<CpuSource> listening{CpuSource::kNone};
 constinit std::atomic<int64_t> lost{0};
-// A handler of the program's is put back at the end. The default action is not: a signal that a thread
-// has blocked until then would end the process.
+// Whether the end puts back what was there before: a handler of the program's. The default action
+// is not put back, because a signal that a thread has blocked until then would end the process.
 constinit bool give_back = false;
 
 // Where a walk of this thread's goes on after a fault; null: none is on.
@@ -63,7 +63,7 @@ void NoteStack(const SigCtx& ctx, Sample* s) {
   walk_end = nullptr;
 }
 
-// The interrupted goroutine's; on g0 it is nobody's work in particular.
+// The labels of the interrupted goroutine; none on g0, which works for no goroutine in particular.
 LabelSet* LabelsOf(const G* gp) {
   return gp != nullptr ? gp->labels.load(std::memory_order_relaxed) : nullptr;
 }
@@ -116,7 +116,7 @@ void CpuHandlerInstall() {
     if (give_back) SigSetAction(SIGPROF, found);  // what is registered for is never given back
   }
   SignalTake(SIGPROF);
-  // What the unwinder does once only, it does now.
+  // The first walk makes the unwinder do now what it does only once.
   uintptr_t pcs[4];
   Callers(0, pcs, 4);
 }

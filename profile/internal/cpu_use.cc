@@ -9,7 +9,8 @@
 namespace gort::rt {
 namespace {
 
-// Whoever takes the state out of kNone or of what it shall end owns the rest.
+// The call that brings the state from kNone, or from the use that it ends, to kChanging owns what
+// follows here.
 enum class CpuUse { kNone, kChanging, kFile, kTake };
 constinit std::atomic<CpuUse> cpu_use{CpuUse::kNone};
 struct CpuFile {

@@ -36,8 +36,8 @@ enum ProfileField : uint32_t {
   kComment = 13,
 };
 
-// Appends messages to a string. What a message of a profile needs at most is known: the texts stand in
-// the table of strings alone.
+// Appends messages to a string. The greatest size of a message is known (kRoom), because the texts
+// of a profile stand in its table of strings alone.
 class Out {
  public:
   template <class F>
@@ -235,7 +235,8 @@ uint64_t Encoder::Location(uintptr_t pc, bool all) {
   return id;
 }
 
-// Nothing is left out of a stack of which nothing would be left, and of where a sample of the CPU is.
+// Leaves hidden functions out; but not of a stack that would be empty then, nor of the innermost
+// frame of a CPU sample.
 std::vector<uint64_t> Encoder::Locations(const StackSums& s) {
   const auto shows = [this](uintptr_t pc) {
     const std::vector<Line>& lines = LinesAt(pc);

@@ -30,7 +30,7 @@ void NoteFirst(const G* gp, Stack* s) {
   Note({reinterpret_cast<uintptr_t>(gp->entry), 0, true}, s);
 }
 
-// Of a goroutine that cannot run meanwhile.
+// Notes the frames of gp, which cannot run meanwhile.
 void Walk(G* gp, Stack* s) {
   if (gp->signal_context != nullptr) {
     UnwindSigCtx(SigCtx(gp->signal_context), &Note, s);
@@ -44,8 +44,8 @@ bool Counts(const G* gp, uint32_t status) {
   return status != kGDead && status != kGIdle && gp->goid != 0 && !gp->system;
 }
 
-// The world stands; a goroutine that is in a system call, or goes on without a P, does not: its first
-// function is all that is known of it.
+// The world is stopped, but a goroutine in a system call, or one that goes on without a P, is not:
+// the profile has its first function alone.
 GORT_NO_TSAN void Add(G* gp, StackTable* table) {
   const uint32_t status = ReadGStatus(gp) & ~uint32_t{kGScan};
   if (!Counts(gp, status)) return;

@@ -19,7 +19,7 @@ namespace {
 
 enum Sum { kAllocObjects, kAllocBytes, kUsedObjects, kUsedBytes };
 
-// Of a sampled object: what it has been counted for.
+// What a sampled object has been counted as.
 struct Note {
   StackSums* sums;
   double objects;
@@ -44,7 +44,8 @@ Note* NewNote() ABSL_EXCLUSIVE_LOCKS_REQUIRED(heap_sample_lock) {
   return note;
 }
 
-// An object of so many bytes stands for all those that were not met. Go: scaleHeapSample
+// How many objects of this size a sampled one stands for: itself and those that were not sampled.
+// Go: scaleHeapSample
 double Weight(size_t bytes, int64_t rate) {
   if (rate <= 1) return 1;
   return 1 / -std::expm1(-static_cast<double>(bytes) / static_cast<double>(rate));

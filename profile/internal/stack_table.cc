@@ -13,7 +13,7 @@
 namespace gort::rt {
 namespace {
 
-// Sets of labels may be referred to from here alone.
+// Tells LeakSanitizer of memory of the table, because nothing else may refer to a set of labels.
 void LeakCheckKnows([[maybe_unused]] const void* map, [[maybe_unused]] size_t bytes,
                     [[maybe_unused]] bool mapped) {
 #if GORT_ASAN

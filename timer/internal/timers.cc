@@ -83,7 +83,8 @@ TimerHeap* LockHeapOf(Timer* t, const PinnedHeap& mine) ABSL_NO_THREAD_SAFETY_AN
   }
 }
 
-// Locks the heap that t belongs to, where t stays. A timer that was never armed goes to P 0's.
+// Locks the heap that t belongs to, and leaves t there. A timer that was never armed goes to the
+// heap of P 0.
 TimerHeap* LockWhereItIs(Timer* t) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: LockHeapOf
@@ -97,8 +98,8 @@ TimerHeap* LockWhereItIs(Timer* t) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
 }
 
-// A timer that a goroutine of b arms goes by the time of b: takes t, with whatever entries it has,
-// out of a heap of real time. True: t was armed there.
+// Takes t, with its entries, out of a heap of real time: a timer that a goroutine of b arms goes by
+// the time of b. True: t was armed in that heap.
 bool LeaveRealTime(Timer* t, Bubble* b) {
   for (;;) {
     TimerHeap* ts = t->ts.load(std::memory_order_acquire);  // pairs with: LockHeapOf
