@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "gort/net/internal/adopt.h"
+#include "gort/net/internal/fd.h"
 #include "gort/net/internal/options.h"
 #include "gort/netpoll/internal/poller.h"
 

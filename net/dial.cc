@@ -10,6 +10,7 @@
 
 #include "gort/context/internal/watch.h"
 #include "gort/net/internal/dial_race.h"
+#include "gort/net/internal/fd.h"
 #include "gort/net/internal/lookup.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"

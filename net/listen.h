@@ -27,7 +27,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "gort/net/conn.h"
-#include "gort/net/internal/fd.h"
+#include "gort/net/internal/fd_handle.h"
 
 namespace gort {
 

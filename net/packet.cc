@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "gort/net/internal/adopt.h"
+#include "gort/net/internal/fd.h"
 #include "gort/net/internal/options.h"
 #include "gort/net/internal/resolve.h"
 #include "gort/net/internal/sockets.h"

@@ -21,7 +21,7 @@
 #include "absl/types/span.h"
 #include "gort/context/context.h"
 #include "gort/net/addr.h"
-#include "gort/net/internal/fd.h"
+#include "gort/net/internal/fd_handle.h"
 
 namespace gort {
 

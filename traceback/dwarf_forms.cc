@@ -2,46 +2,63 @@
 
 namespace gort::rt {
 
-void SkipForm(DwarfCursor* c, unsigned form, bool wide, unsigned addr_bytes) {
+namespace {
+
+constexpr unsigned kNotFixed = ~0U;
+
+// Bytes of a value whose form alone gives its size; kNotFixed: of another form.
+unsigned FixedBytes(unsigned form, bool wide, unsigned addr_bytes) {
   switch (form) {
     case kFormFlagPresent:
     case kFormImplicitConst:
-      return;
+      return 0;
     case kFormData1:
     case kFormFlag:
     case kFormRef1:
     case kFormStrx1:
     case kFormAddrx1:
-      return c->Skip(1);
+      return 1;
     case kFormData2:
     case kFormRef2:
     case kFormStrx2:
     case kFormAddrx2:
-      return c->Skip(2);
+      return 2;
     case kFormStrx3:
     case kFormAddrx3:
-      return c->Skip(3);
+      return 3;
     case kFormData4:
     case kFormRef4:
     case kFormRefSup4:
     case kFormStrx4:
     case kFormAddrx4:
-      return c->Skip(4);
+      return 4;
     case kFormData8:
     case kFormRef8:
     case kFormRefSig8:
     case kFormRefSup8:
-      return c->Skip(8);
+      return 8;
     case kFormData16:
-      return c->Skip(16);
+      return 16;
     case kFormAddr:
-      return c->Skip(addr_bytes);
+      return addr_bytes;
     case kFormStrp:
     case kFormLineStrp:
     case kFormStrpSup:
     case kFormSecOffset:
     case kFormRefAddr:
-      return c->Skip(wide ? 8 : 4);
+      return wide ? 8 : 4;
+    default:
+      return kNotFixed;
+  }
+}
+
+}  // namespace
+
+void SkipForm(DwarfCursor* c, unsigned form, bool wide, unsigned addr_bytes) {
+  if (form == kFormIndirect) form = static_cast<unsigned>(c->Uleb());
+  const unsigned fixed = FixedBytes(form, wide, addr_bytes);
+  if (fixed != kNotFixed) return c->Skip(fixed);
+  switch (form) {
     case kFormSdata:
     case kFormUdata:
     case kFormRefUdata:
@@ -63,10 +80,7 @@ void SkipForm(DwarfCursor* c, unsigned form, bool wide, unsigned addr_bytes) {
     case kFormBlock:
     case kFormExprloc:
       return c->Skip(c->Uleb());
-    case kFormIndirect:
-      form = static_cast<unsigned>(c->Uleb());
-      return SkipForm(c, form != kFormIndirect ? form : 0, wide, addr_bytes);
-    default:
+    default:  // unknown, or indirect once more
       return c->Skip(~uint64_t{0});
   }
 }

@@ -114,6 +114,8 @@ void NetFd::Drop() {
   Unshare();
 }
 
+void DropFd(NetFd* fd) { fd->Drop(); }
+
 void NetFd::Destroy() {
   PollClose(pd_);
   if (!keep_) SysClose(sysfd_);

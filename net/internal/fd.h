@@ -21,8 +21,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -31,6 +29,7 @@
 #include "absl/types/span.h"
 #include "gort/context/context.h"
 #include "gort/net/addr.h"
+#include "gort/net/internal/fd_handle.h"
 #include "gort/net/internal/fd_mutex.h"
 #include "gort/netpoll/internal/poll_desc.h"
 
@@ -67,8 +66,7 @@ class NetFd {
   NetFd(const NetFd&) = delete;
   NetFd& operator=(const NetFd&) = delete;
 
-  // Ends the handle: closes the descriptor, if that was not done yet, and gives up the handle's
-  // share.
+  // See DropFd.
   void Drop();
 
   // Of the next five, ctx: the end of this context ends the call; null: nothing does but deadlines
@@ -161,41 +159,8 @@ class NetFd {
   StoredAddr remote_;                    // the same
 };
 
-// The owner's end of a NetFd; null after a move.
-class FdHandle {
- public:
-  FdHandle() = default;
-  explicit FdHandle(NetFd* fd) : fd_(fd) {}
-  FdHandle(FdHandle&& o) noexcept : fd_(std::exchange(o.fd_, nullptr)) {}
-  FdHandle& operator=(FdHandle&& o) noexcept {
-    if (this != &o) {
-      FdHandle old(std::exchange(fd_, std::exchange(o.fd_, nullptr)));
-    }
-    return *this;
-  }
-  ~FdHandle() {
-    if (fd_ != nullptr) fd_->Drop();
-  }
-  // Null only before the first value and after a move.
-  NetFd* get() const { return fd_; }
-
- private:
-  NetFd* fd_ = nullptr;
-};
-
 // Of calls on an object without a connection.
 absl::Status NoConnection(const char* op);
-
-// f(fd) as a status: ok when it returns nothing.
-template <class F>
-absl::Status StatusOf(F& f, int fd) {
-  if constexpr (std::is_void_v<std::invoke_result_t<F&, int>>) {
-    f(fd);
-    return absl::OkStatus();
-  } else {
-    return f(fd);
-  }
-}
 
 }  // namespace gort::rt
 

@@ -11,7 +11,7 @@
 #include "gort/gmp/sched_hooks.h"
 #include "gort/netpoll/internal/poll_desc.h"
 #include "gort/netpoll/internal/poller.h"
-#include "gort/netpoll/internal/poller_fake.h"
+#include "gort/netpoll/testing/poller_fake.h"
 #include "gtest/gtest.h"
 
 namespace gort::rt {

@@ -218,7 +218,9 @@ World::~World() {
   SetThreadMCache(nullptr);
 }
 
-void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+namespace {
+
+void ResetHooks() {
   sched_hooks.netpoll = [](int64_t) { return GList(); };
   sched_hooks.netpoll_break = [] {};
   sched_hooks.check_timers = [](P*, int64_t, bool* ran) {
@@ -228,6 +230,9 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   sched_hooks.adopt_timers = [](P*, P*) {};
   sched_hooks.preempt_m = [](M*) {};
   sched_hooks.netpoll_inited = false;
+}
+
+void ResetPs() {
   for (int32_t id = 0; id < kMaxProcs; ++id) {
     P* pp = allp[id].load();
     if (pp == nullptr) break;
@@ -248,6 +253,27 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     idlep_mask.Clear(id);
   }
   gomaxprocs.store(0);
+}
+
+void ResetM0() {
+  allm.store(&m0);
+  m0.alllink = nullptr;
+  m0.p.store(nullptr);
+  m0.curg.store(nullptr);
+  m0.nextp = m0.oldp = nullptr;
+  m0.spinning = m0.blocked = m0.exiting = false;
+  m0.locks = 0;
+  m0.lockedg.store(nullptr);
+  m0.locked_ext = 0;
+  m0.schedlink = nullptr;
+  m0.park.Clear();
+}
+
+}  // namespace
+
+void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  ResetHooks();
+  ResetPs();
   while (sched.runq.Pop() != nullptr) {
   }
   sched.batches = nullptr;
@@ -279,17 +305,7 @@ void World::ResetSched() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   sched.main_goexited.store(false);
   allgs.store(nullptr);
   allglen.store(0);
-  allm.store(&m0);
-  m0.alllink = nullptr;
-  m0.p.store(nullptr);
-  m0.curg.store(nullptr);
-  m0.nextp = m0.oldp = nullptr;
-  m0.spinning = m0.blocked = m0.exiting = false;
-  m0.locks = 0;
-  m0.lockedg.store(nullptr);
-  m0.locked_ext = 0;
-  m0.schedlink = nullptr;
-  m0.park.Clear();
+  ResetM0();
 }
 
 P* World::PAt(int32_t id) { return allp[id].load(); }

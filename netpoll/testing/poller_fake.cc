@@ -1,4 +1,4 @@
-#include "gort/netpoll/internal/poller_fake.h"
+#include "gort/netpoll/testing/poller_fake.h"
 
 #include <atomic>
 #include <cerrno>

@@ -1,8 +1,8 @@
-// netpoll/internal/poller_fake.h: a poller whose events a test makes up; no file descriptors.
+// netpoll/testing/poller_fake.h: a poller whose events a test makes up; no file descriptors.
 // What      the backend poller_fake.cc, and the strings a test pulls.
 // Layer     9, tests only. Any thread.
-#ifndef GORT_NETPOLL_INTERNAL_POLLER_FAKE_H_
-#define GORT_NETPOLL_INTERNAL_POLLER_FAKE_H_
+#ifndef GORT_NETPOLL_TESTING_POLLER_FAKE_H_
+#define GORT_NETPOLL_TESTING_POLLER_FAKE_H_
 
 #include <cstdint>
 
@@ -23,4 +23,4 @@ FakePollerStats FakePollerRead();
 
 }  // namespace gort::rt
 
-#endif  // GORT_NETPOLL_INTERNAL_POLLER_FAKE_H_
+#endif  // GORT_NETPOLL_TESTING_POLLER_FAKE_H_
