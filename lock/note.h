@@ -33,7 +33,7 @@ class Note {
   void Sleep();
   // As Sleep, for at most ns nanoseconds (negative: no limit); true when woken. Go: notetsleep.
   bool TSleep(int64_t ns);
-  // Wakeup was called.
+  // Wakeup was called. For tests.
   bool IsSet() const { return key_.load(std::memory_order_acquire) != 0; }  // pairs with: Wakeup
 
  private:

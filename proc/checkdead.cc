@@ -91,6 +91,7 @@ void MainBegin() { mains.fetch_add(1); }
 void MainEnd() { mains.fetch_sub(1); }
 
 void CheckDead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  sched.lock.AssertHeld();
   if (mains.load() == 0 || sched.nforeign.load() > 0) return;
   if (sched.user_disabled) return;  // goroutines kept aside run again some day
   int32_t run = MCount() - sched.nmidle - sched.nmidlelocked - sched.nmsys;

@@ -112,8 +112,8 @@ void SetName(G* gp, const GoOptions* options) {
 }
 
 void BecomeRunnable(G* gp) {
-  // A G with ancestors is rare: a report reads them only after it has frozen the G, which
-  // CasGStatus allows for.
+  // A G with ancestors is rare. A report reads the ancestors of a G that it has frozen, and a fresh
+  // G is never frozen.
   if (GORT_LIKELY(gp->sched.sp == 0 && !gp->rare)) {
     MakeGFresh(gp);
   } else {

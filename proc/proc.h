@@ -115,7 +115,8 @@ void StartTheWorld();
 // polling. Go: wakeNetPoller
 void WakeNetPoller(int64_t when);
 
-// Keeps user goroutines out of the run queues / lets them back in, in order. Go: schedEnableUser
+// Keeps user goroutines out of the run queues / lets them back in, in order. Seam: tools that let the
+// runtime's own goroutines run and no other. Go: schedEnableUser
 void SchedEnableUser(bool enable);
 
 // Counts a foreign thread that may wake goroutines, so that the deadlock report stays quiet.

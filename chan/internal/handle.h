@@ -22,8 +22,9 @@ class ChanHandle {
   }
   ~ChanHandle() { HChanUnref(c_); }
 
-  // Elements in the buffer, a snapshot; elements that fit into it. 0 for the nil channel.
+  // Elements in the buffer, a snapshot. 0 for the nil channel. For users.
   size_t Len() const { return ChanLen(c_); }
+  // Elements that fit into the buffer. 0 for the nil channel. For users.
   size_t Cap() const { return ChanCap(c_); }
   // False: the nil channel.
   explicit operator bool() const { return c_ != nullptr; }

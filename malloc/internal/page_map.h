@@ -76,7 +76,7 @@ class PageMap {
   }
 
   // The span class of the small objects in the page of address p; 0: there are none, or p is no
-  // address of the heap's. Exact, if p lies in a span that is in use.
+  // address of the heap's. Exact, if p lies in a span that is in use. For tests: Free calls the parts.
   GORT_ALWAYS_INLINE int SpanClass(uintptr_t p) const {
     const int near = NearClass(p);
     return GORT_LIKELY(near >= 0) ? near : FarClass(p);

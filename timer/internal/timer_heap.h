@@ -64,7 +64,7 @@ class WhenHeap {
   // Gives all memory back; the heap is then empty and usable.
   void Free();
 
-  // True when the invariant holds. O(n); for tests and debug checks.
+  // True when the invariant holds. O(n). For tests.
   bool Valid() const;
 
  private:
