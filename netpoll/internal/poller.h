@@ -1,7 +1,7 @@
 // netpoll/internal/poller.h: what a port provides to wait for descriptors. One a process.
 // What      registers descriptors, edge-triggered in both directions, and waits for readiness, for
 //           a time to pass, or for PollerBreak. Which implementation: label_flag //netpoll:backend.
-// Layer     9, used by netpoll only.                                     Go: netpoll.go, its header
+// Layer     9. The calls are for netpoll, the modes for net and os too.  Go: netpoll.go, its header
 // Contract  | call         | user G | g0 | no P | gsignal | foreign | parks     | allocates |
 //           | PollerInit   |   x    | x  |  x   |    -    |    x    |     -     |     -     |
 //           | PollerAdd    |   x    | x  |  x   |    -    |    x    |     -     |     -     |

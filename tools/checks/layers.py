@@ -2,13 +2,13 @@
 
 A package's layer is 1 more than the highest layer of what it may use. It stands in docs/deps.txt itself (at the end of the line),
 in README.md's table of packages, and wherever a header or a package's README says "Layer N". The words of the table are the
-titles of the packages' READMEs: "# base: vocabulary …".
+titles of the packages' READMEs: "# base: vocabulary …". Where a header says "used by proc only", no other package includes it.
 """
 
 import os
 import re
 
-from tools.checks import blocks
+from tools.checks import blocks, cpp
 from tools.checks.tree import walk
 
 _DEPS = os.path.join("docs", "deps.txt")
@@ -16,6 +16,8 @@ _README = "README.md"
 _EDGES = re.compile(r"^([a-z0-9_]+):([^#]*)(?:#\s*(\d+)(.*))?$")
 # "// Layer     10. Any thread": a label in a header's head. "Layer 3. For …": the beginning of a line in a README.
 _LAYER = re.compile(r"^((?:// |# )?Layer +)(\d+)", re.MULTILINE)
+_ONLY = re.compile(r"^// Layer +\d+, used by (\w+) only", re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "gort/([^"]+)"', re.MULTILINE)
 _COLUMN = 99
 
 
@@ -62,6 +64,17 @@ def _table(root, known):
     return "\n".join(rows) + "\n"
 
 
+def _used_by_others(root, known):
+    """Errors: headers that say of one package that it alone uses them, and are included by another."""
+    shipped = cpp.shipped(root)
+    alone = {path: m.group(1) for path, text in shipped.items() for m in [_ONLY.search(text)] if m and m.group(1) in known}
+    for path, text in sorted(shipped.items()):
+        package = path.split("/")[0]
+        for header in _INCLUDE.findall(text):
+            if alone.get(header, package) != package:
+                yield "%s: says that %s alone uses it; %s includes it" % (header, alone[header], path)
+
+
 def check(root):
     known = layers(root)
     errors = []
@@ -76,6 +89,7 @@ def check(root):
         for m in _LAYER.finditer(blocks.read(root, path)):
             if int(m.group(2)) != known[package]:
                 errors.append("%s: says layer %s, %s is of layer %d" % (path, m.group(2), package, known[package]))
+    errors += _used_by_others(root, known)
     return errors + blocks.check(root, _README, "packages", _table(root, known))
 
 

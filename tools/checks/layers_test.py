@@ -53,6 +53,13 @@ class LayersTest(unittest.TestCase):
                           {"net/internal/fd.h": "// Layer     2. Any thread.\n"})
         self.assertEqual(self.text["net/internal/fd.h"], "// Layer     3. Any thread.\n")
 
+    def test_a_header_of_one_package_alone(self):
+        header = {"net/internal/fd.h": "// Layer     3, used by net only.\n"}
+        include = "#include \"gort/net/internal/fd.h\"\n"
+        self.assertEqual(self.errors({**header, "net/conn.cc": include, "lock/lock_test.cc": include}), [])
+        self.assertEqual(self.errors({**header, "lock/lock.cc": include}),
+                         ["net/internal/fd.h: says that net alone uses it; lock/lock.cc includes it"])
+
     def test_wrong_layer_in_the_graph(self):
         self.assert_finds("docs/deps.txt:4: net is of layer 3, not 2",
                           {"docs/deps.txt": GOOD["docs/deps.txt"].replace("# 3", "# 2")})
