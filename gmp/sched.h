@@ -45,7 +45,7 @@ struct Sched {
   int32_t nmsys ABSL_GUARDED_BY(lock) = 0;       // system Ms (sysmon): not counted for deadlock
   int64_t nmfreed ABSL_GUARDED_BY(lock) = 0;     // Ms that have gone
   bool m0_exited ABSL_GUARDED_BY(lock) = false;  // counted in nmfreed; its thread sleeps for good
-  M* freem ABSL_GUARDED_BY(lock) = nullptr;      // Ms to free when their threads are gone
+  M* freem ABSL_GUARDED_BY(lock) = nullptr;      // Ms to use again when their threads are gone
   P* pidle ABSL_GUARDED_BY(lock) = nullptr;      // idle Ps
 
   // What each switch and each submission reads, and what comes and goes with idle Ps changes. Spinning

@@ -92,7 +92,8 @@ struct Ending {
 class Subscribers {
  public:
   void Add(Subscriber subscriber);
-  // Those of which leaving(subscriber) says so; what came before is delivered to them.
+  // Removes the subscribers for which leaving(subscriber) is true. Signals that came before are
+  // delivered to them.
   template <class F>
   void Remove(F leaving);
 

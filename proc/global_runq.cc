@@ -51,7 +51,8 @@ void DropBatch(RunqBatch* b) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   sched.free_batches = b;
 }
 
-// Puts gp, for which pp's ring has no room, into it all the same, or with half of it into the queue.
+// The ring of pp had no room for gp. Moves half of the ring, and gp, into the queue; or puts gp
+// into the ring, if others have made room there meanwhile.
 GORT_COLD void PutIntoFull(P* pp, G* gp) {
   LockGuard l(&sched.lock);
   RunqBatch* b = NewBatch();
@@ -65,7 +66,7 @@ GORT_COLD void PutIntoFull(P* pp, G* gp) {
   SetSize(Size() + static_cast<int32_t>(b->end));
 }
 
-// One G of the oldest batch is returned, others, n in all at most, go to pp's ring.
+// Returns one G of the oldest batch, and puts others, at most n - 1, into pp's ring.
 G* GetFromBatch(P* pp, int32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sched.lock) {
   RunqBatch* b = sched.batches;
   const auto have = static_cast<int32_t>(b->end - b->first);

@@ -16,7 +16,7 @@ struct CodeUnit {
   DwarfEntry top;
 };
 
-// The debug information of an object, read by whoever moves state from kFree to kLoading.
+// The debug information of an object. The thread that moves state from kFree to kLoading reads it.
 struct Loaded {
   enum State { kFree, kLoading, kReady };
   std::atomic<int> state{kFree};
@@ -215,7 +215,7 @@ void AppendScopes(const DwarfObject& object, const Function& f, int depth, char*
   for (int i = 0; i < n; ++i) {
     const DwarfEntry e = EntryAt(object, f.unit, scopes[i]);
     if (e.tag == kTagSubprogram) {
-      // Its name has the scopes that it stands in.
+      // The name of a function has the scopes in which the function stands.
       out[0] = '\0';
       AppendName(object, FunctionOf(object, f.unit, e), depth + 1, out);
     } else {

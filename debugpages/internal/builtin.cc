@@ -58,7 +58,8 @@ Response Profile(profile::Kind kind, const char* file_name) {
 
 }  // namespace
 
-// One line a page: what records is ServeRecording with what starts and stops it.
+// A line for each page. A page that records is ServeRecording, with what starts and stops the
+// recording.
 std::vector<Page> BuiltinPages() {
   return {
       {"goroutines", "tracebacks of all goroutines", &Goroutines},

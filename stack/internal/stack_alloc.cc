@@ -208,7 +208,8 @@ int64_t StackScavengeDebt() { return LargeDirtyBytes(); }
 bool StackCanaryOk(const G* gp) {
   const StackChunk* c = ChunkOf(gp->stack.lo);
   if (c == nullptr) return true;
-  // Parked below its stack. Further down it may be on a stack that the program has made.
+  // gp has parked with its stack pointer in the guard. A pointer further down may be on a stack
+  // that the program has made.
   const uintptr_t sp = gp->sched.sp;
   if (sp < gp->stack.lo && gp->stack.lo - sp <= c->guard_bytes) return false;
   if (c->order == kSpanOrder) return SmallCanaryIntact(gp->stack.lo);

@@ -217,7 +217,7 @@ void SemAcquire(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason) {
   SemAcquireOr(addr, lifo, reason, &wait);
 }
 
-// Who takes the sudog off the table is done with it when it readies the goroutine.
+// The call that takes the sudog off the table does not touch it after it has readied the goroutine.
 bool SemAcquireOr(std::atomic<uint32_t>* addr, bool lifo, WaitReason reason, SemWait* wait) {
   if (SemTryAcquire(addr)) return true;
   Sudog& s = wait->s;
