@@ -109,7 +109,7 @@ template <class T>
 struct ValueNode final : ContextNode {
   template <class U>
   ValueNode(ContextNode* up, CancelNode* can, const ContextKey<T>& k, U&& v)
-      : ContextNode(up, can, &k, &held), held(std::forward<U>(v)) {}
+      : ContextNode(up, can, &k, std::addressof(held)), held(std::forward<U>(v)) {}
   const T held;
 };
 

@@ -213,6 +213,16 @@ TEST(ContextTest, ValuesByKey) {
   });
 }
 
+TEST(ContextTest, ValueOfATypeWithOperatorsOfItsOwn) {
+  struct NoAddress {
+    int n;
+    const NoAddress* operator&() const = delete;  // NOLINT(google-runtime-operator)
+  };
+  static constexpr ContextKey<NoAddress> kKey;
+  Context ctx = WithValue(Background(), kKey, NoAddress{3});
+  EXPECT_EQ(ctx.Value(kKey)->n, 3);
+}
+
 TEST(ContextTest, ThrowingValueLeavesTheParentAlone) {
   struct Throws {
     Throws() = default;
