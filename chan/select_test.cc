@@ -108,6 +108,20 @@ TEST(SelectTest, FairBetweenWaitingSenders) {
   });
 }
 
+TEST(SelectTest, FairBetweenWaitingCasesOfOneChannel) {
+  InGort([] {
+    Procs one(1);
+    Chan<int> c = MakeChan<int>();
+    Chan<int> other = MakeChan<int>();
+    std::array<int, 4> picks{};
+    for (int i = 0; i < 6000; ++i) {
+      Go([=] { c.Send(1); });  // runs when the select waits
+      ++picks[Select(OnRecv(c), OnRecv(other), OnRecv(c), OnRecv(c))];
+    }
+    for (int k : {0, 2, 3}) EXPECT_NEAR(picks[k], 2000, 300) << k;
+  });
+}
+
 TEST(SelectTest, NeverDefaultWhenReadyThroughout) {
   InGort([] {
     Chan<int> ready = MakeChan<int>(1);

@@ -71,12 +71,24 @@ void Sort(Cases* s) {
   if (!few) std::sort(s->lock, s->lock + s->m, before);
 }
 
+// Puts the last of the indices [first, i], which are of one channel, at a random place among them.
+GORT_NOINLINE void Shuffle(const Cases& s, uint32_t first, uint32_t i) {
+  std::swap(s.lock[i], s.lock[first + RandomN(i - first + 1)]);
+}
+
+// Of the cases of one channel a peer finds the one that was queued first: their order is random.
 void LockAll(const Cases& s) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   HChan* last = nullptr;
+  uint32_t first = 0;  // of the cases of `last`
   for (uint32_t i = 0; i < s.m; ++i) {
     HChan* c = s.cases[s.lock[i]].c;
-    if (c != last) c->lock.Lock();
+    if (GORT_UNLIKELY(c == last)) {
+      Shuffle(s, first, i);
+      continue;
+    }
+    c->lock.Lock();
     last = c;
+    first = i;
   }
 }
 
