@@ -42,6 +42,7 @@ class PipeState : public std::enable_shared_from_this<PipeState> {
   PipeHalf& ReadHalf(int side) { return of_side[1 - side]; }
   PipeHalf& WriteHalf(int side) { return of_side[side]; }
 
+  bool Closed(int side);
   void Set(PipeDeadline* d, absl::Time t) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   absl::Status Failed(const char* op, int side, bool expired, const Context& ctx);
 
@@ -64,6 +65,21 @@ class ABSL_SCOPED_LOCKABLE Locked {
 
  private:
   gort::Mutex* const mu_;
+};
+
+// The one Write of a side that goes on. Its turn is waited for until ctx ends, and not had then.
+class Turn {
+ public:
+  Turn(gort::Mutex* mu, const Context& ctx) : mu_(mu), mine_(mu->Lock(ctx).ok()) {}
+  ~Turn() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (mine_) mu_->Unlock();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  gort::Mutex* const mu_;
+  const bool mine_;
 };
 
 // Wakes those who wait when ctx ends, from the first wait on.
@@ -98,6 +114,11 @@ class Waking {
 };
 
 }  // namespace
+
+bool PipeState::Closed(int side) {
+  Locked l(&mu);
+  return closed[side];
+}
 
 void PipeState::Set(PipeDeadline* d, absl::Time t) {
   if (d->armed) d->timer.Stop();
@@ -158,10 +179,10 @@ absl::StatusOr<size_t> PipeWrite(PipeState* s, int side, const Context& ctx, std
                                  size_t* written) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   *written = 0;
   if (s == nullptr) return NoConnection("write");
-  Locked turn(&s->writing[side]);
+  if (s->Closed(side)) return AfterClose("write");
+  const Turn turn(&s->writing[side], ctx);
   Waking waking(ctx, s);
   Locked l(&s->mu);
-  if (s->closed[side]) return AfterClose("write");
   PipeHalf& half = s->WriteHalf(side);
   for (;;) {
     if (absl::Status e = s->Failed("write", side, half.write.expired, ctx); !e.ok()) return e;

@@ -116,6 +116,29 @@ TEST(Pipe, AContextEndsItsCallAndNoOther) {
   });
 }
 
+TEST(Pipe, AWriteThatWaitsForAnotherEndsToo) {
+  InGort([] {
+    auto [a, b] = Pipe(1);
+    auto scope = WithCancel(Background());
+    absl::Status first;
+    absl::Status by_context;
+    absl::Status by_close;
+    Probe writer([&, &a = a] { first = a.Write("xy").status(); });
+    Probe second([&, &a = a] { by_context = a.Write(scope.first, "z").status(); });
+    scope.second();
+    EXPECT_TRUE(second.Finish());
+    EXPECT_EQ(by_context, absl::CancelledError("write pipe: context canceled"));
+    EXPECT_EQ(a.Write(scope.first, "z").status(), by_context) << "at once";
+    Probe third([&, &a = a] { by_close = a.Write("z").status(); });
+    EXPECT_TRUE(a.Close().ok());
+    EXPECT_TRUE(writer.Finish());
+    EXPECT_TRUE(third.Finish());
+    EXPECT_EQ(first, absl::CancelledError("write pipe: use of closed network connection"));
+    EXPECT_EQ(by_close, first);
+    EXPECT_EQ(a.Write("z").status().code(), kPrecondition);
+  });
+}
+
 TEST(Pipe, CloseOnEachSide) {
   InGort([] {
     auto [a, b] = Pipe(1);

@@ -79,7 +79,9 @@ class NetFd::Operation {
   bool ok() const { return got_ == FdLock::kLocked; }
   // Why it is not.
   absl::Status Refusal(const char* op) const {
-    return got_ == FdLock::kGivenUp ? fd_->Ended(*ctx_, op) : fd_->UseAfterClose(op);
+    if (got_ == FdLock::kGivenUp) return fd_->Ended(*ctx_, op);
+    if (got_ == FdLock::kClosedReference) return fd_->Failed(PollResult::kClosing, op);
+    return fd_->UseAfterClose(op);
   }
 
  private:

@@ -280,10 +280,7 @@ TEST(NetFd, CloseEndsTheWaitersForATurnToo) {
     EXPECT_TRUE(f.fd()->Close().ok());
     EXPECT_FALSE(IsOpen(f.sysfd));  // when Close returns it is closed in the kernel
     for (const Probe* p : {&holder, &next, &writer, &behind}) EXPECT_TRUE(p->Finish());
-    EXPECT_EQ(s[0].code(), kCancelled) << s[0];
-    EXPECT_EQ(s[1].code(), kAfterClose) << s[1];
-    EXPECT_EQ(s[2].code(), kCancelled) << s[2];
-    EXPECT_EQ(s[3].code(), kAfterClose) << s[3];
+    for (const absl::Status& ended : s) EXPECT_EQ(ended.code(), kCancelled) << ended;
     EXPECT_EQ(f.fd()->Close().code(), kAfterClose);
   });
 }
