@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,11 +27,18 @@ int Duplicate(int fd) {
   return copy >= 0 ? copy : -errno;
 }
 
+// Of what epoll does not take.
+const char* WhyNot(int fd) {
+  struct stat about {};
+  const bool file = fstat(fd, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+  return file ? " is a regular file or a directory, which is always ready"
+              : " cannot be waited for";
+}
+
 absl::Status Refused(int fd, int error) {
   switch (error) {
     case EPERM:
-      return absl::InvalidArgumentError(absl::StrCat(
-          "descriptor ", fd, " is a regular file or a directory, which is always ready"));
+      return absl::InvalidArgumentError(absl::StrCat("descriptor ", fd, WhyNot(fd)));
     case EBADF:
       return absl::InvalidArgumentError(absl::StrCat("descriptor ", fd, " is not open"));
     case ENOSYS:

@@ -4,9 +4,9 @@
 // Layer     9. Sockets, pipes, FIFOs, ttys, eventfds and whatever else epoll takes, blocking or
 //           not; any number of waiters for one descriptor.
 // Deadline  infinite future: none. One that has passed is kDeadlineExceeded even if fd is ready.
-// Errors    kInvalidArgument: fd is a regular file or a directory (those never wait) or no open
-//           descriptor at all; kResourceExhausted: no descriptor left; kFailedPrecondition: the
-//           runtime has not started. The text names fd.
+// Errors    kInvalidArgument: fd is a regular file or a directory (those never wait), something else
+//           that epoll does not take (/dev/null), or no open descriptor; kResourceExhausted: no
+//           descriptor left; kFailedPrecondition: the runtime has not started. The text names fd.
 // Cost      five system calls besides the poller's: the wait goes by a duplicate of fd, so that fd may
 //           be closed, and its number used again, in the middle of it; the file stays open until the
 //           wait ends.

@@ -107,6 +107,11 @@ TEST(WaitFd, SaysWhatCannotBeWaitedFor) {
     EXPECT_EQ(got.message(), "descriptor " + std::to_string(file) +
                                  " is a regular file or a directory, which is always ready");
     close(file);
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    ASSERT_GE(null, 0);
+    EXPECT_EQ(WaitReadable(null), absl::InvalidArgumentError("descriptor " + std::to_string(null) +
+                                                             " cannot be waited for"));
+    close(null);
     got = WaitWritable(123456);
     EXPECT_EQ(got.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(got.message(), "descriptor 123456 is not open");
