@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "gort/chan/chan.h"
 #include "gort/chan/select.h"
+#include "gort/gmp/sched.h"
 #include "gort/netpoll/wait_fd.h"
 #include "gort/os/internal/signal_name.h"
 #include "gort/os/internal/spawn.h"
@@ -185,6 +186,9 @@ std::string ExitStatus::ToString() const {
 }
 
 absl::StatusOr<Process> Process::Start(const Context& ctx, const Command& command) {
+  if (!rt::sched.main_started.load()) {  // nobody would wait for the child's end
+    return absl::FailedPreconditionError("os: the runtime has not started; call gort::Run first");
+  }
   if (absl::Status s = Check(command); !s.ok()) return s;
   if (absl::Status s = ctx.Err(); !s.ok()) return s;
   Streams streams;

@@ -11,8 +11,8 @@
 //           kernel has them (5.3), else in a thread. The program must not wait for children that
 //           are not its own (waitpid(-1), SIGCHLD ignored): it would take ours.
 // Errors    kInvalidArgument: the command makes no sense; kNotFound, kPermissionDenied and others:
-//           what the kernel says ("start /no/such: No such file or directory"). How a child ended
-//           is no error but a value.
+//           what the kernel says ("start /no/such: No such file or directory");
+//           kFailedPrecondition: gort::Run has not begun. How a child ended is no error but a value.
 // Contract  | call          | goroutine | foreign thread | parks | allocates |
 //           | Start, Output |     x     |   blocks it    |   x   |     x     |
 //           | Wait          |     x     |   blocks it    |   x   |     -     |
