@@ -69,7 +69,7 @@ class SendOps {
     ChanSendAndWait<kWaitSize<T>>(chan(), std::addressof(v));
   }
   // These take what is not plain bytes. A copy or move that throws does so before the send, and v
-  // stays with the caller.
+  // stays with the caller. After Panic an rvalue v may have been moved from; TrySend leaves it alone.
   void Send(T&& v) const requires(!kSendByValue<T>) { SendFrom(std::move(v)); }
   void Send(const T& v) const requires(!kSendByValue<T> && std::is_copy_constructible_v<T>) {
     SendFrom(v);

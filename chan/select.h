@@ -35,6 +35,7 @@ namespace gort {
 //   f(T)                 likewise; not called when ch is closed and drained, of which the index of
 //                        Select tells, and which a loop has to end at;
 //   f()                  the element is dropped, and the end of ch is not told from one.
+// One that takes anything, an auto or a std::any, gets the std::optional<T>.
 template <class T, class F = rt::Nothing>
 requires rt::RecvHandler<F, T>
 auto OnRecv(Chan<T> ch, F f = {}) { return rt::RecvCase<T, F>(std::move(ch), std::move(f)); }
@@ -55,7 +56,8 @@ auto OnRecv(RecvChan<T> ch, std::type_identity_t<std::optional<T>>* out) {
 // f() is called when the value was sent. A T* in the place of the value is a variable of the
 // program's: it is moved from when the case is chosen, and has its value otherwise, before any
 // function of another case runs and when Select throws. While Select waits it is not to be touched.
-// A T that can only be moved must do that without throwing for this.
+// A T that can only be moved must do that without throwing for this. Of a T that a T* converts to,
+// as of void* and std::any, the pointer is the value that is sent; of bool it is a variable.
 template <class T, class U = T, rt::Handler F = rt::Nothing>
 requires rt::Sendable<U, T> || rt::Lending<U, T>
 auto OnSend(Chan<T> ch, U&& value, F f = {}) {
