@@ -24,14 +24,17 @@ class [[nodiscard]] CancelScope {
  public:
   explicit CancelScope(const Context& parent = Background())
       : CancelScope(rt::NewCancelNode(parent)) {}
-  // Cancelled by itself after `timeout`, or when the time comes; timeout: also any std::chrono
-  // duration.
+  // Cancelled by itself after `timeout`, or when the time comes; both also of std::chrono.
   CancelScope(const Context& parent, absl::Duration timeout)
       : CancelScope(WithTimeout(parent, timeout).first.handle()) {}
   template <class Rep, class Period>
   CancelScope(const Context& parent, std::chrono::duration<Rep, Period> timeout)
       : CancelScope(parent, rt::SaturatedDuration(timeout)) {}
   CancelScope(const Context& parent, absl::Time deadline)
+      : CancelScope(WithDeadline(parent, deadline).first.handle()) {}
+  template <class Duration>
+  CancelScope(const Context& parent,
+              std::chrono::time_point<std::chrono::system_clock, Duration> deadline)
       : CancelScope(WithDeadline(parent, deadline).first.handle()) {}
 
   CancelScope(CancelScope&&) noexcept = default;

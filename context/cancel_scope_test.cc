@@ -63,6 +63,8 @@ TEST(CancelScopeTest, IsCancelledWithItsParentAndByTime) {
     EXPECT_EQ(chrono.context().Err(), expired);
     CancelScope past(Background(), absl::UnixEpoch());
     EXPECT_EQ(past.context().Err(), expired);
+    CancelScope long_past(Background(), std::chrono::sys_days());
+    EXPECT_EQ(long_past.context().Err(), expired);
     const absl::Time later = absl::Now() + absl::Hours(1);
     CancelScope deadline(Background(), later);
     EXPECT_TRUE(deadline.context().Err().ok());

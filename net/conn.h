@@ -37,6 +37,7 @@
 #include "gort/context/context.h"
 #include "gort/net/addr.h"
 #include "gort/net/internal/fd_handle.h"
+#include "gort/timer/sleep.h"
 
 namespace gort {
 
@@ -105,6 +106,10 @@ class Conn {
   absl::Status SetNoDelay(bool no_delay);
   // Probes an idle peer after `idle` and then as often; zero or less: off. Go: SetKeepAlive…
   absl::Status SetKeepAlive(absl::Duration idle);
+  template <class Rep, class Period>
+  absl::Status SetKeepAlive(std::chrono::duration<Rep, Period> idle) {
+    return SetKeepAlive(rt::SaturatedDuration(idle));
+  }
   // seconds == 0: Close drops what was not sent yet and resets the connection. seconds < 0: the
   // kernel sends the rest after Close (the default). seconds > 0: Close may wait so long for the
   // kernel to send it. Go: SetLinger

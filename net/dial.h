@@ -61,6 +61,11 @@ absl::StatusOr<Conn> Dial(const Context& ctx, std::string_view network, std::str
 // there is no such name. At first 5 seconds and 1; zero or less: each Dial and Listen asks anew. What
 // was kept is dropped. For the whole process, in real time, from any thread.
 void SetLookupCache(absl::Duration found, absl::Duration missing);
+template <class Rep, class Period, class Rep2, class Period2>
+void SetLookupCache(std::chrono::duration<Rep, Period> found,
+                    std::chrono::duration<Rep2, Period2> missing) {
+  SetLookupCache(rt::SaturatedDuration(found), rt::SaturatedDuration(missing));
+}
 
 // Any number of goroutines and threads may dial at once. The Dialer must outlive their calls.
 class Dialer {

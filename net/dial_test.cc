@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -46,7 +47,7 @@ using testing::SocketOf;
 
 // What the tests look up changes under the same name.
 const bool kNothingIsKept = [] {
-  SetLookupCache(absl::ZeroDuration(), absl::ZeroDuration());
+  SetLookupCache(std::chrono::seconds(0), std::chrono::milliseconds(0));
   return true;
 }();
 

@@ -16,6 +16,7 @@
 #ifndef GORT_NET_LISTEN_H_
 #define GORT_NET_LISTEN_H_
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ class Listener {
   std::string Addr() const;
   // For Accept. Go: SetDeadline
   absl::Status SetDeadline(absl::Time t);
+  absl::Status SetDeadline(std::chrono::system_clock::time_point t) {
+    return SetDeadline(absl::FromChrono(t));
+  }
   // Ends Accepts in progress; connections that were accepted stay. Go: Close
   absl::Status Close();
 

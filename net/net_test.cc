@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -471,6 +472,33 @@ TEST(NetAccept, SurvivesHavingNoDescriptors) {
 }
 
 // ---- threads that are no goroutines ----
+
+TEST(NetChrono, TimesOfTheStandardLibrary) {
+  InGort([] {
+    constexpr absl::StatusCode kTimeout = absl::StatusCode::kDeadlineExceeded;
+    const auto past = std::chrono::system_clock::now() - std::chrono::seconds(1);
+    Listener listener = Must(Listen("tcp", "127.0.0.1:0"));
+    EXPECT_TRUE(listener.SetDeadline(past).ok());
+    EXPECT_EQ(listener.Accept().status().code(), kTimeout);
+    PacketConn packets = Must(ListenPacket("udp", "127.0.0.1:0"));
+    char c;
+    EXPECT_TRUE(packets.SetReadDeadline(past).ok());
+    EXPECT_EQ(packets.ReadFrom(absl::MakeSpan(&c, 1)).status().code(), kTimeout);
+    EXPECT_TRUE(packets.SetWriteDeadline(past).ok());
+    EXPECT_EQ(packets.WriteTo("x", packets.LocalAddr()).status().code(), kTimeout);
+    EXPECT_TRUE(packets.SetDeadline(past + std::chrono::hours(1)).ok());
+    EXPECT_TRUE(packets.WriteTo("x", packets.LocalAddr()).ok());
+    Conn conn = Must(Dial("tcp", listener.Addr(), std::chrono::seconds(20)));
+    EXPECT_TRUE(conn.SetKeepAlive(std::chrono::minutes(1)).ok());
+    EXPECT_TRUE(conn.WithFd([](int fd) {
+                      int idle = 0;
+                      socklen_t n = sizeof(idle);
+                      EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &n), 0);
+                      EXPECT_EQ(idle, 60);
+                    })
+                    .ok());
+  });
+}
 
 TEST(NetForeign, ThreadsServeAndDial) {
   InGort([] {});

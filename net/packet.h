@@ -7,6 +7,7 @@
 #ifndef GORT_NET_PACKET_H_
 #define GORT_NET_PACKET_H_
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -48,6 +49,15 @@ class PacketConn {
   absl::Status SetDeadline(absl::Time t);
   absl::Status SetReadDeadline(absl::Time t);
   absl::Status SetWriteDeadline(absl::Time t);
+  absl::Status SetDeadline(std::chrono::system_clock::time_point t) {
+    return SetDeadline(absl::FromChrono(t));
+  }
+  absl::Status SetReadDeadline(std::chrono::system_clock::time_point t) {
+    return SetReadDeadline(absl::FromChrono(t));
+  }
+  absl::Status SetWriteDeadline(std::chrono::system_clock::time_point t) {
+    return SetWriteDeadline(absl::FromChrono(t));
+  }
   absl::Status SetReadBuffer(int bytes);
   absl::Status SetWriteBuffer(int bytes);
   std::string LocalAddr() const;

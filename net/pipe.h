@@ -13,6 +13,7 @@
 #ifndef GORT_NET_PIPE_H_
 #define GORT_NET_PIPE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -50,6 +51,15 @@ class PipeConn {
   absl::Status SetDeadline(absl::Time t);
   absl::Status SetReadDeadline(absl::Time t);
   absl::Status SetWriteDeadline(absl::Time t);
+  absl::Status SetDeadline(std::chrono::system_clock::time_point t) {
+    return SetDeadline(absl::FromChrono(t));
+  }
+  absl::Status SetReadDeadline(std::chrono::system_clock::time_point t) {
+    return SetReadDeadline(absl::FromChrono(t));
+  }
+  absl::Status SetWriteDeadline(std::chrono::system_clock::time_point t) {
+    return SetWriteDeadline(absl::FromChrono(t));
+  }
   std::string LocalAddr() const { return "pipe"; }
   std::string RemoteAddr() const { return "pipe"; }
 

@@ -1,6 +1,7 @@
 // The two ends of a Pipe: order, ends, waiting, deadlines, contexts, closing from both sides.
 #include "gort/net/pipe.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -113,6 +114,20 @@ TEST(Pipe, AContextEndsItsCallAndNoOther) {
     EXPECT_TRUE(b.Write("q").ok());
     EXPECT_EQ(*a.Read(absl::MakeSpan(&c, 1)), 1u);
     EXPECT_EQ(a.Read(scope.first, absl::MakeSpan(&c, 1)).status().code(), kCancelled);
+  });
+}
+
+TEST(Pipe, DeadlinesOfTheStandardClock) {
+  InGort([] {
+    auto [a, b] = Pipe(1);
+    char c;
+    const auto past = std::chrono::system_clock::now() - std::chrono::seconds(1);
+    EXPECT_TRUE(a.SetReadDeadline(past).ok());
+    EXPECT_EQ(a.Read(absl::MakeSpan(&c, 1)).status().code(), kTimeout);
+    EXPECT_TRUE(a.SetWriteDeadline(past).ok());
+    EXPECT_EQ(a.Write("x").status().code(), kTimeout);
+    EXPECT_TRUE(a.SetDeadline(past + std::chrono::hours(1)).ok());
+    EXPECT_TRUE(a.Write("x").ok());
   });
 }
 

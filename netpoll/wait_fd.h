@@ -16,6 +16,7 @@
 #ifndef GORT_NETPOLL_WAIT_FD_H_
 #define GORT_NETPOLL_WAIT_FD_H_
 
+#include <chrono>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -25,6 +26,12 @@ namespace gort {
 
 absl::Status WaitReadable(int fd, absl::Time deadline = absl::InfiniteFuture());
 absl::Status WaitWritable(int fd, absl::Time deadline = absl::InfiniteFuture());
+inline absl::Status WaitReadable(int fd, std::chrono::system_clock::time_point deadline) {
+  return WaitReadable(fd, absl::FromChrono(deadline));
+}
+inline absl::Status WaitWritable(int fd, std::chrono::system_clock::time_point deadline) {
+  return WaitWritable(fd, absl::FromChrono(deadline));
+}
 
 namespace rt {
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -55,6 +56,10 @@ TEST(WaitFd, FollowsAPipe) {
     EXPECT_EQ(got.code(), absl::StatusCode::kDeadlineExceeded) << got;
     EXPECT_GE(absl::Now(), deadline);
     EXPECT_EQ(WaitWritable(pipe.fd[1], absl::UnixEpoch()).code(),
+              absl::StatusCode::kDeadlineExceeded);
+    EXPECT_EQ(WaitWritable(pipe.fd[1], std::chrono::system_clock::time_point()).code(),
+              absl::StatusCode::kDeadlineExceeded);
+    EXPECT_EQ(WaitReadable(pipe.fd[0], std::chrono::system_clock::time_point()).code(),
               absl::StatusCode::kDeadlineExceeded);
     close(pipe.fd[1]);
     pipe.fd[1] = -1;
