@@ -139,7 +139,7 @@ struct Sched {
   std::atomic<bool> initialised{false};    // schedinit is over
   int64_t start_ns = 0;                    // const after schedinit
   uint64_t seed = 1;                       // const after schedinit; of every M's random state
-  uint64_t hash_seed = 0;  // const after schedinit. Seam: the tracer's and profilers' stack tables
+  uint64_t hash_seed = 0;  // const after schedinit. Seam: hash tables whose keys come from outside
   MCache* mcache0 = nullptr;      // const after schedinit; P 0's
   int64_t runtime_init_time = 0;  // const after main began; when start-up was over
   int argc = 0;                   // const after schedinit; the program's arguments

@@ -11,8 +11,8 @@
 //   kGWaiting    the thing it waits for (channel, semaphore, timer, note); GoReady takes it over
 //   kGDead       a free list, or newproc/goexit; may or may not have a stack
 //   kGCopystack  never used: C++ stacks do not move; kept so that the numbers are Go's
-//   kGPreempted  whoever suspended it. Seam: the collector and the search for leaked goroutines,
-//                which suspend goroutines to look at their stacks; no G is in this state today
+//   kGPreempted  whoever suspended it. Seam: a collector, which suspends goroutines to look at their
+//                stacks; no G is in this state today
 //   kGFresh | Runnable   as kGRunnable, of a G that has no stack yet. It is never frozen.
 //   kGScan | s   the scanner owns the stack; the state s is frozen and nobody may leave it. Nobody
 //                freezes kGRunning, kGDead and kGFresh: their owners leave them by a store.

@@ -46,7 +46,7 @@ void ResetSpinning(M* mp);
 struct Found {
   G* gp;
   bool inherit_time;
-  // Seam: the tracer's reader and the collector's workers, which leave other work for another P.
+  // Seam: a collector's workers, which leave other work for another P.
   bool try_wake_p;
 };
 // Blocks until there is a goroutine to run. g0, P. Go: findRunnable
