@@ -56,8 +56,8 @@ struct alignas(64) M {
   std::atomic<uint32_t> signal_again{0};    // atomic; 1: sent again, and perhaps once too often
   std::atomic<int64_t> signal_cpu{0};       // atomic; the thread's CPU time when it was first sent
   std::atomic<int> tid{0};                  // owner M writes; kernel thread id, 0: no thread
-  // Frames of the scheduler are below it, and what else lies on the thread's stack above. Const after
-  // minit; 0: a foreign thread's.
+  // The scheduler's frames are below this address, and what else is on the thread's stack is above.
+  // Const after minit; 0: a foreign thread's.
   uintptr_t stack_base = 0;
 
   // The P that is taken from a goroutine which goes on without (proc/stay.h).

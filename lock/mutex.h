@@ -103,7 +103,7 @@ class ABSL_LOCKABLE Mutex {
   friend class BriefMutex;
   enum : uint32_t { kUnlocked, kLocked, kSleeping };
 
-  // For a goroutine that has lost its P: what it is about to do may need one.
+  // Gets a P for a goroutine that has lost its own, because what follows may need one.
   static void RegainP();
   void LockSlow();
   void UnlockSlow(uint32_t old);

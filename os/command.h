@@ -71,7 +71,8 @@ class Stdio {
   static Stdio Inherit() { return Stdio(kInherit); }
   // A pipe, the other end of which Process has.
   static Stdio Pipe() { return Stdio(kPipe); }
-  // A copy of this descriptor, which stays the caller's, open until Start returns.
+  // The child gets a copy of this descriptor, which stays the caller's and must be open until Start
+  // returns.
   static Stdio Fd(int fd) { return Stdio(fd >= 0 ? fd : kNone); }
 
   bool is_null() const { return fd_ == kNull; }

@@ -47,7 +47,7 @@ size_t AsyncFrameBytes(const SigCtx& ctx);
 // AsyncFrameBytes(ctx) writable bytes below ctx.sp().
 void AsyncFramePush(SigCtx& ctx);
 
-// The parked registers; of what follows uc_sigmask only what the kernel wrote is there.
+// The parked registers. Behind uc_sigmask the frame has no more than the kernel wrote.
 ucontext_t* AsyncFrameContext(AsyncFrame* frame);
 // Makes the frame one of the calling thread, which blocks every signal from here on: rt_sigreturn gives it its mask back. A
 // goroutine that could be interrupted in between could be moved once more, and then make this thread's signal stack

@@ -74,7 +74,7 @@ class ErrGroup {
   }
 
   // Waits until all goroutines of the group have ended, cancels Ctx(), and returns the first error,
-  // or throws it, or returns ok; again each time. Go: Group.Wait
+  // or throws it, or returns ok. A later call does the same. Go: Group.Wait
   absl::Status Wait() const;
 
   // At most n at once from now on; n < 0: as many as you like; 0: none at all. Throws Panic while

@@ -114,7 +114,7 @@ class FutureValue final : public FutureState {
     if (there_) std::destroy_at(std::addressof(value_));
   }
 
-  // Keeps what call() returns, which is not moved on its way.
+  // Keeps what call() returns, without moving it.
   template <class Call>
   void SetFrom(Call&& call) {
     if constexpr (std::is_reference_v<R>) {

@@ -50,7 +50,7 @@ class Semaphore {
   // other is. *granted gets the goroutines that were served, to be readied.
   void Grant(rt::GQueue* granted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   rt::G* GiveUp(Waiter* w);
-  // Takes the units, or parks until they are the waiter's or it has given up.
+  // Takes the units, or parks until *w has them or has given up.
   void TakeOrPark(Waiter* w);
   // Of a waiter that has given up, and may have been in the way of those behind it.
   void ServeOthers();

@@ -22,8 +22,8 @@
 
 namespace gort::rt {
 
-// What the C library's allocator writes into the blocks that it keeps for a thread; 0: not known. Called
-// once, by a thread that stands nowhere.
+// What the C library's allocator writes into the blocks that it keeps for a thread; 0: not known.
+// Called once, before threads are stopped.
 uintptr_t FreeBlockKey();
 
 class Heap {

@@ -90,7 +90,7 @@ class MCache : public ListNode<MCache> {
     if (GORT_UNLIKELY(tiny_next_ == kTinySlots) && !NewTinyBlock()) return nullptr;
     return tiny_block_ + kTinyBytes * static_cast<size_t>(tiny_next_++);
   }
-  // Takes a tiny object back, p being in a page of such. Fatal when it is not live.
+  // Takes a tiny object back: p lies in a page of tiny objects. Fatal when the object is not live.
   void FreeTiny(void* p);
 
   // Returns everything to the central lists. The cache stays usable. Go: (*mcache).releaseAll
@@ -159,7 +159,7 @@ void ForEachFreeList(void (*f)(FreeObject* first, void* arg), void* arg);
 
 // The statically allocated first cache; see current_mcache.h. Go: mcache0 (mcache.go).
 extern MCache mcache0;
-// Another, of those who have none of their own; see current_mcache.h.
+// The cache that threads without one of their own share; see current_mcache.h.
 extern MCache shared_mcache;
 
 // fork(2): see persistentalloc.h.

@@ -103,7 +103,8 @@ class PageAlloc {
 
   // Takes `beside` out, which is to become part of s.
   void Join(MSpan* s, MSpan* beside);
-  // The free span that ends before, or begins at, this page, going by the page map; null: none.
+  // The free span that ends right before this page, or begins at it, as the page map has it; null:
+  // none.
   MSpan* FreeBefore(PageId page) const;
   MSpan* FreeAt(PageId page) const;
 

@@ -25,8 +25,8 @@ void AllGAdd(G* gp);
 void BindStack(G* gp, P* pp);
 // Whether that takes no call of the kernel and no page fault. P.
 bool BindsAtOnce(const P* pp);
-// Gives it the stack of one that ends, which must be of the default size. On that stack BeginBound
-// then begins gp. dying has been left: gp is the current G.
+// Gives gp the stack of dying, which ends and has a stack of the default size. BeginBound then
+// begins gp on that stack, when dying has been left and gp is the current G.
 void BindStackOf(G* dying, G* gp);
 [[noreturn]] void BeginBound(G* gp);
 // Frees what gp has on the heap: its closure, if that is not on the stack, and its ancestors.
