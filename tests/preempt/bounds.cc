@@ -46,7 +46,8 @@ void WaitFor(const std::atomic<int>& count, int n) {
   while (count.load() < n) gort::Sleep(absl::Milliseconds(1));
 }
 
-// Ten threads: four goroutines that were cut off may wait. One holds what all others spin on.
+// Ten threads: four goroutines that were cut off may wait. One holds what all others spin on. It has
+// begun before them: one that has not has no thread, and gets none while those are taken.
 int Exchange() {
   constexpr int kGoroutines = 20;
   gort::GOMAXPROCS(1);
@@ -54,13 +55,16 @@ int Exchange() {
   std::atomic<int> spinning{0};
   std::atomic<bool> released{false};
   std::atomic<int> done{0};
+  std::atomic<int> holds{0};
   gort::Go([&] {
+    holds.store(1);
     while (spinning.load() < 3) {
     }
     Compute(30 * kMs);
     released.store(true);
     done.fetch_add(1);
   });
+  WaitFor(holds, 1);
   for (int i = 1; i < kGoroutines; ++i) {
     gort::Go([&] {
       spinning.fetch_add(1);
