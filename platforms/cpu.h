@@ -13,11 +13,9 @@
 namespace gort::rt {
 
 struct CpuInfo {
-  char vendor[13] = {};      // "GenuineIntel", "AuthenticAMD"; "arm64" where there is no such name
-  uint32_t family = 0;       // amd64: cpuid leaf 1, eax (stepping, model, family). Seam: metrics
-  bool has_xsave = false;    // amd64: XSAVE enabled by the OS
-  uint64_t xcr0 = 0;         // amd64: components enabled by the OS. Seam: metrics
-  uint32_t xsave_bytes = 0;  // amd64: XSAVE area for those. Seam: metrics
+  char vendor[13] = {};   // "GenuineIntel", "AuthenticAMD"; "arm64" where there is no such name
+  uint32_t family = 0;    // amd64: cpuid leaf 1, eax (stepping, model, family). Seam: metrics
+  uint64_t features = 0;  // amd64: leaf 1, ecx in the upper half, edx in the lower. Seam: metrics
 };
 
 // Fills cpu_info; called once by RtGo, before it starts a thread. Go: cpuid part of rt0_go, cpuinit.

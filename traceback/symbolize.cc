@@ -108,6 +108,13 @@ const ElfSym* FindSym(const Image& image, uintptr_t addr) {
 
 const char* ImageFile(int image) { return images[image].is_program ? kSelf : images[image].path; }
 
+void SymbolizeInit(uintptr_t pc) {
+  dl_find_object found;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return;
+  const link_map& object = *found.dlfo_link_map;
+  ImageOf(object.l_addr, object.l_name != nullptr ? object.l_name : "");
+}
+
 // _dl_find_object(3) takes no lock, unlike dl_iterate_phdr: this may run while other goroutines are
 // frozen, one of which may wait for a P with the loader's lock held.
 bool Symbolize(uintptr_t pc, Symbol* out) {

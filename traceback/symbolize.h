@@ -24,6 +24,8 @@ struct Symbol {
 
 // The path by which the file of Symbol::image can be opened.
 const char* ImageFile(int image);
+// Maps the file of the object that has pc, so that a report needs none to be opened.
+void SymbolizeInit(uintptr_t pc);
 // Looks pc up (Frame::lookup_pc). False: not in any object; then *out is unchanged.
 bool Symbolize(uintptr_t pc, Symbol* out);
 

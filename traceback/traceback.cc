@@ -210,10 +210,7 @@ GORT_NO_TSAN void PrintCreatedBy(Printer& p, const G* gp) {
 
 void ReportAllGoroutines() { report_all.store(true, std::memory_order_relaxed); }
 
-void TracebackInit() {
-  Symbol symbol;
-  Symbolize(reinterpret_cast<uintptr_t>(&TracebackInit), &symbol);
-}
+void TracebackInit() { SymbolizeInit(reinterpret_cast<uintptr_t>(&TracebackInit)); }
 
 void TracebackOthers(Printer& p, const G* me, bool ask) {
   // One report at a time fills the array; a second one (of another thread) does without.

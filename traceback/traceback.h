@@ -27,7 +27,7 @@
 
 namespace gort::rt {
 
-// Reads the program's symbols, so that the first fatal report does not have to. Go: tracebackinit
+// Maps the program's file, so that the first fatal report need not open it. Go: tracebackinit
 void TracebackInit();
 
 // From here on tracebacks show the functions and the goroutines of the runtime too. Any thread.

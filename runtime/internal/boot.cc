@@ -64,14 +64,21 @@ void Args() {
 void OsInit() {
   ncpu = DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
   PageSize();
-  HugePageSize();
+}
+
+// Whether threads have left goroutines or timers while there was no M to wake. Queueing takes the
+// lock: who queues a goroutine later sees main_started, and wakes an M.
+bool WorkIsWaiting() {
+  if (Getg()->m->p.load(std::memory_order_relaxed)->timer0_when.load() != 0) return true;
+  LockGuard l(&sched.lock);
+  return sched.runqsize.load(std::memory_order_relaxed) != 0;
 }
 
 // Go: runtime.main
 void MainGoroutine() {
   MarkMain();
   sched.main_started.store(true);
-  WakeP();  // threads may have queued goroutines before
+  if (WorkIsWaiting()) WakeP();  // else a thread would be started for nothing
   InitStep("sysmon", [] { OnSystemStack([] { NewM(&Sysmon, nullptr, -1); }); });
   // During initialisation the first goroutine keeps its thread.
   LockOSThread();
