@@ -176,6 +176,9 @@ TEST(DefaultProcs, AQuotaCountsAsTwoAtLeastUnlessThereIsOneCpu) {
   EXPECT_EQ(DefaultProcs(1, 0), 1);
   EXPECT_EQ(DefaultProcs(1, 1), 1);
   EXPECT_EQ(DefaultProcs(1, 4), 1);
+  for (int cpus = 1; cpus <= kLeastByQuota; ++cpus) {
+    for (int quota = 0; quota < 10; ++quota) EXPECT_EQ(DefaultProcs(cpus, quota), cpus);
+  }
 }
 
 }  // namespace

@@ -29,13 +29,20 @@ int NumCpuAffinity();
 // The tightest cgroup CPU quota (v1 and v2, all ancestors), rounded up to whole CPUs; 0: none.
 // Reads about ten files: tens of microseconds. Needs 20 KiB of stack. See platforms/cgroup.h.
 int NumCpuCgroup();
-// The default number of Ps: the smaller of affinity and quota, where a quota (0: none) counts as 2
-// at least, because with one P the runtime's own work could not overlap the program's. Only an
-// affinity of 1 gives 1. Go: adjustCgroupGOMAXPROCS (cgroup_linux.go, Go 1.25).
+// A quota counts as so many CPUs at least, because with one P the runtime's own work could not overlap
+// the program's.
+inline constexpr int kLeastByQuota = 2;
+// The default number of Ps: the smaller of affinity and quota (0: none). Only an affinity of 1 gives 1.
+// Go: adjustCgroupGOMAXPROCS (cgroup_linux.go, Go 1.25).
 constexpr int DefaultProcs(int affinity, int quota) {
-  if (quota == 1) quota = 2;
+  if (quota > 0 && quota < kLeastByQuota) quota = kLeastByQuota;
   return quota > 0 && quota < affinity ? quota : affinity;
 }
+// The same with the quota that holds now. Where none can change the number, no file is read.
+inline int DefaultProcsOf(int affinity) {
+  return affinity <= kLeastByQuota ? affinity : DefaultProcs(affinity, NumCpuCgroup());
+}
+inline int DefaultProcs() { return DefaultProcsOf(NumCpuAffinity()); }
 
 // A hint to the core that this is a spin loop, `cycles` times (tens of nanoseconds each on recent
 // x86-64, about ten on arm64). Safe anywhere. Go: procyield.

@@ -209,8 +209,8 @@ bool EarlyGoMaxProcs(int32_t n, int32_t* old) {
   int64_t v = 0;
   const char* text = getenv("GOMAXPROCS");
   const bool usable = text != nullptr && ParseInt64(text, strlen(text), &v) && v > 0;
-  const int32_t dflt = usable ? static_cast<int32_t>(v < kMaxProcs ? v : kMaxProcs)
-                              : DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
+  const int32_t dflt =
+      usable ? static_cast<int32_t>(v < kMaxProcs ? v : kMaxProcs) : DefaultProcs();
   LockGuard l(&sched.lock);
   if (gomaxprocs.load(std::memory_order_relaxed) != 0) return false;
   *old = early_procs != 0 ? early_procs : dflt;

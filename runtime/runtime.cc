@@ -14,7 +14,7 @@ int GOMAXPROCS(int n) { return rt::GoMaxProcs(n); }
 int SetMaxThreads(int n) { return rt::SetMaxThreads(n); }
 int NumCPU() {
   if (rt::ncpu != 0) return rt::ncpu;
-  return rt::DefaultProcs(rt::NumCpuAffinity(), rt::NumCpuCgroup());  // not started yet
+  return rt::DefaultProcs();  // not started yet
 }
 int NumGoroutine() { return static_cast<int>(rt::GCount()); }
 uint64_t Goid() {

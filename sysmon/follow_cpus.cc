@@ -27,7 +27,7 @@ void FollowCpus(int64_t now) {
     return;
   }
   const int cpus = NumCpuAffinity();
-  const int wanted = std::min(DefaultProcs(cpus, NumCpuCgroup()), kMaxProcs);
+  const int wanted = std::min(DefaultProcsOf(cpus), kMaxProcs);
   if (wanted == last_wanted || busy.exchange(true, std::memory_order_acquire)) return;
   last_wanted = wanted;
   const ProcsFrom from = wanted < std::min(cpus, kMaxProcs) ? ProcsFrom::kQuota : ProcsFrom::kCpus;

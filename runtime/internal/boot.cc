@@ -62,7 +62,7 @@ void Args() {
 }
 
 void OsInit() {
-  ncpu = DefaultProcs(NumCpuAffinity(), NumCpuCgroup());
+  ncpu = DefaultProcs();
   PageSize();
 }
 
