@@ -5,6 +5,7 @@
 // is a context that each wait for the network has.
 #include <http_parser.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 #include <string>

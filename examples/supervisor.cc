@@ -26,8 +26,9 @@ DEFINE_double(grace, 5, "seconds that a program has to end after SIGTERM");
 namespace {
 
 constexpr char kUsage[] = R"(usage: supervisor [flags] COMMAND...
-Runs each COMMAND, a line for the shell, until it ends with status 0, and starts it again when it ends otherwise. Ends
-with status 0 when all have, or by SIGTERM or SIGINT, and with status 1 when one ends too often.
+Runs each COMMAND, a program with its arguments as the shell reads them, until it ends with status 0, and starts it again
+when it ends otherwise. Ends with status 0 when all have, or by SIGTERM or SIGINT, and with status 1 when one ends too
+often.
 )";
 
 void Say(const std::string& line, const std::string& what) {

@@ -76,9 +76,10 @@ class Site {
     if (!root && !(FLAGS_debug_pages && debug_.Has(request.path))) {
       response->status = 404;
       response->body = "no such page\n";
-    } else if (request.method != "GET" && request.method != "HEAD") {
+    } else if (request.method != "GET" && (request.method != "HEAD" || !root)) {
       response->status = 405;
-      response->allow = "GET, HEAD";
+      response->allow =
+          root ? "GET, HEAD" : "GET";  // a recording made to be thrown away helps nobody
       response->body = "only to be read\n";
     } else if (root) {
       response->body = "Hello, World!";
