@@ -65,15 +65,16 @@ std::string Nobody() { return Must(Listen("tcp", "127.0.0.1:0")).Addr(); }
 TEST(Dial, EachNetwork) {
   InGort([] {
     const std::string path = "/tmp/gort_dial_test_" + std::to_string(getpid());
+    const std::string abstract = "@" + path;
     struct Case {
       const char* network;
       const char* address;
       const char* dial;  // null: `network`
     };
     const Case cases[] = {
-        {"tcp", "127.0.0.1:0", nullptr},      {"tcp4", "127.0.0.1:0", nullptr},
-        {"tcp4", "127.0.0.1:0", "tcp"},       {"unix", path.c_str(), nullptr},
-        {"unix", "@gort_dial_test", nullptr},
+        {"tcp", "127.0.0.1:0", nullptr},     {"tcp4", "127.0.0.1:0", nullptr},
+        {"tcp4", "127.0.0.1:0", "tcp"},      {"unix", path.c_str(), nullptr},
+        {"unix", abstract.c_str(), nullptr},
     };
     for (const Case& c : cases) {
       Listener listener = Must(Listen(c.network, c.address));

@@ -129,7 +129,7 @@ TEST(ListenUnix, WhoRemovesTheFile) {
     EXPECT_FALSE(Listen("unix", stale).ok());
     EXPECT_TRUE(Exists(stale));
     unlink(stale.c_str());
-    const std::string name = "gort_listen_abstract";
+    const std::string name = Path("abstract");
     { Listener abstract = Must(Listen("unix", "@" + name)); }
     EXPECT_FALSE(Exists(name));
   });
@@ -141,7 +141,7 @@ TEST(ListenUnix, WhoRemovesTheFile) {
 int Queued(int backlog) {
   ListenOptions options;
   options.backlog = backlog;
-  Listener listener = Must(Listen("unix", "@gort_listen_queue", options));
+  Listener listener = Must(Listen("unix", "@" + Path("queue"), options));
   std::vector<Conn> queued;
   while (queued.size() < 40) {
     absl::StatusOr<Conn> c = Dial("unix", listener.Addr());
