@@ -5,12 +5,13 @@
 // Layer     9.                                        Go: package context
 // Cancelled means: Err() is not ok, and Done() is closed. Both hold for a context and everything
 //           derived from it by the time that any call of its CancelFunc returns; neither is ever
-//           undone. No goroutine is needed per context, and none is started but for AfterFunc.
+//           undone. No context has a goroutine of its own. A deadline that passes, an AfterFunc and
+//           a StopToken start one when they have something to do.
 // Lifetime  A context lives as long as a handle on it, on one derived from it, or on its CancelFunc
-//           does, or its timer is armed. When the last of these goes, the context is taken out of
-//           its parent's list: a CancelFunc that is never called costs memory until then. A Done()
-//           channel does not keep its context: a goroutine that waits on the channel has to keep a
-//           handle, too.
+//           does, or its timer is armed, or an AfterFunc waits for it. When the last of these goes,
+//           the context is taken out of its parent's list: a CancelFunc that is never called costs
+//           memory until then. A Done() channel does not keep its context: a goroutine that waits on
+//           the channel has to keep a handle, too.
 // Contract  | call                       | goroutine | other thread | parks          | allocates |
 //           | With…, AfterFunc           |     x     |      x       | -              |     x     |
 //           | a CancelFunc, Err, Cause   |     x     |      x       | while another  |     -     |

@@ -1,7 +1,7 @@
 // gort/sync/cond.h: waiting for a condition that a Mutex guards.
 // What      gort::Cond. Signal wakes the one that has waited longest, Broadcast all. A Wait returns
-//           only when woken; other goroutines may have run since, so test the condition in a loop,
-//           or let Wait(predicate) do it.
+//           when woken, or when its context ends, and not by itself. Other goroutines may have run
+//           since, so test the condition in a loop, or let Wait(predicate) do it.
 // Layer     10.                                        Go: sync.Cond
 // Contract  | call              | goroutine | other thread | parks | allocates |
 //           | Wait              |     x     | blocks it    |   x   |     -     |

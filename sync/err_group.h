@@ -6,8 +6,8 @@
 // Errors    What a function throws is an error too: it cancels Ctx(), with UnknownError of its what()
 //           as the cause, and Wait throws it if it is the first. A Panic is an exception like any
 //           other. When nobody calls Wait, errors go with the group. A Goexit is an end without one.
-// Lifetime  A cheap handle: copies mean the same group. Goroutines keep the group themselves, but
-//           Wait is the only way to know that they have ended.
+// Lifetime  A cheap handle: copies mean the same group. Goroutines keep the group themselves;
+//           Wait says when they have ended.
 // Contract  | call        | goroutine | other thread | parks              | allocates  |
 //           | Go          |     x     | blocks it    | while n are active | as gort::Go |
 //           | TryGo       |     x     |      x       | -                  | as gort::Go |

@@ -4,9 +4,10 @@
 // Layer     10.                                        Go: sync.WaitGroup
 // Lifetime  May be destroyed as soon as all Waits have returned, even if the last Done has not:
 //           Done does not touch the object once a Wait can return.
-// Errors    What a function of Go throws arrives at Wait: the first of a round, at every Wait of the
-//           round; others are dropped, and all are when nobody waits before the group goes. A Panic is
-//           an exception like any other. A Goexit is an end without a failure.
+// Errors    What a function of Go throws arrives at Wait: the first of a round, at every Wait that the
+//           end of the round wakes, or, where none waits, at the next one. Others are dropped, and all
+//           are when nobody waits before the group goes. A Panic is an exception like any other. A
+//           Goexit is an end without a failure.
 // Contract  | call      | goroutine | other thread | parks | allocates          |
 //           | Add, Done |     x     |      x       |   -   |     -              |
 //           | Go        |     x     |      x       |   -   | as gort::Go        |

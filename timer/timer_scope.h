@@ -4,7 +4,7 @@
 // Layer     8.                                         Go: defer ticker.Stop()
 // Captures  The function of an AfterFuncScope is destroyed when it has run or was stopped, whoever
 //           keeps the handle: it may hold what holds the handle.
-// Lifetime  Both can be moved; what is left is as if stopped.
+// Lifetime  Both can be moved; what is left has no timer.
 // Contract  | call                        | goroutine | other thread | parks               |
 //           | TickerScope, all            |     x     |      x       | -                   |
 //           | AfterFuncScope, Stop        |     x     |      x       | -                   |
