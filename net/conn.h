@@ -14,10 +14,10 @@
 //           and so does its wait alone: other calls and later ones go on, and nothing that was read
 //           is lost. A context that is over ends the call at once, also when there are bytes to
 //           read.
-// Contract  | call        | goroutine | foreign thread | parks | allocates   |
-//           | Read, Write |     x     |  blocks it     |   x   | on an error |
-//           | Close       |     x     |       x        |   x   |      -      |
-//           | the others  |     x     |       x        |   -   |  text       |
+// Contract  | call           | goroutine | foreign thread | parks | allocates   |
+//           | Read, Write    |     x     |  blocks it     |   x   | on an error |
+//           | Close, Release |     x     |       x        |   x   |      -      |
+//           | the others     |     x     |       x        |   -   |  text       |
 //                                                                      Go: net.Conn
 #ifndef GORT_NET_CONN_H_
 #define GORT_NET_CONN_H_
@@ -54,7 +54,7 @@ class Conn {
   static absl::StatusOr<Conn> FromFd(int fd);
 
   // At most buf.size() bytes as soon as there are any; 0: the other side has ended its stream, or
-  // buf is empty. Go: Conn.Read
+  // buf is empty, or, of datagrams, one without content has come. Go: Conn.Read
   absl::StatusOr<size_t> Read(absl::Span<char> buf);
   absl::StatusOr<size_t> Read(const Context& ctx, absl::Span<char> buf);
   // All of data, or an error, after which an unknown part has gone. Go: Conn.Write

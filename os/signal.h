@@ -17,7 +17,7 @@
 //           signals; meanwhile no deadlock is reported, because a signal may come.
 // Contract  | call                  | goroutine | foreign thread | parks | allocates |
 //           | Notify, NotifyContext |     x     |       x        |   x   |     x     |
-//           | Stop                  |     x     |       x        |   x   |     -     |
+//           | Stop                  |     x     |       x        |   x   | to cancel |
 //           After the runtime has started (gort::Run); before that, Panic.
 #ifndef GORT_OS_SIGNAL_H_
 #define GORT_OS_SIGNAL_H_
