@@ -5,7 +5,8 @@
 //           the other thread's (gcc 12 and clang 14 do this on arm64). Here the whole access,
 //           address computation included, is one volatile asm (gmp/arch_<cpu>.h), which the
 //           compiler may not merge with another. The rest of a thread's state hangs off the G
-//           (g.m), so code that can park reads no other thread-local variable.
+//           (g.m), but for the counts of platforms/pins.h, which are read in the same way: code that
+//           can park reads no other thread-local variable.
 // LTO       the compiler does not see what an asm names. So the header defines the variable, in each
 //           file that reads it, and `used` keeps it: no file must be pulled out of an archive for
 //           it, and link-time optimisation neither drops it nor makes it local to another part.

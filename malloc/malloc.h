@@ -9,8 +9,9 @@
 //           address space: a null pointer (Allocator and Resource() throw std::bad_alloc). All that is
 //           allocated stays good, and what is freed can be had again. Misuse ends the process with "fatal error: malloc: …"
 //           naming the pointer: freeing what this allocator did not hand out, a double free that
-//           shows, an alignment that is no power of two. Builds with GORT_DEBUG=1 find every double
-//           free, pointers into the middle of an object, and writes to freed objects as well.
+//           shows, an alignment that is no power of two. Builds with GORT_DEBUG=1 find each double
+//           free of a block that nobody has got since, pointers into the middle of an object, and
+//           writes to freed objects as well.
 // Memory    goes back to the OS by itself once 32 MiB more than a reserve lie idle (the reserve:
 //           1/8 of what is in use, and 4 MiB); under the runtime its monitor thread sees to it; and
 //           at once by ReleaseFreeMemory().

@@ -4,8 +4,9 @@
 // Cost      reading looks at every goroutine once, without stopping any. What is counted is counted by
 //           its P, or where it is rare.
 // Layer     8. Public.
-// Contract  any goroutine or thread; not signal handlers. Before gort::Run the scheduler's are zero. The
-//           numbers of one call are taken one after the other, while the program goes on.
+// Contract  any goroutine or thread; not signal handlers. Before gort::Run the scheduler's tell of what
+//           the program has asked for already, such as goroutines that wait for it; else they are zero.
+//           The numbers of one call are taken one after the other, while the program goes on.
 // Go        runtime/metrics
 #ifndef GORT_METRICS_METRICS_H_
 #define GORT_METRICS_METRICS_H_

@@ -3,8 +3,9 @@
 //           their place: into the G when they are small (kClosureInG), onto the new goroutine's
 //           stack, or to the heap when they are larger than kMaxInlineClosure. The goroutine calls
 //           it there, and destroys all of them when it ends, by Goexit too.
-// Stack     a goroutine that has not run yet has none: it gets the one that its P used last when it
-//           first runs. Many short ones touch the memory of few stacks.
+// Stack     a goroutine gets the one that its P used last when it first runs, so many short ones
+//           touch the memory of few stacks. It has one from the start if its closure lies there, or
+//           if GoOptions::stack_size is set.
 // Layer     6. Any goroutine or thread. Throws what copying or moving the arguments throws (nothing
 //           is started then). No memory for its stack: "fatal error: out of memory (goroutine
 //           stack)", here or when it first runs, as in Go; a program that must go on without bounds

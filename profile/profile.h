@@ -3,11 +3,13 @@
 //           goroutines are, where they wait, who makes others wait for a lock, who allocates. Each has
 //           the functions, files and lines in it: the program is not needed to read them. Samples carry
 //           the labels of their goroutine (labels.h).
-// CPU       every thread of the process has a timer that runs with its CPU time; the handler of its
-//           signal, SIGPROF, notes the stack that it has interrupted. A handler of the program's keeps
-//           what these timers did not send; one that is installed while this records takes them away.
+// CPU       each thread of the process, but the one that counts, has a timer that runs with its CPU
+//           time; the handler of its signal, SIGPROF, notes the stack that it has interrupted. Where
+//           the system gives no more timers, ITIMER_PROF takes their place. A handler of the program's
+//           keeps what these timers did not send; one that is installed while this records takes them
+//           away.
 //           GODEBUG=cpuprofile=FILE records from beginning to end.
-// Waits     nothing is timed until a rate is set.
+// Waits     none is noted until a rate is set.
 // Heap      of gort's own allocator (//malloc, //malloc:override), by samples: nothing is sampled until
 //           a rate is set; GODEBUG=memprofilerate=BYTES sets it from the beginning.
 // Cost      README.md has it, on and off.

@@ -1,7 +1,8 @@
-// gort/gort.h: everything of gort that programs use.
+// gort/gort.h: most of what programs use of gort.
 // What      goroutines (runtime.h), channels and select, locks and friends, sleep, timers and
 //           tickers, contexts, values for each goroutine, the network, signals, child processes,
-//           files, traces, metrics, and the types that appear in them. A program that wants less includes the parts.
+//           files, traces, profiles, metrics, and the types that appear in them. A program that wants
+//           less includes the parts. Not in it: leak, debugpages, testing, malloc and stack.
 // Layer     13. Public: #include "gort/gort.h".
 #ifndef GORT_RUNTIME_GORT_H_
 #define GORT_RUNTIME_GORT_H_

@@ -53,7 +53,7 @@ void SignalGiveBack(int sig);
 extern Hook<bool(int sig)> signal_notify_hook;
 
 // Whether a handler of the application's, for a signal other than sig, blocks sig while it runs.
-// Async- signal-safe; one system call for each signal.
+// Async-signal-safe; one system call for each signal.
 bool AnotherHandlerBlocks(int sig);
 
 // Takes over the signals that sig_table.h marks kSigInstall. Called once, by

@@ -3,7 +3,7 @@
 //           as it is touched, and cheap to take and give back: guards stay in place in between.
 //           1,000,000 of them need fewer than 300 memory mappings on Linux 6.13 or newer.
 // Use       needs no scheduler and no initialisation: link @gort//stack.
-// Contract  any thread, at any time; not in signal handlers. Neither call blocks for long.
+// Contract  any thread, at any time; not in signal handlers. Alloc and Free do not block for long.
 #ifndef GORT_STACK_STACK_H_
 #define GORT_STACK_STACK_H_
 

@@ -6,11 +6,11 @@
 // Bubble    f and all goroutines that it starts, directly or not. For them Sleep, timers, tickers,
 //           Now and the deadlines of contexts go by the bubble's clock, which begins at midnight
 //           UTC, 1 January 2000. A goroutine counts as blocked when it waits for a channel, a
-//           select, a lock of gort::sync, a WaitGroup, a Cond or a Sleep; not in a system call, for
-//           I/O, or while it runs. So what it waits for must come from inside the bubble. Timers
-//           made in a bubble stay in it, and are dropped when it ends; one that is Reset later goes
-//           by its caller's time, as does a timer from outside that is Reset in a bubble. Deadlines
-//           of connections and descriptors go by real time.
+//           select, a lock of gort::sync, a WaitGroup, a Cond, a Future or a Sleep; not in a system
+//           call, for I/O, or while it runs. So what it waits for must come from inside the bubble.
+//           Timers made in a bubble stay in it, and are dropped when it ends; one that is Reset later
+//           goes by its caller's time, as does a timer from outside that is Reset in a bubble.
+//           Deadlines of connections and descriptors go by real time.
 // Layer     14. Public, for tests: a program should not link it.
 // Go        package testing/synctest
 #ifndef GORT_TESTING_TESTING_H_

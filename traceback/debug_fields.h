@@ -1,6 +1,7 @@
 // traceback/debug_fields.h: what debuggers must know of G, M and a saved context.
 // What      a table of names with numbers and addresses, which debugger/gort_debug.py reads. So
-//           goroutines are listed without debug information, and the script has no offsets.
+//           goroutines are listed without debug information, and the script has no offsets of gort's
+//           structures.
 // Also      the object file carries the script itself (.debug_gdb_scripts), which gdb loads with the
 //           program.
 // Layer     5. Package-internal. Constant data.
