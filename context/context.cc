@@ -226,7 +226,12 @@ void Cancel(CancelNode* n, const absl::Status& err, const absl::Status& cause) {
   for (CancelNode* c = work.first; c != nullptr;) ContextUnref(std::exchange(c, c->work_next));
 }
 
-absl::Status ErrCancelled() { return absl::CancelledError("context canceled"); }
+// Made with the first context: a cancellation then takes no memory, which the end of a CancelScope
+// may not find.
+const absl::Status& ErrCancelled() {
+  static const auto* const status = new absl::Status(absl::CancelledError("context canceled"));
+  return *status;
+}
 absl::Status ErrDeadline() { return absl::DeadlineExceededError("context deadline exceeded"); }
 
 // Puts a new node below its canceller, or cancels it with that.
@@ -247,6 +252,7 @@ void Attach(CancelNode* n) {
 
 ContextHandle NewNode(const Context& parent, std::optional<absl::Time> deadline) {
   CurrentG();  // in case a foreign thread is the first to call
+  static_cast<void>(ErrCancelled());
   ContextHandle up = parent.handle();
   auto* n = new CancelNode(up.get(), CancellerOf(up.get()), MakeChan<Unit>(), std::move(deadline));
   up.Release();
