@@ -14,8 +14,9 @@ namespace gort::rt {
 using ThreadHandle = uintptr_t;
 
 // Starts fn(arg) on a new thread with every signal blocked (the new thread unblocks what it wants)
-// and at most 256 KiB of stack (or the system's default, if static TLS needs more). Returns 0, or
-// an errno value with *out = 0 (EAGAIN: the limit of `ulimit -u` or of memory). Go: newosproc.
+// and 256 KiB of stack (or the system's default, if that is less), beside the program's thread-local
+// variables. Returns 0, or an errno value with *out = 0 (EAGAIN: the limit of `ulimit -u` or of
+// memory). Go: newosproc.
 int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg);
 // Lets the thread clean up after itself when it ends, before or after this call; the handle is
 // dead.

@@ -88,6 +88,21 @@ TEST(Thread, StackBoundsHoldALocalAndNotTheGuard) {
   EXPECT_FALSE(b.below_readable);
 }
 
+// The C library takes it out of the stack of each thread.
+thread_local volatile char many_thread_locals[200 << 10];
+
+TEST(Thread, ThreadLocalVariablesLeaveTheStackItsSize) {
+  Bounds b{};
+  RunOnThread(
+      [](void* p) {
+        many_thread_locals[0] = 1;
+        LookAtStack(p);
+      },
+      &b);
+  ASSERT_TRUE(b.ok);
+  EXPECT_GE(b.local - b.lo, 200u << 10);
+}
+
 TEST(Thread, StackBoundsOfTheFirstThreadHoldALocal) {
   Bounds b{};
   LookAtStack(&b);

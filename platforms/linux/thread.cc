@@ -1,6 +1,7 @@
 #include "gort/platforms/thread.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,19 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <new>
 
+#include "gort/base/bits.h"
 #include "gort/platforms/auxv.h"
 #include "gort/platforms/signal.h"
 
 namespace gort::rt {
 namespace {
 
-// g0 runs only the runtime and what it calls; user code runs on goroutine stacks. The C library
-// adds the static TLS block (large under the sanitizers) to the same mapping.
+// g0 runs only the runtime and what it calls; user code runs on goroutine stacks.
 constexpr size_t kThreadStackBytes = 256 << 10;
 
 // The first thread's stack, without reading /proc/self/maps, which is what the C library does
@@ -49,6 +52,27 @@ struct Start {
   void (*fn)(void*);
   void* arg;
 };
+
+int AddTls(dl_phdr_info* module, size_t, void* sum) {
+  for (int i = 0; i < module->dlpi_phnum; ++i) {
+    const auto& header = module->dlpi_phdr[i];
+    if (header.p_type == PT_TLS) *static_cast<size_t*>(sum) += header.p_memsz + header.p_align;
+  }
+  return 0;
+}
+
+// The thread-local variables of the program and of the libraries that begin with it, which the C
+// library takes out of each thread's stack. Summed up once, for the loader's lock: later a
+// goroutine may hold it that was cut off.
+size_t StaticTlsBytes() {
+  static constinit std::atomic<size_t> known{0};  // never 0 once known: our own variables
+  size_t bytes = known.load(std::memory_order_relaxed);
+  if (bytes == 0) {
+    dl_iterate_phdr(&AddTls, &bytes);
+    known.store(bytes, std::memory_order_relaxed);
+  }
+  return bytes;
+}
 
 void* Trampoline(void* p) {
   // Freed at the end, because the C library keeps its address with the thread: whatever had the memory
@@ -99,13 +123,14 @@ int ThreadCreate(ThreadHandle* out, void (*fn)(void*), void* arg) {
   pthread_attr_init(&attr);
   size_t dflt = 0;
   pthread_attr_getstacksize(&attr, &dflt);
-  if (dflt > kThreadStackBytes) pthread_attr_setstacksize(&attr, kThreadStackBytes);
+  pthread_attr_setstacksize(
+      &attr, std::min(dflt, kThreadStackBytes) + AlignUp(StaticTlsBytes(), 64 << 10));
   SigSet before;
   SigBlockAll(&before);
   pthread_t t{};
   int err = pthread_create(&t, &attr, &Trampoline, start);
-  if (err == EINVAL) {  // static TLS larger than the stack asked for
-    pthread_attr_setstacksize(&attr, dflt);
+  if (err == EINVAL) {  // the C library was told to keep more for thread-local variables
+    pthread_attr_setstacksize(&attr, dflt + kThreadStackBytes);
     err = pthread_create(&t, &attr, &Trampoline, start);
   }
   SigRestore(before);
