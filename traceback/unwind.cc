@@ -27,12 +27,27 @@ static_assert(sizeof(UnwindRegs) == 8 * (GORT_UNWIND_PC + 1));
 // A walk that goes wrong must not go on for ever.
 constexpr int kMaxFrames = 1'000'000;
 
+// Whether a walk has come back to where it was, as it does where a stack was overwritten: a handler
+// that has left its signal stack at the lower end, and faults, finds its own frames there replaced.
+class Circle {
+ public:
+  bool Closed(const Frame& frame, int depth) {
+    if (frame.pc == mark_.pc && frame.sp == mark_.sp) return true;
+    if ((depth & (depth - 1)) == 0) mark_ = frame;  // Brent's: at each power of two
+    return false;
+  }
+
+ private:
+  Frame mark_{0, 0, false};
+};
+
 struct Walk {
   FrameFn fn;
   void* arg;
   int skip;
   int depth;
   bool reached_end = false;  // of a goroutine's stack
+  Circle circle{};
 };
 
 bool InGoexit(uintptr_t pc) {
@@ -54,6 +69,7 @@ _Unwind_Reason_Code OnFrame(_Unwind_Context* context, void* arg) {
   }
   if (pc == 0 || ++walk->depth > kMaxFrames) return _URC_NORMAL_STOP;
   Frame frame{pc, _Unwind_GetCFA(context), exact != 0};
+  if (walk->circle.Closed(frame, walk->depth)) return _URC_NORMAL_STOP;
   return walk->fn(frame, walk->arg) ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
 

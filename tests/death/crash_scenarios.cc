@@ -43,6 +43,21 @@ __attribute__((noinline)) void Fault() { *reinterpret_cast<volatile int*>(bad_ad
 
 __attribute__((noinline)) void Abort() { abort(); }
 
+// Needs more than a signal stack has, and touches it from its upper end down to the guard.
+__attribute__((noinline)) void LargeHandler(int n) {
+  volatile char frame[512 << 10];
+  for (size_t i = sizeof frame; i-- > 0;) frame[i] = static_cast<char>(n);
+  bad_address = static_cast<uintptr_t>(frame[0]);
+}
+
+void HandleOnSignalStack() {
+  struct sigaction action {};
+  action.sa_handler = &LargeHandler;
+  action.sa_flags = SA_ONSTACK;
+  sigaction(SIGUSR1, &action, nullptr);
+  raise(SIGUSR1);
+}
+
 __attribute__((noinline)) void ParkForEver() {
   gort::rt::GoPark(nullptr, nullptr, gort::rt::WaitReason::kChanReceive);
   NOT_A_TAIL_CALL();
@@ -140,6 +155,8 @@ int Run(const std::string& name) {
   } else if (name == "fault-far") {
     bad_address = uintptr_t{1} << 40;
     Fault();
+  } else if (name == "handler-overflow") {
+    HandleOnSignalStack();
   } else if (name == "abort") {
     gort::Go([] { Abort(); });
     ParkForEver();

@@ -130,6 +130,15 @@ TEST(Crash, FaultElsewhereNamesTheAddress) {
   ExpectHas(r.output, "\nfatal error: fault\n[signal SIGSEGV: segmentation violation code=0x");
 }
 
+// The kernel puts the fault's frame over the handler's, so the walk of the stack comes round.
+TEST(Crash, AHandlerThatOverflowsItsSignalStackIsReportedAtOnce) {
+  if (GORT_TSAN) GTEST_SKIP() << "tsan calls handlers later, on the goroutine's stack";
+  ChildResult r = RunScenario("handler-overflow");
+  EXPECT_EQ(r.status, 2) << r.output;
+  ExpectHas(r.output, "LargeHandler(...)\n\t");
+  EXPECT_LE(Count(r.output, "LargeHandler(...)\n"), 3u) << r.output;
+}
+
 TEST(Crash, AbortShowsTheGoroutineAndDiesOfItsSignal) {
   ChildResult r = RunScenario("abort");
   EXPECT_EQ(r.status, 128 + SIGABRT) << r.output;
