@@ -1,5 +1,6 @@
 // tests/anycode/numbers.cc: GMP and OpenSSL.
 #include <gmp.h>
+#include <openssl/async.h>
 #include <openssl/evp.h>
 
 #include <array>
@@ -133,10 +134,45 @@ Task AesGcm(int) {
   }};
 }
 
+int PauseTenTimes(void*) {
+  int sum = 0;
+  for (int i = 0; i < 10; ++i) {
+    Burn(5);
+    sum += i;
+    ASYNC_pause_job();
+  }
+  return sum;
+}
+
+// A job has a stack of its own. Which one runs, the thread knows.
+Task AsyncJob(int) {
+  return {[](Worker& w) {
+    ASYNC_WAIT_CTX* wait = ASYNC_WAIT_CTX_new();
+    while (w.Next()) {
+      ASYNC_JOB* job = nullptr;
+      int sum = 0, pauses = 0;
+      int state = 0;
+      while ((state = ASYNC_start_job(&job, wait, &sum, PauseTenTimes, nullptr, 0)) ==
+             ASYNC_PAUSE) {
+        ++pauses;
+      }
+      ExpectEq(ASYNC_FINISH, state, "ASYNC_start_job");
+      ExpectEq(10, pauses, "pauses");
+      ExpectEq(45, sum, "the job's result");
+    }
+    ASYNC_WAIT_CTX_free(wait);
+  }};
+}
+
 }  // namespace
 
 Family Numbers() {
-  return {"numbers", {{"gmp", Gmp}, {"pbkdf2", Pbkdf2}, {"sha256", Sha256}, {"aes_gcm", AesGcm}}};
+  return {"numbers",
+          {{"gmp", Gmp},
+           {"pbkdf2", Pbkdf2},
+           {"sha256", Sha256},
+           {"aes_gcm", AesGcm},
+           {"async_job", AsyncJob}}};
 }
 
 }  // namespace anycode
